@@ -1,0 +1,104 @@
+/*
+ * Direct segments: what one translation costs
+ *
+ * The MMU reports the events of a walk here in the order in which they happen;
+ * this decides what each of them costs.  The rules are the poster's table:
+ *
+ *                       references     base-bound checks
+ *   base virtualized    g + (g+1)n     0
+ *   VMM direct          g              g+1  (each gPA of the walk)
+ *   guest direct        n              1
+ *   dual direct         0              1    (both segments at once)
+ *
+ * with g guest and n nested levels.  Each gPA is decided by itself.
+ *
+ * Plain C: no QEMU headers, so that unit tests can compile it by itself.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef DSEG_WALK_H
+#define DSEG_WALK_H
+
+#include "paging.h"
+
+/* The most that 5-level tables in both dimensions can take. */
+#define DSEG_MAX_GUEST_REFS 5
+#define DSEG_MAX_NESTED_REFS 30
+#define DSEG_MAX_CHECKS 7
+
+/* What a translation turned out to be. */
+typedef enum DsegRegime {
+    DSEG_NATIVE,        /* not nested, by page tables */
+    DSEG_NATIVE_DIRECT, /* not nested, by the guest-level segment */
+    DSEG_BASE,          /* nested, by page tables in both dimensions */
+    DSEG_VMM_DIRECT,    /* guest page tables, every gPA by the VMM segment */
+    DSEG_GUEST_DIRECT,  /* the guest segment, then nested page tables */
+    DSEG_DUAL_DIRECT,   /* both segments */
+    DSEG_MIXED,         /* guest page tables, some gPAs by the VMM segment */
+    DSEG_REGIME__MAX,
+} DsegRegime;
+
+/* How the VMM's side translated one gPA. */
+typedef enum DsegNestedHow {
+    DSEG_NESTED_WALKED,       /* outside the VMM segment, or there is none */
+    DSEG_NESTED_SEGMENT,      /* by the VMM segment: no references */
+    DSEG_NESTED_ESCAPED,      /* inside it, but in the escape filter: walked */
+    DSEG_NESTED_FALSE_ESCAPE, /* the same, though nobody had added the page */
+} DsegNestedHow;
+
+/* One walk.  Set up by dseg_walk_begin(), read by dseg_counters_*(). */
+typedef struct DsegWalk {
+    /* Set by dseg_walk_begin(): */
+    bool in_nested;         /* guest mode with nested paging */
+    bool in_guest_segment;  /* a guest segment is in force here */
+    bool in_vmm_segment;    /* a VMM segment is in force here */
+
+    /* Set by the events: */
+    bool out_guest_hit;
+    uint8_t out_guest_refs;
+    uint8_t out_nested_refs;
+    uint8_t out_checks;
+    uint8_t out_gpas;       /* how many gPAs the walk has translated */
+    uint8_t out_vmm_hits;   /* how many of them by the VMM segment */
+    uint8_t out_filter_lookups;
+    uint8_t out_escapes;        /* true and false ones */
+    uint8_t out_false_escapes;
+    DsegPageKind out_guest_page;
+    DsegPageKind out_nested_page; /* of the last gPA so far */
+} DsegWalk;
+
+/*
+ * A translation starts after a miss.  Also when it starts over (an accessed or
+ * dirty bit was lost to another CPU): what it had cost so far is forgotten.
+ */
+void dseg_walk_begin(DsegWalk *walk, bool nested, bool guest_segment,
+                     bool vmm_segment);
+
+/*
+ * The check after the miss: 1 base-bound check if a guest segment is in force,
+ * none otherwise.  @hit: the segment translates the address, without a
+ * reference.
+ */
+void dseg_walk_check_guest(DsegWalk *walk, bool hit);
+
+/* An entry of the first dimension (guest, or native) is read. */
+void dseg_walk_guest_ref(DsegWalk *walk);
+
+/* The first dimension has ended at a page of 2^@lg_size bytes. */
+void dseg_walk_guest_page(DsegWalk *walk, unsigned lg_size);
+
+/*
+ * One gPA, of an entry or the final one, is translated by the VMM's side.  If
+ * that walks (every @how but DSEG_NESTED_SEGMENT): nested tables in @mode give
+ * a page of 2^@lg_size bytes.  Counts 1 check and 1 filter lookup if a VMM
+ * segment is in force; the check is not counted where the guest segment hit,
+ * as both are tested at once.
+ */
+void dseg_walk_gpa(DsegWalk *walk, DsegNestedHow how, DsegPaging mode,
+                   unsigned lg_size);
+
+/* What the walk turned out to be, once it is complete. */
+DsegRegime dseg_walk_regime(const DsegWalk *walk);
+
+#endif
