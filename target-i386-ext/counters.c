@@ -1,0 +1,94 @@
+/*
+ * Direct segments: the counters of one virtual CPU
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "counters.h"
+
+static void tally_add(DsegTally *to, const DsegTally *from)
+{
+    to->walks += from->walks;
+    to->guest_refs += from->guest_refs;
+    to->nested_refs += from->nested_refs;
+    to->checks += from->checks;
+    to->filter_lookups += from->filter_lookups;
+    to->escapes += from->escapes;
+    to->false_escapes += from->false_escapes;
+}
+
+void dseg_counters_walk(DsegCounters *counters, const DsegWalk *walk,
+                        DsegAccess access, DsegPrivilege privilege)
+{
+    DsegRegime regime = dseg_walk_regime(walk);
+    DsegTally *tally = &counters->tally[regime][access][privilege];
+
+    tally_add(tally, &(DsegTally){
+        .walks = 1,
+        .guest_refs = walk->out_guest_refs,
+        .nested_refs = walk->out_nested_refs,
+        .checks = walk->out_checks,
+        .filter_lookups = walk->out_filter_lookups,
+        .escapes = walk->out_escapes,
+        .false_escapes = walk->out_false_escapes,
+    });
+    counters->refs[walk->out_guest_refs][walk->out_nested_refs]++;
+    counters->checks[walk->out_checks]++;
+    counters->guest_page[walk->out_guest_page]++;
+    counters->nested_page[walk->out_nested_page]++;
+}
+
+void dseg_counters_fault(DsegCounters *counters, const DsegWalk *walk,
+                         DsegFault fault)
+{
+    counters->faults[fault]++;
+    counters->fault_guest_refs += walk->out_guest_refs;
+    counters->fault_nested_refs += walk->out_nested_refs;
+}
+
+void dseg_counters_sum(DsegCounters *to, const DsegCounters *from)
+{
+    /* The structure is nothing but counters. */
+    const uint64_t *source = (const uint64_t *)from;
+    uint64_t *sum = (uint64_t *)to;
+
+    for (unsigned i = 0; i < sizeof(*to) / sizeof(*sum); i++) {
+        sum[i] += source[i];
+    }
+}
+
+DsegTally dseg_counters_regime(const DsegCounters *counters, DsegRegime regime)
+{
+    DsegTally sum = {};
+
+    for (unsigned a = 0; a < DSEG_ACCESS__MAX; a++) {
+        for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            tally_add(&sum, &counters->tally[regime][a][p]);
+        }
+    }
+    return sum;
+}
+
+DsegTally dseg_counters_total(const DsegCounters *counters)
+{
+    DsegTally sum = {};
+
+    for (unsigned regime = 0; regime < DSEG_REGIME__MAX; regime++) {
+        DsegTally tally = dseg_counters_regime(counters, regime);
+
+        tally_add(&sum, &tally);
+    }
+    return sum;
+}
+
+uint64_t dseg_counters_refs(const DsegCounters *counters, unsigned refs)
+{
+    uint64_t sum = 0;
+
+    for (unsigned g = 0; g <= DSEG_MAX_GUEST_REFS && g <= refs; g++) {
+        if (refs - g <= DSEG_MAX_NESTED_REFS) {
+            sum += counters->refs[g][refs - g];
+        }
+    }
+    return sum;
+}
