@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the scripts are made of: one module a job, started by the short shell scripts in scripts/."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = Path(os.environ.get('DSEG_OUT', ROOT / 'out')).absolute()
+
+
+class Failure(Exception):
+    """Something that the user can mend: the text says what is wrong and what to do next."""
+
+
+def run_main(name, main):
+    """Run main(arguments) as the script called name, and end with its exit code."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Failure as failure:
+        sys.exit(f'{name}: {failure}')
+    except KeyboardInterrupt:
+        sys.exit(130)

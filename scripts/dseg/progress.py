@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Run a long command: a line of progress for people, everything in a log."""
+
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import Failure
+
+LINES_ON_FAILURE = 30
+SECONDS_BETWEEN_LINES = 20      # where the progress does not go to a terminal
+
+
+class Line:
+    """One line on stderr: renewed in place on a terminal, else repeated now and then."""
+
+    def __init__(self, title):
+        self.title = title
+        self.start = time.monotonic()
+        self.on_terminal = sys.stderr.isatty()
+        self.last_shown = self.start
+
+    def elapsed(self):
+        minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
+        return f'{minutes}:{seconds:02}'
+
+    def show(self, text):
+        now = time.monotonic()
+        if now - self.last_shown < (0.1 if self.on_terminal else SECONDS_BETWEEN_LINES):
+            return
+        self.last_shown = now
+        line = f'{self.title} {self.elapsed()} {text}'
+        if self.on_terminal:
+            width = shutil.get_terminal_size().columns - 1
+            print(f'\r\033[K{line[:width]}', end='', file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def end(self, text):
+        clear = '\r\033[K' if self.on_terminal else ''
+        print(f'{clear}{self.title} {text} ({self.elapsed()})', file=sys.stderr, flush=True)
+
+
+def _stop(process):
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def _follow(process, log, line, deadline):
+    """Copy the output to the log and show its last line, until it ends."""
+    last = ''
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            if selector.select(timeout=1):
+                data = os.read(process.stdout.fileno(), 65536)
+                if not data:
+                    return
+                log.write(data)
+                lines = re.split(r'[\r\n]+', data.decode(errors='replace'))
+                last = next((text for text in reversed(lines) if text.strip()), last)
+            line.show(last)
+
+
+def run_logged(title, command, log, *, timeout, cwd=None, env=None, hint=''):
+    """Run a command in a process group of its own, its output in the file log.
+
+    Raises Failure with the end of the log and the hint when it fails or takes longer than
+    timeout seconds; nothing of it is left running then.
+    """
+    log = Path(log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    line = Line(title)
+    with open(log, 'wb') as output, subprocess.Popen(
+            [str(word) for word in command], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+        try:
+            _follow(process, output, line, line.start + timeout)
+            code = process.wait()
+        except TimeoutError:
+            _stop(process)
+            code = f'nothing after {timeout} s'
+        except BaseException:
+            _stop(process)
+            line.end('stopped')
+            raise
+    if code == 0:
+        line.end('done')
+        return
+    line.end('failed')
+    last_lines = log.read_text(errors='replace').splitlines()[-LINES_ON_FAILURE:]
+    raise Failure('\n'.join([f'{title} failed ({code}). The last lines of {log}:', '']
+                            + [f'  {text}' for text in last_lines] + ['', hint]).rstrip())

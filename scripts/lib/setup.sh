@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# shellcheck disable=SC1091,SC2046,SC2086 # lists of packages and commands are words to split
+#
+# Sourced by every script in scripts/: where things are, the Debian packages that a script
+# needs, and the way into Python. Plain sh: a bare Debian has nothing else.
+#
+#     . "$(dirname "$0")/lib/setup.sh"
+#     show_help "$@"
+#     need_packages base source
+#     run_python fetch "$@"
+
+DSEG_ROOT=$(cd "$(dirname "$0")/.." && pwd)
+DSEG_OUT=${DSEG_OUT:-$DSEG_ROOT/out}
+case $DSEG_OUT in
+/*) ;;
+*) DSEG_OUT=$PWD/$DSEG_OUT ;;
+esac
+# What Debian's packages install, not what a pyenv or a conda puts in front of it.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export DSEG_ROOT DSEG_OUT PATH
+
+die() {
+    echo "${0##*/}: $*" >&2
+    exit 1
+}
+
+# For -h or --help, shows the comment at the top of the script (from its line 4) and ends.
+show_help() {
+    for dseg_word; do
+        case $dseg_word in
+        --) return ;;
+        -h | --help)
+            sed -n '1,3d; /^#/!q; s/^# \{0,1\}//p' "$0"
+            exit 0
+            ;;
+        esac
+    done
+}
+
+# run_python NAME ARG...: becomes the Python program scripts/dseg/NAME.py.
+run_python() {
+    dseg_name=$1
+    shift
+    PYTHONPATH=$DSEG_ROOT/scripts exec /usr/bin/python3 -m "dseg.$dseg_name" "$@"
+}
+
+# need_packages GROUP...: installs what is missing of the groups in lib/packages, or says
+# how to and ends. DSEG_SKIP_PACKAGES=1 trusts that all is there (not Debian, say).
+need_packages() {
+    [ -z "${DSEG_SKIP_PACKAGES-}" ] || return 0
+    dseg_wanted=$(packages_of "$@") || exit
+    if ! command -v dpkg-query >/dev/null; then
+        die "this is no Debian: install the like of these packages, set DSEG_SKIP_PACKAGES=1" \
+            "and try again:" $dseg_wanted
+    fi
+    dseg_missing=$(missing_of $dseg_wanted)
+    [ -n "$dseg_missing" ] || return 0
+    install_packages $dseg_missing
+}
+
+# The packages of the groups named, as "name" or "name>=version".
+packages_of() {
+    for dseg_group; do
+        grep -q "^$dseg_group " "$DSEG_ROOT/scripts/lib/packages" ||
+            die "lib/packages has no group '$dseg_group'"
+        sed -n "s/^$dseg_group  *//p" "$DSEG_ROOT/scripts/lib/packages"
+    done
+}
+
+# Those of the packages named that are not installed, or too old.
+missing_of() {
+    dseg_installed=$(dpkg-query -W -f '${db:Status-Status}|${Package}=${Version}|' \
+        $(names_of "$@") 2>/dev/null)
+    for dseg_package; do
+        dseg_have=${dseg_installed#*"installed|${dseg_package%%>=*}="}
+        [ "$dseg_have" != "$dseg_installed" ] || dseg_have=
+        is_new_enough "${dseg_have%%|*}" "$dseg_package" || echo "$dseg_package"
+    done
+}
+
+names_of() {
+    for dseg_package; do
+        echo "${dseg_package%%>=*}"
+    done
+}
+
+# is_new_enough VERSION PACKAGE: false also when VERSION is empty.
+is_new_enough() {
+    [ -n "$1" ] || return 1
+    case $2 in
+    *'>='*) dpkg --compare-versions "$1" ge "${2#*>=}" ;;
+    esac
+}
+
+# The system's own apt first, for every package that it has, even if it is too old yet, so
+# that whatever it depends on is there; then backports, for what is too old.
+install_packages() {
+    dseg_install="$(install_command apt-get $(names_of "$@"))"
+    if ! can_be_root; then
+        say_how "apt-get update" "$dseg_install" "$(backports_commands $(too_old_of "$@"))"
+    fi
+    echo "${0##*/}: installing Debian packages:" $(names_of "$@") >&2
+    has_lists || as_root apt-get update || :
+    # Lists that are too old name files that the mirror has no more: once more with new ones.
+    as_root $dseg_install || { as_root apt-get update && as_root $dseg_install; } ||
+        say_how "apt-get update" "$dseg_install"
+
+    dseg_commands=$(backports_commands $(missing_of "$@")) || exit
+    [ -n "$dseg_commands" ] || return 0
+    printf '%s\n' "$dseg_commands" | while read -r dseg_command; do
+        as_root $dseg_command || exit
+    done || say_how "$dseg_commands"
+}
+
+install_command() { # APT PACKAGE...
+    dseg_apt=$1
+    shift
+    echo "$dseg_apt install -y --no-install-recommends" "$@"
+}
+
+# The commands, one a line, that install packages from the backports of the machine's Debian.
+backports_commands() {
+    [ "$#" -gt 0 ] || return 0
+    dseg_dir=$DSEG_OUT/apt/tools
+    dseg_suite=$(. /etc/os-release && echo "${VERSION_CODENAME-}")-backports
+    "$DSEG_ROOT/scripts/lib/private-apt" "$dseg_dir" deb "$dseg_suite" || return
+    echo "apt-get -c $dseg_dir/apt.conf update"
+    install_command "apt-get -c $dseg_dir/apt.conf" $(names_of "$@" | sed "s,\$,/$dseg_suite,")
+}
+
+# Those of the packages named that the machine's own suites have, but too old.
+too_old_of() {
+    for dseg_package; do
+        dseg_have=$(apt-cache policy "${dseg_package%%>=*}" | sed -n 's/^ *Candidate: //p')
+        case $dseg_have in
+        '' | '(none)') ;;
+        *) is_new_enough "$dseg_have" "$dseg_package" || echo "$dseg_package" ;;
+        esac
+    done
+}
+
+has_lists() {
+    ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1
+}
+
+can_be_root() {
+    [ "$(id -u)" = 0 ] ||
+        { command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 2 ]; }; }
+}
+
+# Runs an apt command as root without its questions; sudo itself may ask for a password.
+as_root() {
+    set -- env DEBIAN_FRONTEND=noninteractive "$@"
+    [ "$(id -u)" = 0 ] || set -- sudo "$@"
+    "$@" -q -o DPkg::Lock::Timeout=300 >&2 </dev/null
+}
+
+say_how() { # COMMANDS...
+    {
+        echo
+        echo "${0##*/}: Debian packages are missing. Run this as root, then try again:"
+        echo
+        printf '%s\n' "$@" | sed '/./s/^/    /'
+    } >&2
+    exit 1
+}
