@@ -54,7 +54,7 @@ need_packages() {
         die "this is no Debian: install the like of these packages, set DSEG_SKIP_PACKAGES=1" \
             "and try again:" $dseg_wanted
     fi
-    dseg_missing=$(missing_of $dseg_wanted)
+    dseg_missing=$(missing_of $dseg_wanted | sort -u)
     [ -n "$dseg_missing" ] || return 0
     install_packages $dseg_missing
 }
