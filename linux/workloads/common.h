@@ -1,0 +1,63 @@
+/*
+ * What the three workloads share: options, the memory they work on, time,
+ * a clean end, and a checksum.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef WORKLOADS_COMMON_H
+#define WORKLOADS_COMMON_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct options {
+    const char *name;     /* of the workload; begins every line it prints */
+    uint64_t bytes;       /* size of the work area */
+    uint64_t updates;     /* operations in a round */
+    uint64_t rounds;      /* 0: until a signal ends it */
+    uint64_t seed;
+    uint64_t threads;
+    uint64_t at;          /* virtual address of the work area */
+    uint64_t phys;        /* physical address of it, if has_phys */
+    bool has_phys;        /* else the work area is anonymous memory */
+};
+
+/*
+ * Fill in @o, which comes with the workload's name and defaults, from the
+ * command line. @what says what the workload does and what an update of it
+ * is. A bad option ends the program with an error that names it.
+ */
+void parse_options(struct options *o, int argc, char **argv, const char *what);
+
+/* The work area, mapped and populated; prints the line that says "ready". */
+void *map_work_area(const struct options *o);
+
+/* Set by SIGTERM and SIGINT; loops look at it at least every few ms. */
+extern volatile sig_atomic_t stop_requested;
+
+double seconds_now(void);
+
+/* Depends on every word of @words and on its position. */
+uint64_t checksum(const uint64_t *words, size_t n);
+
+/* What one round did, to be printed in the form that scripts parse. */
+struct round {
+    uint64_t number;      /* from 1 */
+    uint64_t updates;
+    double seconds;       /* spent on updates only, not on verification */
+    uint64_t checksum;
+    uint64_t errors;
+};
+
+void print_round(const struct options *o, const struct round *r,
+                 const char *metric, double value);
+
+/* Prints the last line; returns the exit code: 0 if every round was right. */
+int finish(const struct options *o, uint64_t rounds, uint64_t bad_rounds);
+
+_Noreturn void die(const struct options *o, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
