@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/fetch-qemu: get QEMU's source into out/src, ready for the patches."""
+
+import argparse
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import OUT, Failure, debian, run_main
+from .progress import run_logged
+from .tree import IN_USE, SRC, STOCK_IN_USE, Tree, link
+
+DEFAULT_LINE = '10.0'
+LOG = OUT / 'log' / 'fetch-qemu.log'
+
+
+def main(arguments):
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog='fetch-qemu', add_help=False)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument('--tree', type=Path)
+    source.add_argument('--tarball', type=Path)
+    source.add_argument('--version')
+    source.add_argument('--list', action='store_true')
+    parser.add_argument('--stock', action='store_true')
+    options = parser.parse_args(arguments)
+
+    if options.list:
+        list_versions()
+        return 0
+    if options.tree:
+        tree = adopt(lambda folder: copy_tree(options.tree, folder))
+    elif options.tarball:
+        tree = adopt(lambda folder: unpack_tarball(options.tarball, folder))
+    else:
+        tree = present(options.version) or fetch(options.version or DEFAULT_LINE)
+    link(IN_USE, tree.path.relative_to(OUT.resolve()))
+    print(f'QEMU {tree.version} is in {tree.path}')
+    if options.stock:
+        stock = make_stock(tree)
+        print(f'QEMU {tree.version} without the patches is in {stock}')
+    elif STOCK_IN_USE.resolve() != stock_of(tree):
+        STOCK_IN_USE.unlink(missing_ok=True)
+    return 0
+
+
+def list_versions():
+    """What Debian's suites list, and what is here."""
+    for source in debian.versions():
+        here = 'in out/src' if (SRC / f'qemu-{source.version}').is_dir() else ''
+        print(f'{source.version:<12} {" ".join(source.suites):<40} {here}'.rstrip())
+
+
+def is_of_line(version, line):
+    """Whether a version such as 10.0.13 is the one asked for or of the line (10.0) asked for."""
+    return version == line or version.startswith(line + '.')
+
+
+def present(wanted):
+    """The tree that is here already and of the version wanted: the one in use if it is."""
+    trees = sorted(SRC.glob('qemu-*[0-9]'), reverse=True,
+                   key=lambda path: [int(number) for number in re.findall(r'\d+', path.name)])
+    for path in [IN_USE, *trees]:
+        if path.is_dir():
+            tree = Tree(path)
+            if is_of_line(tree.version, wanted or DEFAULT_LINE) or (path == IN_USE and not wanted):
+                return tree
+    return None
+
+
+def fetch(wanted):
+    """Get the newest source package of the version wanted whose files the mirror still has."""
+    listed = debian.versions()
+    candidates = [source for source in listed if is_of_line(source.version, wanted)]
+    if not candidates:
+        raise Failure(f'no suite lists a QEMU {wanted}; there are: '
+                      + ', '.join(source.version for source in listed))
+    for source in candidates:
+        try:
+            package = debian.download(source)
+        except Failure:
+            continue
+        return adopt(lambda folder: unpack_package(package, folder))
+    for source in candidates:
+        try:
+            tarball = debian.download_tarball(source)
+        except Failure:
+            continue
+        return adopt(lambda folder: unpack_tarball(tarball, folder))
+    raise Failure(f'the mirror has the files of no QEMU {wanted} that its suites list '
+                  f'({", ".join(source.version for source in candidates)}; see {debian.LOG}).\n'
+                  'Get a release and its signature from the QEMU project, check it, '
+                  'and run: scripts/fetch-qemu --tarball FILE')
+
+
+def adopt(fill):
+    """Let fill() write a tree into an empty folder, and make it out/src/qemu-VERSION."""
+    SRC.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='.new-', dir=SRC) as folder:
+        new = Path(folder) / 'tree'
+        fill(new)
+        version = Tree(new).version
+        final = SRC / f'qemu-{version}'
+        if final.exists():
+            raise Failure(f'{final} exists already.\nTo replace it, remove it first: rm -rf {final}')
+        if not (new / 'subprojects/keycodemapdb/README').exists():
+            raise Failure('the tree lacks the subproject keycodemapdb, which release tarballs have; '
+                          'in a git checkout run: meson subprojects download keycodemapdb')
+        drop_pycotap(new)
+        shutil.rmtree(new / '.pc', ignore_errors=True)      # quilt's, from dpkg-source
+        Tree(new).make_repository()
+        new.rename(final)
+    return Tree(final)
+
+
+def drop_pycotap(folder):
+    """Not need a Python package that only QEMU's own functional tests use.
+
+    Debian patches it out; a tarball of Debian's without that patch has no copy of it either.
+    """
+    needs = folder / 'pythondeps.toml'
+    if needs.exists() and not list(folder.glob('python/wheels/pycotap*')):
+        needs.write_text(re.sub(r'^pycotap\b', '#pycotap', needs.read_text(), flags=re.MULTILINE))
+
+
+def unpack_package(dsc, folder):
+    """A Debian source package, Debian's patches applied."""
+    run_logged(f'Unpacking {dsc.name}', ['dpkg-source', '--extract', dsc, folder], LOG, timeout=900)
+
+
+def unpack_tarball(tarball, folder):
+    """A release tarball."""
+    if not tarball.is_file():
+        raise Failure(f'{tarball} is no file')
+    folder.mkdir()
+    run_logged(f'Unpacking {tarball.name}',
+               ['tar', '--extract', '--strip-components=1', '--file', tarball, '--directory', folder],
+               LOG, timeout=900,
+               hint=f'{tarball} is damaged or no tar archive: get it again, and check its signature.')
+
+
+def copy_tree(tree, folder):
+    """The user's own tree, without its repository and its builds: it stays as it is."""
+    tree = Tree(tree).path
+    names = [path for path in tree.iterdir()
+             if path.name != '.git' and not (path / 'build.ninja').exists()]
+    folder.mkdir()
+    run_logged(f'Copying {tree}',
+               ['cp', '--archive', '--reflink=auto', '--target-directory', folder, *names],
+               LOG, timeout=900)
+    subprocess.run(['find', folder, '-name', '.git', '-prune', '-exec', 'rm', '-rf', '{}', '+'],
+                   check=True)
+
+
+def stock_of(tree):
+    """Where the unpatched twin of a tree is."""
+    return tree.path.with_name(tree.path.name + '-stock')
+
+
+def make_stock(tree):
+    """Write the unpatched twin."""
+    stock = stock_of(tree)
+    if not stock.exists():
+        with tempfile.TemporaryDirectory(prefix='.new-', dir=SRC) as folder:
+            new = Path(folder) / 'tree'
+            tree.export_base(new)
+            new.rename(stock)
+    link(STOCK_IN_USE, stock.relative_to(OUT.resolve()))
+    return stock
+
+
+if __name__ == '__main__':
+    run_main('fetch-qemu', main)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A QEMU source tree as a git repository: one base commit, then one commit for each patch."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from . import OUT, Failure
+
+SRC = OUT / 'src'
+IN_USE = OUT / 'qemu-src'                   # symlink to the tree that the patches go into
+STOCK_IN_USE = OUT / 'qemu-src-stock'       # symlink to its unpatched twin
+BASE = 'dseg-base'                          # tag: the commit that the patches stand on
+MUST_HAVE = ('VERSION', 'configure', 'target/i386/cpu.h', 'qapi/qapi-schema.json')
+
+# The same commits and patches whoever makes them, whatever their git is configured to do.
+GIT_ENV = {
+    'GIT_CONFIG_GLOBAL': '/dev/null',
+    'GIT_CONFIG_NOSYSTEM': '1',
+    'GIT_COMMITTER_NAME': 'Direct segments',
+    'GIT_COMMITTER_EMAIL': 'dseg@localhost',
+}
+BASE_ENV = {
+    'GIT_AUTHOR_NAME': 'Direct segments',
+    'GIT_AUTHOR_EMAIL': 'dseg@localhost',
+    'GIT_AUTHOR_DATE': '1970-01-01T00:00:00+00:00',
+    'GIT_COMMITTER_DATE': '1970-01-01T00:00:00+00:00',
+}
+
+
+class Tree:
+    """A QEMU source tree."""
+
+    def __init__(self, path):
+        self.path = Path(path).resolve()
+        missing = [name for name in MUST_HAVE if not (self.path / name).exists()]
+        if missing:
+            raise Failure(f'{path} is not a QEMU source tree: it has no {missing[0]}')
+        self.version = (self.path / 'VERSION').read_text().strip()
+
+    @classmethod
+    def in_use(cls):
+        """The tree that fetch-qemu has made."""
+        if not IN_USE.exists():
+            raise Failure(f'there is no QEMU source at {IN_USE}: run scripts/fetch-qemu first')
+        return cls(IN_USE)
+
+    def git(self, *words, check=True, env=None, **options):
+        """Run git in the tree; returns what it prints, without the last newline."""
+        done = subprocess.run(['git', '-C', self.path, *words], text=True, check=False,
+                              env={**os.environ, **GIT_ENV, **(env or {})},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        if check and done.returncode:
+            raise Failure(f'git {words[0]} in {self.path} failed:\n{done.stderr.strip()}')
+        return done.stdout.rstrip('\n')
+
+    def git_file(self, name):
+        """Where git keeps the file of that name for this tree."""
+        return self.path / self.git('rev-parse', '--git-path', name)
+
+    def is_repository(self):
+        """Whether it is one by itself, not just a folder in one."""
+        return (self.path / '.git').exists()
+
+    def make_repository(self):
+        """Make the tree as it is the base of the patches."""
+        if not self.is_repository():
+            self.git('-c', 'init.defaultBranch=dseg', 'init', '-q')
+            for setting, value in (('gc.auto', '0'), ('core.autocrlf', 'false')):
+                self.git('config', setting, value)
+            self.git('add', '--all', '--force', '.')
+            self.git('commit', '-q', '-m', f'QEMU {self.version}', env=BASE_ENV)
+        if not self.base():
+            self.git('tag', BASE)
+
+    def base(self):
+        """The base commit, or '' before there is one."""
+        if not self.is_repository():
+            return ''
+        return self.git('rev-parse', '-q', '--verify', f'refs/tags/{BASE}^{{commit}}', check=False)
+
+    def head(self):
+        """The newest commit."""
+        return self.git('rev-parse', 'HEAD')
+
+    def commits(self, since=BASE):
+        """One line for each commit since the base, oldest first."""
+        return self.git('log', '--reverse', '--format=%h %s', f'{since}..HEAD').splitlines()
+
+    def require_clean(self):
+        """Raise Failure if work that no commit has would be lost or missed."""
+        for name in ('rebase-apply', 'rebase-merge'):
+            if self.git_file(name).exists():
+                raise Failure(f'a git am or rebase is under way in {self.path}: end or abort it first')
+        changed = self.git('status', '--porcelain', '--untracked-files=no')
+        if changed:
+            raise Failure(f'{self.path} has changes that are not committed:\n{changed}\n'
+                          'Commit them (git commit --amend or --fixup), or git restore them.')
+
+    def export_base(self, folder):
+        """Write the files of the base commit into a folder, as a tree without the patches."""
+        index = self.git_file('dseg-export-index')
+        env = {'GIT_INDEX_FILE': str(index)}
+        self.git('read-tree', BASE, env=env)
+        self.git('checkout-index', '--all', f'--prefix={folder}/', env=env)
+        index.unlink()
+
+
+def link(path, target):
+    """Make path a symlink to target, replacing one that leads elsewhere."""
+    path, target = Path(path), Path(target)
+    if path.is_symlink():
+        if Path(os.readlink(path)) == target:
+            return
+        path.unlink()
+    elif path.exists():
+        raise Failure(f'{path} is in the way: it should be a link to {target}')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
