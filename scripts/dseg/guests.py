@@ -6,15 +6,14 @@ import hashlib
 import json
 import lzma
 import os
-from pathlib import Path
 import re
 import shutil
 import subprocess
-import sys
 import time
+from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
-OUT = Path(os.environ.get('DSEG_OUT', TOP / 'out')).absolute()
+from . import OUT, ROOT, Failure, run_main
+
 GUEST = OUT / 'guest'
 WORKLOADS = ('gups', 'chase', 'triad')
 KERNEL_PACKAGE = 'linux-image-cloud-amd64'
@@ -27,16 +26,12 @@ FIRMWARE_DIRS = ('/usr/share/qemu', '/usr/share/seabios')
 VMM_FIRMWARE = ('bios-microvm.bin', 'linuxboot_dma.bin', 'kvmvapic.bin')
 
 
-class BuildError(Exception):
-    """What is wrong, in words for the user."""
-
-
 def run(*command, cwd=None, stdin=None):
     """Run a command; its output is shown only if it fails."""
     done = subprocess.run([str(word) for word in command], cwd=cwd,
                           input=stdin, capture_output=True)
     if done.returncode:
-        raise BuildError(f'{" ".join(map(str, command))} failed:\n'
+        raise Failure(f'{" ".join(map(str, command))} failed:\n'
                          + done.stderr.decode(errors='replace').rstrip())
     return done.stdout
 
@@ -81,7 +76,7 @@ def kernel_package():
     out = run('apt-cache', 'depends', '--important', KERNEL_PACKAGE).decode()
     found = re.search(r'Depends: (linux-image-\d\S*)', out)
     if not found:
-        raise BuildError(f'apt knows no package {KERNEL_PACKAGE}; '
+        raise Failure(f'apt knows no package {KERNEL_PACKAGE}; '
                          'run apt-get update, and check that this is an '
                          'amd64 Debian')
     return found.group(1)
@@ -113,7 +108,7 @@ def module_closure(modules, name):
         stem = Path(file).name.split('.')[0].replace('-', '_')
         if stem == name:
             return [file, *needs.split()]
-    raise BuildError(f'the kernel package has no module {name}')
+    raise Failure(f'the kernel package has no module {name}')
 
 
 def copy_modules(tree, root):
@@ -145,21 +140,21 @@ def find_firmware(name):
         file = Path(folder) / name
         if file.exists():
             return file
-    raise BuildError(f'{name} is in none of {", ".join(FIRMWARE_DIRS)}')
+    raise Failure(f'{name} is in none of {", ".join(FIRMWARE_DIRS)}')
 
 
 def vmm_binary():
     """The QEMU that L1 runs L2 with."""
-    binary = Path(os.environ.get('DSEG_QEMU', OUT / 'qemu/qemu-system-x86_64'))
+    binary = Path(os.environ.get('DSEG_QEMU') or OUT / 'qemu/qemu-system-x86_64')
     if not binary.exists():
-        raise BuildError(f'{binary} does not exist; run scripts/build-qemu, '
+        raise Failure(f'{binary} does not exist; run scripts/build-qemu, '
                          'or name a QEMU in the environment as DSEG_QEMU')
     return binary
 
 
 def build_workload(name):
-    sources = [TOP / 'linux/workloads' / f'{name}.c',
-               TOP / 'linux/workloads/common.c']
+    sources = [ROOT / 'linux/workloads' / f'{name}.c',
+               ROOT / 'linux/workloads/common.c']
     run(*os.environ.get('CC', 'gcc').split(), '-std=gnu11', '-O2', '-Wall',
         '-Wextra', '-static', '-pthread', '-s', '-o', GUEST / name, *sources)
 
@@ -172,15 +167,12 @@ def base_root(root, hostname):
         (root / folder).mkdir(parents=True)
     busybox = Path(shutil.which('busybox'))
     shutil.copy(busybox, root / 'bin/busybox')
-    for applet in run(busybox, '--list').decode().split():
-        (root / 'bin' / applet).unlink(missing_ok=True) \
-            if applet != 'busybox' else None
-        if applet != 'busybox':
-            (root / 'bin' / applet).symlink_to('busybox')
+    for applet in set(run(busybox, '--list').decode().split()) - {'busybox'}:
+        (root / 'bin' / applet).symlink_to('busybox')
     for link in ('sbin', 'usr/sbin'):
         (root / link).symlink_to('/bin')
     (root / 'init').symlink_to('bin/init')
-    init = TOP / 'linux/init'
+    init = ROOT / 'linux/init'
     for file, mode in (('inittab', 0o644), ('rc', 0o755), ('profile', 0o644)):
         shutil.copy(init / file, root / 'etc')
         (root / 'etc' / file).chmod(mode)
@@ -221,7 +213,7 @@ def build_l1(tree):
     base_root(root, 'l1')
     copy_modules(tree, root)
     (root / 'etc/modules').write_text('\n'.join(L1_MODULES) + '\n')
-    shutil.copy(TOP / 'linux/init/l2', root / 'usr/bin/l2')
+    shutil.copy(ROOT / 'linux/init/l2', root / 'usr/bin/l2')
     (root / 'usr/bin/l2').chmod(0o755)
     add_vmm(root)
     (root / 'boot').mkdir()
@@ -243,12 +235,12 @@ def build(update, verbose):
 
     steps.do('kernel', [package] if update else [], [tree, vmlinuz],
              get_kernel)
-    common = TOP / 'linux/workloads'
+    common = ROOT / 'linux/workloads'
     for name in WORKLOADS:
         steps.do(name, [common / f'{name}.c', common / 'common.c',
                         common / 'common.h'], [GUEST / name],
                  lambda: build_workload(name))
-    init = [TOP / 'linux/init' / f for f in ('inittab', 'rc', 'profile', 'l2')]
+    init = [ROOT / 'linux/init' / f for f in ('inittab', 'rc', 'profile', 'l2')]
     contents = [*init, *(GUEST / w for w in WORKLOADS),
                 Path(shutil.which('busybox'))]
     steps.do('l2', contents, [GUEST / 'l2.cpio'], build_l2)
@@ -257,7 +249,7 @@ def build(update, verbose):
              [GUEST / 'l1.cpio'], lambda: build_l1(tree))
 
 
-def main():
+def main(arguments):
     parser = argparse.ArgumentParser(
         prog='scripts/build-guests', description=__doc__,
         epilog='Example: scripts/build-guests --verbose')
@@ -265,14 +257,9 @@ def main():
                         help='take a newer kernel package if there is one')
     parser.add_argument('--verbose', action='store_true',
                         help='also name what is up to date')
-    args = parser.parse_args()
-    try:
-        build(args.update, args.verbose)
-    except BuildError as error:
-        sys.exit(f'build-guests: {error}')
-    except KeyboardInterrupt:
-        sys.exit('\nbuild-guests: interrupted; run it again to go on')
+    args = parser.parse_args(arguments)
+    build(args.update, args.verbose)
 
 
 if __name__ == '__main__':
-    main()
+    run_main('build-guests', main)
