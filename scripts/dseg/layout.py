@@ -14,7 +14,7 @@ def parse_size(text):
     """The bytes that '512M' or '2G' stand for."""
     found = re.fullmatch(r'(\d+)([KMG]?)', str(text))
     if not found:
-        raise Failure(f"'{text}' is not a size such as 512M or 2G")
+        raise ValueError(f"'{text}' is not a size such as 512M or 2G")
     return int(found[1]) << {'': 0, 'K': 10, 'M': 20, 'G': 30}[found[2]]
 
 

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boots L1, or L1 and L2, to a shell on the terminal, or runs a workload there."""
+
+import argparse
+import shutil
+import signal
+import sys
+import threading
+
+from . import run_main
+from .layout import parse_size
+from .measure import Workload
+from .modes import MODES, set_mode
+from .progress import Line
+from .stack import Stack, qemu_binary
+from .terminal import HINT, attach
+
+WORKLOADS = ('gups', 'chase', 'triad')
+ROUND = r'^\w+: round \d+ .*\n'
+ROUND_TIMEOUT = 300
+
+
+class Progress:
+    """Shows the stage that booting is in, and the seconds since the start."""
+
+    def __init__(self, title):
+        self._line = Line(title)
+        self._stage = ''
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._show, daemon=True)
+
+    def _show(self):
+        while not self._done.wait(0.2):
+            self._line.show(self._stage)
+
+    def __call__(self, stage):
+        self._stage = stage
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, failed, *details):
+        self._done.set()
+        self._thread.join()
+        self._line.end(f'failed: {self._stage}' if failed else 'done')
+
+
+def stack_of(args, progress):
+    """The stack that the options describe."""
+    return Stack(
+        qemu_binary(args.stock), l1_memory=args.memory, l1_cpus=args.cpus,
+        l2_memory=args.l2_memory, l2_cpus=args.l2_cpus,
+        cpu_extra='dseg=on' if args.dseg == 'on' else '', kernel=args.kernel,
+        initrd=args.initrd, append=args.append, disk=args.disk, disk_write=args.write,
+        extra_args=args.qemu_args, qmp_socket=args.qmp, log_dir=args.logs,
+        monitor_on_consoles=not args.workload, progress=progress)
+
+
+def world_of(args):
+    """Where the workload runs."""
+    if args.mode:
+        return MODES[args.mode].world
+    return 'nested' if args.l2 else 'native'
+
+
+def run_workload(stack, args):
+    """Run a workload in the mode wanted and show its rounds; returns the exit code."""
+    world = world_of(args)
+    console = stack.l2 if world == 'nested' else stack.l1
+    workload = Workload(stack, world, args.workload)
+    if args.mode:
+        set_mode(stack, args.mode, workload.area)
+        workload.begin_round()          # the one before was in this mode in part only
+    bad = 0
+    for _ in range(args.rounds):
+        line = console.expect(ROUND, ROUND_TIMEOUT)[0]
+        print(line, end='', flush=True)
+        bad += ' BAD ' in line
+    workload.stop()
+    return 1 if bad else 0
+
+
+def fit_shell(console):
+    """Tell a guest's shell how large the terminal is."""
+    columns, lines = shutil.get_terminal_size()
+    console.run(f'stty rows {lines} cols {columns}')
+
+
+def use_shell(stack, args):
+    """Connect the terminal with the shells that wait in the guests."""
+    if args.mode:
+        set_mode(stack, args.mode)
+    consoles = [stack.l1, stack.l2][:2 if args.l2 else 1]
+    for console in consoles:
+        fit_shell(console)
+    print(HINT, file=sys.stderr)
+    consoles[-1].send('\n')             # for a new prompt
+    attach(stack, consoles[-1], args.timeout)
+    return 0
+
+
+def boot_own_system(stack, args):
+    """We do not know what it prints at which time, so we only connect it."""
+    print(HINT, file=sys.stderr)
+    stack.launch()
+    attach(stack, stack.l1, args.timeout)
+    return 0
+
+
+def boot(args):
+    progress = Progress('Booting')
+    with stack_of(args, progress) as stack:
+        if args.disk or args.initrd:
+            return boot_own_system(stack, args)
+        with progress:
+            stack.boot_l1(args.timeout)
+            if args.l2:
+                stack.boot_l2(args.timeout)
+        return run_workload(stack, args) if args.workload else use_shell(stack, args)
+
+
+def size(text):
+    parse_size(text)
+    return text
+
+
+def positive(text):
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def parser():
+    p = argparse.ArgumentParser(
+        prog='scripts/boot', description=__doc__,
+        usage='scripts/boot [OPTION]... [-- QEMU ARGUMENT...]',
+        epilog='Without a terminal, standard input is typed into the guest, which must power '
+        'off before --timeout. Examples: scripts/boot --l2 ; '
+        'scripts/boot --workload gups --mode dual-direct ; '
+        'scripts/boot --disk debian.qcow2 --memory 4G')
+    p.add_argument('--l2', action='store_true', help='also boot L2 in it, with a shell there')
+    p.add_argument('--memory', type=size, default='2G', metavar='SIZE',
+                   help='memory of L1 (%(default)s)')
+    p.add_argument('--l2-memory', type=size, default='512M', metavar='SIZE',
+                   help='memory of L2 (%(default)s)')
+    p.add_argument('--cpus', type=positive, default=1, metavar='N', help='CPUs of L1 (1)')
+    p.add_argument('--l2-cpus', type=positive, default=1, metavar='N', help='CPUs of L2 (1)')
+    p.add_argument('--kernel', metavar='FILE', help='kernel of your own for L1')
+    p.add_argument('--initrd', metavar='FILE', help='initial ramdisk of your own for L1')
+    p.add_argument('--append', default='', metavar='WORDS', help='more for its command line')
+    p.add_argument('--disk', metavar='IMAGE',
+                   help='raw or qcow2 image for L1: boots from it if no --kernel is given')
+    p.add_argument('--write', action='store_true',
+                   help='write to the image; else all changes are lost')
+    p.add_argument('--workload', metavar='"NAME OPTION..."',
+                   help='no shell: run ' + ', '.join(WORKLOADS) + ' (its options may follow), '
+                   'in L2 with --l2 or such a mode, else in L1')
+    p.add_argument('--rounds', type=positive, default=3, metavar='N',
+                   help='rounds of the workload to show (%(default)s)')
+    p.add_argument('--mode', choices=MODES, help='segments to set')
+    p.add_argument('--qmp', metavar='SOCKET', help='serve QMP on this Unix socket')
+    p.add_argument('--stock', action='store_true', help='QEMU without the patches')
+    p.add_argument('--dseg', choices=('on', 'off'), default='on',
+                   help='whether the CPU has the extension (%(default)s)')
+    p.add_argument('--timeout', type=float, default=120, metavar='S',
+                   help='seconds that each guest may take to boot (%(default)g)')
+    p.add_argument('--logs', metavar='DIR', help='keep what QEMU and the guests print')
+    p.add_argument('qemu_args', nargs='*', help=argparse.SUPPRESS)
+    return p
+
+
+def parse_arguments(arguments):
+    p = parser()
+    args = p.parse_args(arguments)
+    own_system = args.disk or args.initrd
+    if args.stock:
+        args.dseg = 'off'
+    if args.workload and args.workload.split()[0] not in WORKLOADS:
+        p.error(f'--workload: must begin with one of {", ".join(WORKLOADS)}')
+    if args.mode and args.dseg == 'off':
+        p.error('--mode: needs a CPU with the extension, so no --stock and no --dseg off')
+    if args.mode and MODES[args.mode].guest and not args.workload:
+        p.error(f'--mode: {args.mode} needs a --workload, whose memory the segment covers')
+    if args.write and not args.disk:
+        p.error('--write: needs a --disk')
+    if own_system and (args.l2 or args.workload or args.mode):
+        p.error('--l2, --workload and --mode need the L1 of this project, '
+                'so no --disk and no --initrd')
+    args.l2 = args.l2 or bool(args.mode) and MODES[args.mode].world == 'nested'
+    return args
+
+
+def main(arguments):
+    args = parse_arguments(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, frame: sys.exit(128 + n))
+    return boot(args)
+
+
+if __name__ == '__main__':
+    run_main('boot', main)

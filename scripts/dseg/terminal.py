@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Connects the user's terminal with the consoles of the stack."""
+
+import os
+import select
+import sys
+import termios
+import time
+import tty
+
+from .console import TimeOut
+
+CTRL_A = b'\x01'
+HINT = '''\
+Ctrl-A c: QEMU's monitor and back   Ctrl-A 1, Ctrl-A 2: console of L1, of L2
+Ctrl-A x: end                       Ctrl-A Ctrl-A: a Ctrl-A for the guest'''
+
+
+def attach(stack, console, timeout):
+    """Connect the terminal with a console, until QEMU ends.
+
+    Without a terminal, standard input is typed instead, and QEMU must end by itself in that
+    time after the last of it.
+    """
+    saved = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
+    try:
+        if saved:
+            tty.setraw(sys.stdin)
+        _Switch(stack, console).run(timeout)
+    finally:
+        for each in (stack.l1, stack.l2):
+            each.listen(None)
+        if saved:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
+            print()
+
+
+class _Switch:
+    """Which console the terminal is connected with."""
+
+    def __init__(self, stack, console):
+        self._consoles = {b'1': stack.l1, b'2': stack.l2}
+        self._console = None
+        self._after_ctrl_a = False
+        self._select(console)
+
+    def _select(self, console):
+        if self._console:
+            self._console.listen(None)
+        self._console = console
+        console.listen(_show)
+
+    def run(self, timeout):
+        deadline = None
+        while not self._console.ended:
+            if deadline:
+                time.sleep(0.1)
+                if time.monotonic() > deadline:
+                    raise TimeOut(f'{self._console.name}: QEMU still runs {timeout:g} s after '
+                                  f'the end of standard input\n{self._console.last_lines()}')
+            elif select.select([sys.stdin], [], [], 0.1)[0]:
+                data = os.read(sys.stdin.fileno(), 4096)
+                self._type(data)
+                if not data:
+                    deadline = time.monotonic() + timeout
+
+    def _type(self, data):
+        """Pass on what was typed, but for the keys that switch between consoles."""
+        for key in (data[i:i + 1] for i in range(len(data))):
+            if self._after_ctrl_a and key in self._consoles:
+                self._select(self._consoles[key])
+                _show(f'\r\n[console of {self._console.name}]\r\n'.encode())
+                self._console.send('\r')        # for a new prompt
+            elif self._after_ctrl_a:
+                self._console.send(CTRL_A + key)
+            elif key != CTRL_A:
+                self._console.send(key)
+            self._after_ctrl_a = key == CTRL_A and not self._after_ctrl_a
+
+
+def _show(data):
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
