@@ -2,6 +2,7 @@
 """scripts/fetch-qemu: get QEMU's source into out/src, ready for the patches."""
 
 import argparse
+import functools
 import re
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from . import OUT, Failure, debian, run_main
 from .progress import run_logged
-from .tree import IN_USE, SRC, STOCK_IN_USE, Tree, link
+from .tree import IN_USE, SRC, STOCK_IN_USE, Tree, is_tree, link
 
 DEFAULT_LINE = '10.0'
 LOG = OUT / 'log' / 'fetch-qemu.log'
@@ -31,9 +32,9 @@ def main(arguments):
         list_versions()
         return 0
     if options.tree:
-        tree = adopt(lambda folder: copy_tree(options.tree, folder))
+        tree = adopt(options.tree, functools.partial(copy_tree, options.tree))
     elif options.tarball:
-        tree = adopt(lambda folder: unpack_tarball(options.tarball, folder))
+        tree = adopt(options.tarball, functools.partial(unpack_tarball, options.tarball))
     else:
         tree = present(options.version) or fetch(options.version or DEFAULT_LINE)
     link(IN_USE, tree.path.relative_to(OUT.resolve()))
@@ -51,6 +52,11 @@ def list_versions():
     for source in debian.versions():
         here = 'in out/src' if (SRC / f'qemu-{source.version}').is_dir() else ''
         print(f'{source.version:<12} {" ".join(source.suites):<40} {here}'.rstrip())
+
+
+def names(sources):
+    """The versions, each once."""
+    return ', '.join(dict.fromkeys(source.version for source in sources))
 
 
 def is_of_line(version, line):
@@ -75,36 +81,34 @@ def fetch(wanted):
     listed = debian.versions()
     candidates = [source for source in listed if is_of_line(source.version, wanted)]
     if not candidates:
-        raise Failure(f'no suite lists a QEMU {wanted}; there are: '
-                      + ', '.join(source.version for source in listed))
-    for source in candidates:
-        try:
-            package = debian.download(source)
-        except Failure:
-            continue
-        return adopt(lambda folder: unpack_package(package, folder))
-    for source in candidates:
-        try:
-            tarball = debian.download_tarball(source)
-        except Failure:
-            continue
-        return adopt(lambda folder: unpack_tarball(tarball, folder))
+        raise Failure(f'no suite lists a QEMU {wanted}; there are: {names(listed)}')
+    for download, unpack in ((debian.download, unpack_package),
+                             (debian.download_tarball, unpack_tarball)):
+        for source in candidates:
+            try:
+                package = download(source)
+            except Failure:
+                continue
+            return adopt(package, functools.partial(unpack, package))
     raise Failure(f'the mirror has the files of no QEMU {wanted} that its suites list '
-                  f'({", ".join(source.version for source in candidates)}; see {debian.LOG}).\n'
+                  f'({names(candidates)}; see {debian.LOG}).\n'
                   'Get a release and its signature from the QEMU project, check it, '
                   'and run: scripts/fetch-qemu --tarball FILE')
 
 
-def adopt(fill):
-    """Let fill() write a tree into an empty folder, and make it out/src/qemu-VERSION."""
+def adopt(origin, fill):
+    """Let fill() write the tree that origin holds, and make it out/src/qemu-VERSION."""
     SRC.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.new-', dir=SRC) as folder:
         new = Path(folder) / 'tree'
         fill(new)
-        version = Tree(new).version
-        final = SRC / f'qemu-{version}'
+        if not is_tree(new):
+            raise Failure(f'{origin} is not the source of QEMU')
+        final = SRC / f'qemu-{Tree(new).version}'
         if final.exists():
             raise Failure(f'{final} exists already.\nTo replace it, remove it first: rm -rf {final}')
+        if (new / 'target/i386/dseg').is_symlink():
+            raise Failure(f'{origin} has the patches already; give a tree without them')
         if not (new / 'subprojects/keycodemapdb/README').exists():
             raise Failure('the tree lacks the subproject keycodemapdb, which release tarballs have; '
                           'in a git checkout run: meson subprojects download keycodemapdb')
@@ -144,11 +148,11 @@ def unpack_tarball(tarball, folder):
 def copy_tree(tree, folder):
     """The user's own tree, without its repository and its builds: it stays as it is."""
     tree = Tree(tree).path
-    names = [path for path in tree.iterdir()
+    files = [path for path in tree.iterdir()
              if path.name != '.git' and not (path / 'build.ninja').exists()]
     folder.mkdir()
     run_logged(f'Copying {tree}',
-               ['cp', '--archive', '--reflink=auto', '--target-directory', folder, *names],
+               ['cp', '--archive', '--reflink=auto', '--target-directory', folder, *files],
                LOG, timeout=900)
     subprocess.run(['find', folder, '-name', '.git', '-prune', '-exec', 'rm', '-rf', '{}', '+'],
                    check=True)

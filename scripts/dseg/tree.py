@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from . import OUT, Failure
+from .progress import run_logged
 
 SRC = OUT / 'src'
 IN_USE = OUT / 'qemu-src'                   # symlink to the tree that the patches go into
@@ -20,11 +21,12 @@ GIT_ENV = {
     'GIT_COMMITTER_NAME': 'Direct segments',
     'GIT_COMMITTER_EMAIL': 'dseg@localhost',
 }
+EPOCH = '1970-01-01T00:00:00+00:00'
 BASE_ENV = {
     'GIT_AUTHOR_NAME': 'Direct segments',
     'GIT_AUTHOR_EMAIL': 'dseg@localhost',
-    'GIT_AUTHOR_DATE': '1970-01-01T00:00:00+00:00',
-    'GIT_COMMITTER_DATE': '1970-01-01T00:00:00+00:00',
+    'GIT_AUTHOR_DATE': EPOCH,
+    'GIT_COMMITTER_DATE': EPOCH,
 }
 
 
@@ -32,10 +34,10 @@ class Tree:
     """A QEMU source tree."""
 
     def __init__(self, path):
+        if not is_tree(path):
+            raise Failure(f'{path} is not a source tree of QEMU '
+                          f'(one has {", ".join(MUST_HAVE)})')
         self.path = Path(path).resolve()
-        missing = [name for name in MUST_HAVE if not (self.path / name).exists()]
-        if missing:
-            raise Failure(f'{path} is not a QEMU source tree: it has no {missing[0]}')
         self.version = (self.path / 'VERSION').read_text().strip()
 
     @classmethod
@@ -68,7 +70,9 @@ class Tree:
             self.git('-c', 'init.defaultBranch=dseg', 'init', '-q')
             for setting, value in (('gc.auto', '0'), ('core.autocrlf', 'false')):
                 self.git('config', setting, value)
-            self.git('add', '--all', '--force', '.')
+            run_logged('Making the base commit',
+                       ['git', '-C', self.path, 'add', '--all', '--force', '.'],
+                       OUT / 'log' / 'git.log', env={**os.environ, **GIT_ENV}, timeout=900)
             self.git('commit', '-q', '-m', f'QEMU {self.version}', env=BASE_ENV)
         if not self.base():
             self.git('tag', BASE)
@@ -104,6 +108,11 @@ class Tree:
         self.git('read-tree', BASE, env=env)
         self.git('checkout-index', '--all', f'--prefix={folder}/', env=env)
         index.unlink()
+
+
+def is_tree(path):
+    """Whether a folder looks like QEMU's source."""
+    return all((Path(path) / name).is_file() for name in MUST_HAVE)
 
 
 def link(path, target):

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/build-qemu: a small qemu-system-x86_64, out of tree, patched or stock."""
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+
+from . import OUT, Failure, run_main
+from .progress import run_logged
+from .tree import STOCK_IN_USE, Tree
+
+BINARY = 'qemu-system-x86_64'
+CONFIGURED = 'dseg-configured.json'     # in the build folder: what it was configured from
+CONFIGURE_SECONDS = 600
+BUILD_SECONDS = 2 * 3600
+
+# The machines and devices are QEMU's own default; of the features, only those that the guests
+# need. The source needs no download, and both twins treat warnings alike.
+FLAGS = (
+    '--cc=ccache gcc',
+    '--python=/usr/bin/python3',
+    '--target-list=x86_64-softmmu',
+    '--without-default-features',
+    '--enable-system',
+    '--enable-tcg',
+    '--enable-kvm',
+    '--enable-fdt=system',
+    '--disable-install-blobs',
+    '--disable-docs',
+    '--disable-download',
+    '--enable-werror',
+)
+
+
+def main(arguments):
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog='build-qemu', add_help=False)
+    parser.add_argument('--stock', action='store_true')
+    parser.add_argument('--tree', type=Path)
+    parser.add_argument('--targets', nargs='+', default=[])
+    parser.add_argument('--jobs', type=int)
+    options = parser.parse_args(arguments)
+
+    name = 'qemu-stock' if options.stock else 'qemu'
+    tree = source_tree(options)
+    folder = OUT / name
+    env = build_environment()
+    configure(tree, folder, pkgversion='stock' if options.stock else 'dseg', env=env)
+    jobs = [f'-j{options.jobs}'] if options.jobs else []
+    run_logged(f'Building {name} {tree.version}',
+               ['ninja', '-C', folder, *jobs, BINARY, *options.targets],
+               OUT / 'log' / f'build-{name}.log', timeout=BUILD_SECONDS, env=env,
+               hint='After a change in the source, run scripts/build-qemu again; '
+                    f'for a fresh start: rm -rf {folder}')
+    print(folder / BINARY)
+    return 0
+
+
+def source_tree(options):
+    """The tree to build."""
+    if options.tree:
+        return Tree(options.tree)
+    if not options.stock:
+        return Tree.in_use()
+    if not STOCK_IN_USE.exists():
+        raise Failure(f'there is no {STOCK_IN_USE}: run scripts/fetch-qemu --stock first')
+    return Tree(STOCK_IN_USE)
+
+
+def build_environment():
+    """Let ccache know a file again in another checkout, and keep our Python path to ourselves."""
+    env = dict(os.environ, CCACHE_BASEDIR='/', CCACHE_NOHASHDIR='1')
+    env.pop('PYTHONPATH', None)
+    if not os.access(Path.home(), os.W_OK):
+        env.setdefault('CCACHE_DIR', str(OUT / 'ccache'))
+    return env
+
+
+def configure(tree, folder, *, pkgversion, env):
+    """Configure the build folder, unless it is configured from that tree with these flags."""
+    flags = [*FLAGS, f'--with-pkgversion={pkgversion}']
+    wanted = json.dumps({'source': str(tree.path), 'version': tree.version, 'flags': flags},
+                        indent=2)
+    configured = folder / CONFIGURED
+    if configured.exists() and configured.read_text() == wanted:
+        return
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    source = os.path.relpath(tree.path, folder)
+    run_logged(f'Configuring {folder.name} {tree.version}', [f'{source}/configure', *flags],
+               OUT / 'log' / f'configure-{folder.name}.log', cwd=folder, env=env,
+               timeout=CONFIGURE_SECONDS, hint=f'More is in {folder}/config.log '
+                                               f'and {folder}/meson-logs/meson-log.txt')
+    configured.write_text(wanted)
+
+
+if __name__ == '__main__':
+    run_main('build-qemu', main)

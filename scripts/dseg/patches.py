@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/apply-patches: qemu-patches/ as commits in a QEMU tree, the overlay linked into it."""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import ROOT, Failure, debian, run_main
+from .tree import BASE, EPOCH, GIT_ENV, SRC, Tree, link
+
+PATCHES = ROOT / 'qemu-patches'
+SERIES = PATCHES / 'series'
+SUPPORTED = '10.0'
+ACCEPTED = ('10.0', '10.2')
+FIRST_DEVELOPMENT_RELEASE = 50      # 10.0.50 is on the way to 10.1
+STAMP = 'dseg-stamp'
+
+# Our folders and files, and where they appear in QEMU's tree.
+OVERLAY = {
+    'target/i386/dseg': ROOT / 'target-i386-ext',
+    'hw/dseg': ROOT / 'hw',
+    'qapi/x86-dseg.json': ROOT / 'target-i386-ext' / 'x86-dseg.json',
+}
+
+
+def main(arguments):
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog='apply-patches', add_help=False)
+    parser.add_argument('--tree', type=Path)
+    parser.add_argument('--any-version', action='store_true')
+    parser.add_argument('--reset', action='store_true')
+    parser.add_argument('--check', action='store_true')
+    options = parser.parse_args(arguments)
+
+    if options.check:
+        return check_versions()
+    tree = Tree(options.tree) if options.tree else Tree.in_use()
+    check_version(tree, options.any_version)
+    tree.make_repository()
+    patches = series()
+    if options.reset:
+        require_no_own_commits(tree)
+    elif has_series(tree, patches):
+        print(f'The {len(patches)} patches are in {tree.path} already')
+        link_overlay(tree)
+        return 0
+    apply(tree, patches)
+    link_overlay(tree)
+    print(f'Applied {len(patches)} patches to {tree.path}')
+    return 0
+
+
+def check_version(tree, any_version):
+    """Raise Failure for a QEMU that the series is not meant for."""
+    line, _, release = tree.version.rpartition('.')
+    if any_version or (line in ACCEPTED and int(release) < FIRST_DEVELOPMENT_RELEASE):
+        return
+    raise Failure(f'{tree.path} is QEMU {tree.version}; the patches are for {SUPPORTED}.x '
+                  f'and also tried on {", ".join(ACCEPTED[1:])}.x.\n'
+                  'Get one by scripts/fetch-qemu, or try this one by --any-version.')
+
+
+def series():
+    """The patch files, in their order."""
+    if not SERIES.exists():
+        return []
+    names = (line.partition('#')[0].strip() for line in SERIES.read_text().splitlines())
+    patches = [PATCHES / name for name in names if name]
+    for patch in patches:
+        if not patch.is_file():
+            raise Failure(f'{SERIES} names {patch.name}, which is not there')
+    return patches
+
+
+def series_hash(patches):
+    """Tells one series from another."""
+    digest = hashlib.sha256()
+    for patch in patches:
+        digest.update(f'{patch.name}\0'.encode() + patch.read_bytes() + b'\0')
+    return digest.hexdigest()
+
+
+def read_stamp(tree):
+    """What the last apply-patches or refresh-patches left: the series and the newest commit."""
+    path = tree.git_file(STAMP)
+    return json.loads(path.read_text()) if path.exists() else {'series': '', 'head': tree.base()}
+
+
+def write_stamp(tree):
+    """Note that the newest commit of the tree is the last patch of the series."""
+    stamp = {'series': series_hash(series()), 'head': tree.head()}
+    tree.git_file(STAMP).write_text(json.dumps(stamp) + '\n')
+
+
+def has_series(tree, patches):
+    """Whether the tree has the series; raises Failure if it has another one."""
+    commits = tree.commits()
+    if not commits:
+        return False
+    if read_stamp(tree)['series'] == series_hash(patches):
+        return True
+    raise Failure(f'{tree.path} has another series of patches ({len(commits)} commits since '
+                  f'{BASE}) than {PATCHES}.\n'
+                  'If you changed them in the tree: scripts/refresh-patches writes them out.\n'
+                  'Else: scripts/apply-patches --reset replaces them.')
+
+
+def require_no_own_commits(tree):
+    """Raise Failure if going back to the base commit would lose somebody's work."""
+    known = read_stamp(tree)['head']
+    is_ahead = tree.git('merge-base', known, 'HEAD', check=False) == known
+    own = tree.commits(since=known if is_ahead else BASE)
+    if own:
+        raise Failure(f'{tree.path} has commits that no patch has:\n  ' + '\n  '.join(own)
+                      + '\nscripts/refresh-patches turns them into patches. '
+                      f'To throw them away: git -C {tree.path} reset --hard {known[:12]}')
+
+
+def apply(tree, patches):
+    """Make the series the commits upon the base commit, or change nothing."""
+    tree.require_clean()
+    report = dry_run(patches, lambda names, folder: copy_files(tree, names, folder))
+    if report.failed:
+        raise Failure(f'the series does not apply to QEMU {tree.version}, nothing is changed:\n'
+                      f'{report.failed}')
+    tree.git('reset', '-q', '--hard', BASE)
+    if patches:
+        try:
+            tree.git('am', '-q', '--keep-non-patch', '--no-gpg-sign', *patches,
+                     env={'GIT_COMMITTER_DATE': EPOCH})
+        except Failure:
+            tree.git('am', '--abort')
+            raise
+    write_stamp(tree)
+
+
+def link_overlay(tree):
+    """Link our folders into the tree, where its git does not see them."""
+    exclude = tree.git_file('info/exclude')
+    excluded = exclude.read_text().splitlines() if exclude.exists() else []
+    new = [f'/{name}' for name in OVERLAY if f'/{name}' not in excluded]
+    if new:
+        exclude.parent.mkdir(exist_ok=True)
+        exclude.write_text('\n'.join(excluded + new) + '\n')
+    for name, target in OVERLAY.items():
+        path = tree.path / name
+        if target.is_file() or (target.is_dir() and any(target.iterdir())):
+            link(path, target)
+        elif path.is_symlink():
+            path.unlink()
+
+
+@dataclass
+class Report:
+    """How a dry run went: the first failure, if any, and whether lines had moved."""
+    failed: str = ''
+    offsets: bool = False
+
+
+def dry_run(patches, copy):
+    """Apply the patches, one upon the other, to copies of the files that they touch.
+
+    copy(names, folder) brings those of the files named that there are.
+    """
+    SRC.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='.dry-run-', dir=SRC) as folder:
+        copy(touched_files(patches), Path(folder))
+        report = Report()
+        for patch in patches:
+            done = subprocess.run(['git', 'apply', '--verbose', patch], cwd=folder, text=True,
+                                  check=False, capture_output=True,
+                                  env={**os.environ, **GIT_ENV, 'LC_ALL': 'C',
+                                       'GIT_CEILING_DIRECTORIES': str(SRC)})
+            if done.returncode:
+                errors = re.findall(r'^error: (?!while searching)(.*)$', done.stderr, re.MULTILINE)
+                report.failed = '\n'.join(f'{patch.name}: {error}' for error in errors)
+                return report
+            report.offsets |= '(offset' in done.stderr
+        return report
+
+
+def touched_files(patches):
+    """The files that patches change, delete or rename."""
+    names = set()
+    for patch in patches:
+        names.update(re.findall(r'^diff --git a/(\S+) b/', patch.read_text(), re.MULTILINE))
+    return names
+
+
+def copy_files(tree, names, folder):
+    """The files as the tree's base commit has them."""
+    for name in names:
+        done = subprocess.run(['git', '-C', tree.path, 'show', f'{BASE}:{name}'], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if done.returncode == 0:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(done.stdout)
+
+
+def extract_files(tarball, names, folder):
+    """The files as a release tarball has them."""
+    with tarfile.open(tarball, 'r|*') as archive:
+        for member in archive:
+            name = member.name.partition('/')[2]
+            if name in names and member.isfile():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(archive.extractfile(member).read())
+
+
+def check_versions():
+    """Try the series on every QEMU that Debian's suites list, from the supported line on."""
+    patches = series()
+    by_version = {}
+    for source in reversed(debian.versions()):
+        if is_new_enough(source.version):
+            by_version.setdefault(source.version, []).append(source)
+    broken = False
+    for version, sources in by_version.items():
+        result, failed = check_sources(sources, patches)
+        broken |= failed and version.startswith(SUPPORTED + '.')
+        suites = ' '.join(suite for source in sources for suite in source.suites)
+        print(f'{version:<10} {suites:<36} {result}', flush=True)
+    return 1 if broken else 0
+
+
+def is_new_enough(version):
+    """Whether a version is of the supported line or newer."""
+    return [int(part) for part in version.split('.')[:2]] >= [int(part) for part in
+                                                             SUPPORTED.split('.')]
+
+
+def check_sources(sources, patches):
+    """What to say of one version, and whether the series fails on it."""
+    for source in sources:
+        try:
+            tarball = debian.download_tarball(source)
+        except Failure:
+            continue
+        report = dry_run(patches, lambda names, folder: extract_files(tarball, names, folder))
+        if report.failed:
+            return f'does not apply: {report.failed.splitlines()[0]}', True
+        return 'applies with offsets' if report.offsets else 'applies', False
+    return 'could not be fetched', False
+
+
+if __name__ == '__main__':
+    run_main('apply-patches', main)
