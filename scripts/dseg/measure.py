@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a workload in a guest does, and what its page walks cost.
+
+    workload = Workload(stack, 'nested', 'gups --bytes 64M')
+    set_mode(stack, 'vmm-direct', workload.area)
+    result = measure(stack, workload, 'vmm-direct', rounds=2)
+    workload.stop()
+
+The counters come from the QMP command query-x86-dseg-walks; its fields are
+described in target-i386-ext/x86-dseg.json.
+"""
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+
+from .console import StackError, TimeOut
+from .modes import WorkArea
+
+READY = r'^\w+: ready va=(0x[0-9a-f]+) pa=(0x[0-9a-f]+) bytes=(\d+)\n'
+ROUND = (r'^\w+: round (\d+) updates (\d+) seconds ([\d.]+) .* '
+         r'checksum ([0-9a-f]+) (ok|BAD) errors (\d+)\n')
+ROUND_TIMEOUT = 120
+
+
+@dataclass(frozen=True)
+class Round:
+    """One line that a workload has printed."""
+    number: int
+    updates: int
+    seconds: float
+    checksum: str
+    errors: int
+
+    @property
+    def updates_per_s(self):
+        return self.updates / self.seconds
+
+
+class Workload:
+    """One of linux/workloads, running in L1 or L2 until it is stopped."""
+
+    def __init__(self, stack, world, command, timeout=120):
+        """world: 'nested' for L2, 'native' for L1; command: name, options"""
+        layout = stack.layout
+        if world == 'nested':
+            self._console, pa = stack.l2, layout.l2_work_gpa
+        else:
+            self._console, pa = stack.l1, layout.l1_work_hpa
+        self._console.start(f'{command} --rounds 0 --phys {pa:#x} '
+                            f'--at {layout.gva:#x}')
+        ready = self._console.expect(READY, timeout)
+        self.area = WorkArea(world, int(ready[1], 16), int(ready[2], 16),
+                             int(ready[3]))
+
+    def next_round(self, timeout=ROUND_TIMEOUT):
+        """Waits until a round ends; returns what it printed."""
+        found = self._console.expect(ROUND, timeout)
+        return Round(int(found[1]), int(found[2]), float(found[3]), found[4],
+                     int(found[6]))
+
+    def rounds_until_now(self):
+        """What has been printed and not been asked for yet."""
+        rounds = []
+        try:
+            while True:
+                rounds.append(self.next_round(timeout=0))
+        except TimeOut:
+            return rounds
+
+    def begin_round(self):
+        """Waits for a round to begin; returns those that ended till then."""
+        return self.rounds_until_now() + [self.next_round()]
+
+    def stop(self):
+        self._console.interrupt()
+
+
+@dataclass(frozen=True)
+class Walks:
+    """The walk counters of all CPUs together."""
+
+    total: Counter      # by field of X86DsegTally
+    regimes: Counter    # walks by regime
+    refs: Counter       # walks by (guest references, nested references)
+    checks: Counter     # walks by base-bound checks
+
+    @classmethod
+    def from_reply(cls, cpus):
+        """Adds up the reply to query-x86-dseg-walks."""
+        total, regimes, refs, checks = (Counter() for _ in range(4))
+        for cpu in cpus:
+            total.update(cpu['total'])
+            for tally in cpu['regimes']:
+                regimes[tally['regime']] += tally['walks']
+            for bar in cpu['refs-histogram']:
+                refs[bar['guest'], bar['nested']] += bar['walks']
+            for bar in cpu['checks-histogram']:
+                checks[bar['checks']] += bar['walks']
+        return cls(total, regimes, refs, checks)
+
+    @property
+    def count(self):
+        return self.total['walks']
+
+    @property
+    def refs_histogram(self):
+        """Walks by references in both dimensions together."""
+        histogram = Counter()
+        for (guest, nested), walks in self.refs.items():
+            histogram[guest + nested] += walks
+        return histogram
+
+    @property
+    def refs_typical(self):
+        return most_frequent(self.refs_histogram)
+
+    @property
+    def checks_typical(self):
+        return most_frequent(self.checks)
+
+    def mean(self, field):
+        """Of one field of X86DsegTally, per walk."""
+        return self.total[field] / self.count if self.count else 0.0
+
+    @property
+    def refs_mean(self):
+        return self.mean('guest-refs') + self.mean('nested-refs')
+
+    def share(self, regime):
+        """How much of all walks were of that regime, 0 to 1."""
+        return self.regimes[regime] / self.count if self.count else 0.0
+
+
+def most_frequent(counter):
+    """The key with the highest count; None if there is nothing."""
+    return max(counter, key=counter.get, default=None)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A workload in one mode: what it printed, and what its walks cost."""
+
+    mode: str
+    walks: Walks
+    rounds: list
+    remark: str = ''    # what is special about it
+
+    @property
+    def name(self):
+        return f'{self.mode} {self.remark}'.rstrip()
+
+    @property
+    def checksum_ok(self):
+        return bool(self.rounds) and not any(r.errors for r in self.rounds)
+
+    @property
+    def updates_per_s(self):
+        return statistics.median(r.updates_per_s for r in self.rounds)
+
+    @property
+    def share(self):
+        """How much of all walks were of the mode's own regime."""
+        return self.walks.share(self.mode)
+
+
+def measure(stack, workload, mode, rounds, remark=''):
+    """Counts the walks of at least @rounds whole rounds in the mode now set.
+    """
+    earlier = workload.begin_round()
+    stack.qmp('x86-dseg-walks-reset')
+    measured = [workload.next_round() for _ in range(rounds)]
+    walks = Walks.from_reply(stack.qmp('query-x86-dseg-walks'))
+    # The data of the rounds in which the mode changed must be right too.
+    bad = [r for r in earlier if r.errors]
+    if bad:
+        raise StackError(f'wrong data while {mode} was being set: {bad}')
+    return Result(mode, walks, measured, remark)
