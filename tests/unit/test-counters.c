@@ -1,0 +1,355 @@
+/*
+ * Unit tests of the counters: every event counts once, in its own place
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include <string.h>
+
+#include "counters.h"
+#include "random-translation.h"
+
+/* Nothing but counts, so that a test may look at all of them at once. */
+G_STATIC_ASSERT(sizeof(DsegCounters) % sizeof(uint64_t) == 0);
+#define WORDS (sizeof(DsegCounters) / sizeof(uint64_t))
+
+typedef union Counters {
+    DsegCounters counters;
+    uint64_t word[WORDS];
+} Counters;
+
+/* 4 KiB pages in both dimensions; one gPA of five is in the VMM segment. */
+static const Translation mixed = {
+    .guest = DSEG_PAGING_LONG4, .guest_lg_size = 12,
+    .nested = DSEG_PAGING_LONG4, .vmm_segment = true,
+    .gpa = {
+        { DSEG_NESTED_SEGMENT, 0 }, { DSEG_NESTED_WALKED, 12 },
+        { DSEG_NESTED_ESCAPED, 12 }, { DSEG_NESTED_FALSE_ESCAPE, 12 },
+        { DSEG_NESTED_ESCAPED, 21 },
+    },
+};
+
+static const Translation native = {
+    .guest = DSEG_PAGING_LONG4, .guest_lg_size = 21,
+};
+
+static void count(DsegCounters *counters, const Translation *t,
+                  DsegAccess access, DsegPrivilege privilege)
+{
+    DsegWalk walk;
+
+    translate(&walk, t);
+    dseg_counters_walk(counters, &walk, access, privilege);
+}
+
+static void count_fault(DsegCounters *counters, const Translation *t,
+                        unsigned guest_refs, DsegFault fault)
+{
+    DsegWalk walk;
+
+    translate_until(&walk, t, guest_refs);
+    dseg_counters_fault(counters, &walk, fault);
+}
+
+static void assert_same(const DsegCounters *a, const DsegCounters *b)
+{
+    g_assert_cmpmem(a, sizeof(*a), b, sizeof(*b));
+}
+
+static void assert_tally(const DsegTally *a, const DsegTally *b)
+{
+    g_assert_cmpmem(a, sizeof(*a), b, sizeof(*b));
+}
+
+static const DsegTally mixed_tally = {
+    .walks = 1, .guest_refs = 4, .nested_refs = 15, .checks = 5,
+    .filter_lookups = 5, .escapes = 3, .false_escapes = 1,
+};
+
+static void test_walk_counts_once(void)
+{
+    DsegCounters counters = { 0 }, expected = { 0 };
+
+    count(&counters, &mixed, DSEG_STORE, DSEG_USER);
+
+    expected.tally[DSEG_MIXED][DSEG_STORE][DSEG_USER] = mixed_tally;
+    expected.refs[4][15] = 1;
+    expected.checks[5] = 1;
+    expected.guest_page[DSEG_PAGE_4K] = 1;
+    expected.nested_page[DSEG_PAGE_2M] = 1;
+    assert_same(&counters, &expected);
+}
+
+static void test_native_walk_counts_once(void)
+{
+    DsegCounters counters = { 0 }, expected = { 0 };
+
+    count(&counters, &native, DSEG_FETCH, DSEG_KERNEL);
+
+    expected.tally[DSEG_NATIVE][DSEG_FETCH][DSEG_KERNEL] = (DsegTally) {
+        .walks = 1, .guest_refs = 3,
+    };
+    expected.refs[3][0] = 1;
+    expected.checks[0] = 1;
+    expected.guest_page[DSEG_PAGE_2M] = 1;
+    expected.nested_page[DSEG_PAGE_NONE] = 1;
+    assert_same(&counters, &expected);
+}
+
+static void test_access_and_privilege_apart(void)
+{
+    for (DsegAccess a = 0; a < DSEG_ACCESS__MAX; a++) {
+        for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            DsegCounters counters = { 0 };
+
+            count(&counters, &mixed, a, p);
+            assert_tally(&counters.tally[DSEG_MIXED][a][p], &mixed_tally);
+        }
+    }
+}
+
+static void test_deepest_walk_fits(void)
+{
+    Translation deepest = {
+        .guest = DSEG_PAGING_LONG5, .guest_lg_size = 12,
+        .nested = DSEG_PAGING_LONG5, .guest_segment = true,
+        .vmm_segment = true,
+    };
+    DsegCounters counters = { 0 };
+
+    for (unsigned i = 0; i < MAX_GPAS; i++) {
+        deepest.gpa[i] = (Gpa) { DSEG_NESTED_WALKED, 12 };
+    }
+    count(&counters, &deepest, DSEG_LOAD, DSEG_USER);
+    g_assert_cmpuint(counters.refs[5][30], ==, 1);
+    g_assert_cmpuint(counters.checks[7], ==, 1);
+    g_assert_cmpuint(dseg_counters_refs(&counters, 35), ==, 1);
+}
+
+static void test_fault_is_kept_apart(void)
+{
+    for (DsegFault fault = 0; fault < DSEG_FAULT__MAX; fault++) {
+        DsegCounters counters = { 0 }, expected;
+
+        count(&counters, &mixed, DSEG_LOAD, DSEG_USER);
+        expected = counters;
+
+        /* Two entries read; their gPAs by the segment and by a walk. */
+        count_fault(&counters, &mixed, 2, fault);
+        expected.faults[fault] = 1;
+        expected.fault_guest_refs = 2;
+        expected.fault_nested_refs = 4;
+        assert_same(&counters, &expected);
+    }
+}
+
+static void fill(Counters *c, GRand *rand)
+{
+    for (unsigned i = 0; i < WORDS; i++) {
+        c->word[i] = random_bits(rand, 62);
+    }
+}
+
+static void test_sum_adds_every_count(void)
+{
+    g_autoptr(GRand) rand = random_new();
+    Counters to, from, to_before, from_before;
+
+    fill(&to, rand);
+    fill(&from, rand);
+    to_before = to;
+    from_before = from;
+    dseg_counters_sum(&to.counters, &from.counters);
+
+    assert_same(&from.counters, &from_before.counters);
+    for (unsigned i = 0; i < WORDS; i++) {
+        g_assert_cmpuint(to.word[i], ==, to_before.word[i] + from.word[i]);
+    }
+}
+
+static void add_tally(DsegTally *to, const DsegTally *from)
+{
+    to->walks += from->walks;
+    to->guest_refs += from->guest_refs;
+    to->nested_refs += from->nested_refs;
+    to->checks += from->checks;
+    to->filter_lookups += from->filter_lookups;
+    to->escapes += from->escapes;
+    to->false_escapes += from->false_escapes;
+}
+
+static void test_regime_and_total(void)
+{
+    g_autoptr(GRand) rand = random_new();
+    DsegTally expected_total = { 0 }, total;
+    Counters c, before;
+
+    fill(&c, rand);
+    before = c;
+    for (DsegRegime r = 0; r < DSEG_REGIME__MAX; r++) {
+        DsegTally expected = { 0 }, regime;
+
+        for (DsegAccess a = 0; a < DSEG_ACCESS__MAX; a++) {
+            for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+                add_tally(&expected, &c.counters.tally[r][a][p]);
+            }
+        }
+        regime = dseg_counters_regime(&c.counters, r);
+        assert_tally(&regime, &expected);
+        add_tally(&expected_total, &expected);
+    }
+    total = dseg_counters_total(&c.counters);
+    assert_tally(&total, &expected_total);
+    assert_same(&c.counters, &before.counters);
+}
+
+static void test_refs_of_both_dimensions(void)
+{
+    DsegCounters counters = { 0 };
+
+    counters.refs[4][0] = 1;
+    counters.refs[0][4] = 10;
+    counters.refs[2][2] = 100;
+    counters.refs[4][20] = 1000;
+    counters.refs[5][30] = 10000;
+    counters.refs[0][0] = 100000;
+
+    for (unsigned refs = 0; refs <= 35; refs++) {
+        g_assert_cmpuint(dseg_counters_refs(&counters, refs), ==,
+                         refs == 0 ? 100000 : refs == 4 ? 111
+                         : refs == 24 ? 1000 : refs == 35 ? 10000 : 0);
+    }
+}
+
+/* The invariants at the top of counters.h. */
+static void assert_invariants(const DsegCounters *c)
+{
+    DsegTally total = dseg_counters_total(c);
+    uint64_t walks = 0, guest_refs = 0, nested_refs = 0, by_refs = 0;
+    uint64_t checks = 0, check_walks = 0, guest_pages = 0, nested_pages = 0;
+
+    for (unsigned g = 0; g <= DSEG_MAX_GUEST_REFS; g++) {
+        for (unsigned n = 0; n <= DSEG_MAX_NESTED_REFS; n++) {
+            walks += c->refs[g][n];
+            guest_refs += g * c->refs[g][n];
+            nested_refs += n * c->refs[g][n];
+        }
+    }
+    for (unsigned i = 0; i <= DSEG_MAX_CHECKS; i++) {
+        check_walks += c->checks[i];
+        checks += i * c->checks[i];
+    }
+    for (unsigned i = 0; i < DSEG_PAGE__MAX; i++) {
+        guest_pages += c->guest_page[i];
+        nested_pages += c->nested_page[i];
+    }
+    for (unsigned i = 0; i <= DSEG_MAX_GUEST_REFS + DSEG_MAX_NESTED_REFS; i++) {
+        by_refs += dseg_counters_refs(c, i);
+    }
+
+    g_assert_cmpuint(total.walks, ==, walks);
+    g_assert_cmpuint(total.walks, ==, by_refs);
+    g_assert_cmpuint(total.walks, ==, check_walks);
+    g_assert_cmpuint(total.walks, ==, guest_pages);
+    g_assert_cmpuint(total.walks, ==, nested_pages);
+    g_assert_cmpuint(total.guest_refs, ==, guest_refs);
+    g_assert_cmpuint(total.nested_refs, ==, nested_refs);
+    g_assert_cmpuint(total.checks, ==, checks);
+    g_assert_cmpuint(total.false_escapes, <=, total.escapes);
+    g_assert_cmpuint(total.escapes, <=, total.filter_lookups);
+}
+
+/* What has to come out, counted by the test itself. */
+typedef struct Truth {
+    DsegTally total;
+    uint64_t walks[DSEG_REGIME__MAX];
+    uint64_t faults, fault_guest_refs, fault_nested_refs;
+} Truth;
+
+static void random_event(GRand *rand, DsegCounters *c, Truth *truth)
+{
+    Translation t = random_translation(rand);
+    DsegWalk walk;
+
+    if (random_below(rand, 4)) {
+        translate(&walk, &t);
+        dseg_counters_walk(c, &walk, random_below(rand, DSEG_ACCESS__MAX),
+                           random_below(rand, DSEG_PRIVILEGE__MAX));
+        truth->walks[dseg_walk_regime(&walk)]++;
+        add_tally(&truth->total, &(DsegTally) {
+            1, walk.out_guest_refs, walk.out_nested_refs, walk.out_checks,
+            walk.out_filter_lookups, walk.out_escapes, walk.out_false_escapes,
+        });
+    } else {
+        unsigned refs = translation_guest_refs(&t);
+
+        translate_until(&walk, &t, random_below(rand, refs + 1));
+        dseg_counters_fault(c, &walk, random_below(rand, DSEG_FAULT__MAX));
+        truth->faults++;
+        truth->fault_guest_refs += walk.out_guest_refs;
+        truth->fault_nested_refs += walk.out_nested_refs;
+    }
+}
+
+static void assert_truth(const DsegCounters *c, const Truth *truth)
+{
+    DsegTally total = dseg_counters_total(c);
+    uint64_t faults = 0;
+
+    assert_tally(&total, &truth->total);
+    for (DsegRegime r = 0; r < DSEG_REGIME__MAX; r++) {
+        g_assert_cmpuint(dseg_counters_regime(c, r).walks, ==,
+                         truth->walks[r]);
+        g_assert_cmpuint(truth->walks[r], >, 0);
+    }
+    for (DsegFault f = 0; f < DSEG_FAULT__MAX; f++) {
+        faults += c->faults[f];
+    }
+    g_assert_cmpuint(faults, ==, truth->faults);
+    g_assert_cmpuint(c->fault_guest_refs, ==, truth->fault_guest_refs);
+    g_assert_cmpuint(c->fault_nested_refs, ==, truth->fault_nested_refs);
+}
+
+/* Two CPUs and their sum; any number of walks may lie between two looks. */
+static void test_invariants_hold(void)
+{
+    g_autoptr(GRand) rand = random_new();
+    DsegCounters cpu[2] = { 0 };
+    Truth truth = { 0 };
+
+    for (uint64_t n = random_rounds(200000); n && !g_test_failed(); n--) {
+        random_event(rand, &cpu[random_below(rand, 2)], &truth);
+        if (n % 1000 == 1) {
+            DsegCounters sum = cpu[0];
+
+            dseg_counters_sum(&sum, &cpu[1]);
+            assert_invariants(&cpu[0]);
+            assert_invariants(&cpu[1]);
+            assert_invariants(&sum);
+        }
+    }
+    dseg_counters_sum(&cpu[0], &cpu[1]);
+    assert_truth(&cpu[0], &truth);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_set_nonfatal_assertions();
+
+    g_test_add_func("/counters/walk-counts-once", test_walk_counts_once);
+    g_test_add_func("/counters/native-walk-counts-once",
+                    test_native_walk_counts_once);
+    g_test_add_func("/counters/access-and-privilege-are-kept-apart",
+                    test_access_and_privilege_apart);
+    g_test_add_func("/counters/deepest-walk-fits", test_deepest_walk_fits);
+    g_test_add_func("/counters/fault-is-kept-apart", test_fault_is_kept_apart);
+    g_test_add_func("/counters/sum-adds-every-count",
+                    test_sum_adds_every_count);
+    g_test_add_func("/counters/regime-and-total-are-sums",
+                    test_regime_and_total);
+    g_test_add_func("/counters/refs-of-both-dimensions",
+                    test_refs_of_both_dimensions);
+    g_test_add_func("/counters/invariants-hold", test_invariants_hold);
+    return g_test_run();
+}
