@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/test: run the suites that tests/meson.build knows, and count their test cases."""
+
+import argparse
+import json
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+
+from . import OUT, ROOT, Failure, run_main
+from .progress import run_logged
+
+BUILD = ROOT / 'build'
+LOGS = BUILD / 'meson-logs'
+COVERAGE = OUT / 'coverage'
+
+
+@dataclass
+class Results:
+    """What has come out so far, of all suites together."""
+    passed: int = 0
+    skipped: int = 0
+    failed: list = field(default_factory=list)      # their names
+
+    def summary(self):
+        """The last line of the output."""
+        skipped = f', {self.skipped} skipped' if self.skipped else ''
+        return f'{self.passed} passed, {len(self.failed)} failed{skipped}'
+
+
+def main(arguments):
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog='test', add_help=False)
+    parser.add_argument('--coverage', action='store_true')
+    parser.add_argument('suites', nargs='*')
+    options = parser.parse_args(arguments)
+    if options.coverage:
+        if options.suites:
+            parser.error('--coverage is of the suite unit: name no suites')
+        return show_coverage()
+
+    results = Results()
+    try:
+        configure(BUILD)
+        for suite in chosen(options.suites):
+            run_suite(suite, results)
+    except Failure as failure:
+        print(f'\n{failure}')
+        results.failed.append('set-up')
+    show_failed(results)
+    print(results.summary(), flush=True)
+    return 0 if results.passed and not results.failed else 1
+
+
+def configure(build, *settings):
+    """Make the build directory, or bring it up to date."""
+    run_logged(f'Configuring {build.name}',
+               ['meson', 'setup', '--reconfigure', build, ROOT, *settings],
+               OUT / 'log' / 'configure.log', timeout=300,
+               hint=f'If nothing else helps, remove {build} and try again.')
+
+
+def chosen(names):
+    """The suites asked for, or all."""
+    known = known_suites()
+    for name in names:
+        if name not in known:
+            raise SystemExit(f'test: there is no suite {name!r}; there are: {" ".join(known)}')
+    return names or known
+
+
+def known_suites():
+    """The suites of tests/meson.build, in its order."""
+    tests = json.loads(subprocess.run(['meson', 'introspect', '--tests', BUILD], check=True,
+                                      stdout=subprocess.PIPE, timeout=60).stdout)
+    return list(dict.fromkeys(suite.partition(':')[2] for test in tests for suite in test['suite']))
+
+
+def run_suite(suite, results):
+    """Run one suite after its set-up, and add up its results."""
+    print(f'\nSuite {suite}', flush=True)
+    failed_step = set_up(suite)
+    if failed_step:
+        results.failed.append(f'{suite}: its set-up, at the step {failed_step}')
+        return
+    for old in LOGS.glob(f'{suite}.*'):
+        old.unlink()
+    code = subprocess.run(['meson', 'test', '-C', BUILD, '--suite', suite, '--logbase', suite,
+                           '--print-errorlogs'], check=False).returncode
+    failed_before = len(results.failed)
+    for name, outcome in test_cases(suite):
+        if outcome == 'passed':
+            results.passed += 1
+        elif outcome == 'skipped':
+            results.skipped += 1
+        else:
+            results.failed.append(f'{suite}: {name}')
+    if code and len(results.failed) == failed_before:
+        results.failed.append(f'{suite}: meson test ended with exit code {code}')
+
+
+def set_up(suite):
+    """Make what a suite needs, if it has a target for that. Returns the step that failed."""
+    target = f'{suite}-setup'
+    ninja = ['ninja', '-C', BUILD]
+    if subprocess.run([*ninja, '-t', 'query', target], check=False, capture_output=True).returncode:
+        return None
+    failed_step = target
+    # Only ninja's own lines come this way: progress and errors go to stderr.
+    with subprocess.Popen([*ninja, target], stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            print(line, end='', flush=True)
+            if line.startswith('FAILED: '):
+                failed_step = line.removeprefix('FAILED: ').strip()
+    return failed_step if process.returncode else None
+
+
+def test_cases(suite):
+    """(name, outcome) of every test case of a suite that has run."""
+    report = LOGS / f'{suite}.json'
+    if not report.exists():
+        return
+    for line in report.read_text().splitlines():
+        test = json.loads(line)
+        program = test['name'].rpartition(' / ')[2]
+        cases = list(cases_of(suite, test['name'], program))
+        yield from cases
+        result = test['result']
+        if not cases and result in ('OK', 'SKIP'):
+            yield program, 'passed' if result == 'OK' else 'skipped'
+        elif result != 'OK' and 'failed' not in (outcome for _, outcome in cases):
+            yield f'{program} ended with {result}', 'failed'
+
+
+def cases_of(suite, full_name, program):
+    """(name, outcome) of the cases of one test program of a suite, as far as it got."""
+    own_report = LOGS / f'{suite}.{program}.xml'
+    if own_report.exists():
+        for case in ElementTree.parse(own_report).iter('testcase'):
+            yield f'{case.get("classname")}.{case.get("name")}', outcome_of(case)
+        return
+    for group in ElementTree.parse(LOGS / f'{suite}.junit.xml').iter('testsuite'):
+        if group.get('name').endswith(full_name):
+            for case in group.iter('testcase'):
+                # Meson puts a number before the name.
+                yield f'{program} {case.get("name").partition(" ")[2]}', outcome_of(case)
+
+
+def outcome_of(case):
+    """What has become of one test case."""
+    found = {child.tag for child in case}
+    if found & {'failure', 'error'}:
+        return 'failed'
+    return 'skipped' if 'skipped' in found else 'passed'
+
+
+def show_failed(results):
+    """Name what failed, and say what to do next."""
+    if not results.failed:
+        print()
+        return
+    print('\nFailed:')
+    for name in results.failed:
+        print(f'  {name}')
+    print(f'\nAll output of a suite is in {LOGS}/SUITE.txt. One test program alone:\n'
+          f'  meson test -C {BUILD} --suite SUITE PROGRAM -v\n')
+
+
+def show_coverage():
+    """Run the unit tests once more, built for gcov, and show what they reach."""
+    configure(COVERAGE, '-Db_coverage=true', '-Dbuildtype=debug')
+    run_logged('Running the unit tests', ['meson', 'test', '-C', COVERAGE, '--suite', 'unit'],
+               OUT / 'log' / 'coverage.log', timeout=900)
+    counts = sorted(COVERAGE.glob('libdseg.a.p/*.gcda'))
+    report = subprocess.run(['gcov', '--no-output', *counts], check=True, text=True,
+                            stdout=subprocess.PIPE, cwd=COVERAGE, timeout=60).stdout
+    for file, lines in re.findall(r"File '.*(target-i386-ext/\S+)'\nLines executed:(.*)", report):
+        print(f'{file:30} {lines} lines')
+    return 0
+
+
+if __name__ == '__main__':
+    run_main('test', main)
