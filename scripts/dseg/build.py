@@ -70,8 +70,8 @@ def source_tree(options):
 
 
 def build_environment():
-    """Let ccache know a file again in another checkout, and keep our Python path to ourselves."""
-    env = dict(os.environ, CCACHE_BASEDIR='/', CCACHE_NOHASHDIR='1')
+    """Let ccache know a file again in another checkout; keep our Python path to ourselves."""
+    env = dict(os.environ, CCACHE_BASEDIR=str(OUT), CCACHE_NOHASHDIR='1')
     env.pop('PYTHONPATH', None)
     if not os.access(Path.home(), os.W_OK):
         env.setdefault('CCACHE_DIR', str(OUT / 'ccache'))

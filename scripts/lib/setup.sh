@@ -71,7 +71,7 @@ packages_of() {
 # Those of the packages named that are not installed, or too old.
 missing_of() {
     dseg_installed=$(dpkg-query -W -f '${db:Status-Status}|${Package}=${Version}|' \
-        $(names_of "$@") 2>/dev/null)
+        $(names_of "$@") 2>/dev/null) || : # it fails when one is unknown to it
     for dseg_package; do
         dseg_have=${dseg_installed#*"installed|${dseg_package%%>=*}="}
         [ "$dseg_have" != "$dseg_installed" ] || dseg_have=
