@@ -45,15 +45,11 @@ static unsigned level_shift(DsegPaging mode, unsigned level)
 
 unsigned dseg_paging_refs(DsegPaging mode, unsigned lg_size)
 {
-    unsigned level = 1;
-
     if (mode == DSEG_PAGING_NONE) {
         return 0;
     }
-    while (level < modes[mode].levels && level_shift(mode, level) < lg_size) {
-        level++;
-    }
-    return modes[mode].levels - level + 1;
+    return modes[mode].levels -
+           (lg_size - DSEG_PAGE_BITS) / modes[mode].index_bits;
 }
 
 DsegPageKind dseg_page_kind(unsigned lg_size)

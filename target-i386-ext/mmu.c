@@ -1,0 +1,220 @@
+/*
+ * Direct segments: the hooks of the page walker
+ *
+ * They decide whether a segment translates, and report each event of the walk
+ * to walk.c, which knows what it costs.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/host-utils.h"
+#include "dseg.h"
+#include "state.h"
+
+static DsegPaging paging_of_pg_mode(int pg_mode)
+{
+    if (pg_mode & PG_MODE_LMA) {
+        return pg_mode & PG_MODE_LA57 ? DSEG_PAGING_LONG5 : DSEG_PAGING_LONG4;
+    }
+    if (pg_mode & PG_MODE_PAE) {
+        return DSEG_PAGING_PAE;
+    }
+    return pg_mode & PG_MODE_PG ? DSEG_PAGING_LEGACY : DSEG_PAGING_NONE;
+}
+
+static bool in_force(const X86DsegScoped *scoped, CPUX86State *env, bool nested)
+{
+    return dseg_segment_enabled(&scoped->segment) &&
+           (scoped->world == X86_DSEG_WORLD_ANY ||
+            (scoped->world == X86_DSEG_WORLD_NESTED) == nested) &&
+           (!nested ||
+            x86_dseg_root_matches(&scoped->nested_cr3, env->nested_cr3));
+}
+
+static const DsegSegment *guest_segment(CPUX86State *env, bool nested)
+{
+    const X86DsegScoped *scoped = &env->dseg->monitor.guest;
+
+    return in_force(scoped, env, nested) &&
+           x86_dseg_root_matches(&scoped->cr3, env->cr[3]) ?
+           &scoped->segment : NULL;
+}
+
+static const DsegSegment *vmm_segment(CPUX86State *env, bool nested)
+{
+    const X86DsegScoped *scoped = &env->dseg->monitor.vmm;
+
+    return nested && in_force(scoped, env, true) ? &scoped->segment : NULL;
+}
+
+X86DsegWalk *x86_dseg_start_guest(CPUX86State *env)
+{
+    X86DsegWalk *walk = &env->dseg->guest_walk;
+    bool nested = env->hflags2 & HF2_NPT_MASK;
+
+    walk->env = env;
+    walk->nested_mode = paging_of_pg_mode(env->nested_pg_mode);
+    walk->guest = guest_segment(env, nested);
+    walk->vmm = vmm_segment(env, nested);
+    walk->cost.in_nested = nested;
+    return walk;
+}
+
+X86DsegWalk *x86_dseg_start_nested(CPUX86State *env)
+{
+    X86DsegWalk *walk = &env->dseg->nested_walk;
+
+    walk->env = env;
+    walk->nested_dimension = true;
+    walk->vmm = vmm_segment(env, true);
+    env->dseg->counters.softmmu_nested_fills++;
+    return walk;
+}
+
+/* How the VMM's side translates @gpa; what its segment says: *@hit, *@hpa. */
+static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa,
+                                DsegHit *hit, uint64_t *hpa)
+{
+    const DsegEscapes *escapes = &walk->env->dseg->monitor.escapes;
+
+    *hit = walk->vmm ? dseg_segment_lookup(walk->vmm,
+                                           x86_dseg_phys_bits(walk->env),
+                                           gpa, hpa)
+                     : DSEG_MISS;
+    if (*hit == DSEG_MISS) {
+        return DSEG_NESTED_WALKED;
+    }
+    if (dseg_filter_empty(&escapes->filter) ||
+        !dseg_filter_test(&escapes->filter, gpa)) {
+        return DSEG_NESTED_SEGMENT;
+    }
+    return dseg_escapes_contains(escapes, gpa) ? DSEG_NESTED_ESCAPED
+                                               : DSEG_NESTED_FALSE_ESCAPE;
+}
+
+static DsegHit lookup_vmm(X86DsegWalk *walk, hwaddr gpa, uint64_t *hpa)
+{
+    DsegHit hit;
+
+    return nested_how(walk, gpa, &hit, hpa) == DSEG_NESTED_SEGMENT ? hit
+                                                                   : DSEG_MISS;
+}
+
+static DsegHit lookup_guest(X86DsegWalk *walk, hwaddr gva, int pg_mode,
+                            uint64_t *gpa)
+{
+    const DsegSegment *segment = pg_mode & PG_MODE_LMA ? walk->guest : NULL;
+    DsegHit hit = DSEG_MISS;
+
+    dseg_walk_begin(&walk->cost, walk->cost.in_nested, segment, walk->vmm);
+    if (segment) {
+        hit = dseg_segment_lookup(segment, x86_dseg_phys_bits(walk->env),
+                                  gva, gpa);
+        dseg_walk_check_guest(&walk->cost, hit != DSEG_MISS);
+    }
+    return hit;
+}
+
+bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
+                     uint64_t *rsvd_mask, uint64_t *pte)
+{
+    uint64_t to = 0;
+    DsegHit hit = walk->nested_dimension ?
+                  lookup_vmm(walk, addr, &to) :
+                  lookup_guest(walk, addr, pg_mode, &to);
+
+    if (hit == DSEG_MISS) {
+        return false;
+    }
+    *pte = (to & PG_ADDRESS_MASK) | PG_PRESENT_MASK | PG_RW_MASK |
+           PG_USER_MASK | PG_ACCESSED_MASK | PG_DIRTY_MASK;
+    if (!walk->nested_dimension && (pg_mode & PG_MODE_NXE)) {
+        *pte |= PG_NX_MASK;
+    }
+    if (hit == DSEG_TOO_WIDE) {
+        /* There may be no reserved bit, but what is present can be one. */
+        *rsvd_mask |= PG_PRESENT_MASK;
+    }
+    return true;
+}
+
+static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
+{
+    uint64_t hpa;
+    DsegHit hit;
+    DsegNestedHow how = nested_how(walk, gpa, &hit, &hpa);
+
+    dseg_walk_gpa(&walk->cost, how, walk->nested_mode, lg_page_size);
+}
+
+void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr, unsigned lg_page_size)
+{
+    if (walk->nested_dimension) {
+        /* Counted by the walk that needs it: see count_gpa(). */
+        return;
+    }
+    dseg_walk_guest_ref(&walk->cost);
+    if (walk->cost.in_nested) {
+        count_gpa(walk, addr, lg_page_size);
+    }
+}
+
+static void count_guest_page(X86DsegWalk *walk, uint64_t page_size)
+{
+    if (walk->cost.out_guest_refs) {
+        dseg_walk_guest_page(&walk->cost, ctz64(page_size));
+    }
+}
+
+void x86_dseg_count_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
+                          unsigned lg_page_size)
+{
+    count_guest_page(walk, page_size);
+    count_gpa(walk, gpa, lg_page_size);
+}
+
+void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
+                         int mmu_idx, uint64_t page_size)
+{
+    static const DsegAccess access[] = {
+        [MMU_DATA_LOAD] = DSEG_LOAD,
+        [MMU_DATA_STORE] = DSEG_STORE,
+        [MMU_INST_FETCH] = DSEG_FETCH,
+    };
+
+    if (!walk->cost.in_nested) {
+        count_guest_page(walk, page_size);
+    }
+    dseg_counters_walk(&walk->env->dseg->counters, &walk->cost,
+                       access[access_type],
+                       is_mmu_index_user(mmu_idx) ? DSEG_USER : DSEG_KERNEL);
+}
+
+static DsegFault fault_of_error_code(int error_code)
+{
+    if (error_code & PG_ERROR_RSVD_MASK) {
+        return DSEG_FAULT_RESERVED;
+    }
+    return error_code & PG_ERROR_P_MASK ? DSEG_FAULT_PROTECTION
+                                        : DSEG_FAULT_NOT_PRESENT;
+}
+
+void x86_dseg_count_fault(CPUX86State *env, int mmu_idx, int excp,
+                          int error_code, bool npf, bool table)
+{
+    DsegFault fault;
+
+    if (npf) {
+        fault = table ? DSEG_FAULT_NESTED_TABLE : DSEG_FAULT_NESTED_FINAL;
+    } else if (excp == EXCP0E_PAGE) {
+        fault = fault_of_error_code(error_code);
+    } else {
+        return; /* #GP for an address that is not canonical: no walk */
+    }
+    if (mmu_idx == MMU_NESTED_IDX) {
+        return; /* an access of the CPU itself, to a VMCB: no walk either */
+    }
+    dseg_counters_fault(&env->dseg->counters, &env->dseg->guest_walk.cost,
+                        fault);
+}

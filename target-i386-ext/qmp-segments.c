@@ -1,0 +1,329 @@
+/*
+ * Direct segments: QMP commands that set, clear and show segments
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "exec/cputlb.h"
+#include "hw/core/cpu.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-x86-dseg.h"
+#include "check.h"
+#include "dseg.h"
+#include "qmp.h"
+#include "tables.h"
+
+/* CR3 bits 11:0 are flags or a PCID. */
+#define ROOT_MASK DSEG_PAGE_MASK
+
+/*
+ * x86-dseg-set
+ */
+
+typedef struct SetRequest {
+    X86DsegLevel level;
+    X86DsegScoped scoped;
+    X86DsegComparison comparison;   /* of the CPU that was asked last */
+} SetRequest;
+
+static X86DsegRoot root_of(bool has_cr3, uint64_t cr3)
+{
+    return (X86DsegRoot) {
+        .addr = cr3 & ROOT_MASK,
+        .mask = has_cr3 ? ROOT_MASK : 0,
+    };
+}
+
+static bool check_root(CPUX86State *env, const char *argument, bool has_cr3,
+                       uint64_t cr3, Error **errp)
+{
+    if (has_cr3 && cr3 >> x86_dseg_phys_bits(env)) {
+        error_setg(errp, "%s 0x%" PRIx64 " must not be beyond MAXPHYADDR "
+                   "(%u bits)", argument, cr3, x86_dseg_phys_bits(env));
+        return false;
+    }
+    return true;
+}
+
+static bool check_world(X86DsegLevel level, bool has_world, X86DsegWorld world,
+                        bool has_nested_cr3, Error **errp)
+{
+    if (level == X86_DSEG_LEVEL_VMM && has_world) {
+        error_setg(errp, "world is only for level guest: level vmm is always "
+                   "nested");
+        return false;
+    }
+    if (level == X86_DSEG_LEVEL_VMM && has_nested_cr3) {
+        error_setg(errp, "nested-cr3 is only for level guest: level vmm takes "
+                   "its nested CR3 as cr3");
+        return false;
+    }
+    if (has_nested_cr3 && has_world && world != X86_DSEG_WORLD_NESTED) {
+        error_setg(errp, "world must be nested where nested-cr3 is given");
+        return false;
+    }
+    return true;
+}
+
+static bool make_segment(CPUX86State *env, X86DsegLevel level, uint64_t base,
+                         uint64_t size, uint64_t target, DsegSegment *segment,
+                         Error **errp)
+{
+    unsigned phys_bits = x86_dseg_phys_bits(env);
+    DsegRule broken = dseg_segment_make(segment, level == X86_DSEG_LEVEL_VMM ?
+                                        DSEG_VMM : DSEG_GUEST,
+                                        base, size, target, phys_bits,
+                                        x86_dseg_virt_bits(env));
+    const char *argument = dseg_rule_argument(broken);
+    uint64_t value = *argument == 'b' ? base : *argument == 's' ? size : target;
+
+    if (broken == DSEG_RULE_OK) {
+        return true;
+    }
+    error_setg(errp, "%s 0x%" PRIx64 " %s", argument, value,
+               dseg_rule_text(broken));
+    if (broken == DSEG_RULE_BASE_PHYS_BITS ||
+        broken == DSEG_RULE_TARGET_PHYS_BITS) {
+        error_append_hint(errp, "MAXPHYADDR is %u bits.\n", phys_bits);
+    }
+    return false;
+}
+
+static void do_compare(CPUState *cs, run_on_cpu_data data)
+{
+    SetRequest *request = data.host_ptr;
+
+    request->comparison = x86_dseg_compare(cpu_env(cs), request->level,
+                                           &request->scoped);
+}
+
+static void do_set(CPUState *cs, run_on_cpu_data data)
+{
+    SetRequest *request = data.host_ptr;
+    X86DsegMonitorOwned *owned = &cpu_env(cs)->dseg->monitor;
+
+    if (request->level == X86_DSEG_LEVEL_VMM) {
+        owned->vmm = request->scoped;
+    } else {
+        owned->guest = request->scoped;
+    }
+    tlb_flush(cs);
+}
+
+/* Whether a comparison lets @request be set; else the error says why not. */
+static bool acceptable(const X86DsegComparison *c, int cpu, bool force,
+                       const SetRequest *request, Error **errp)
+{
+    switch (c->verdict) {
+    case X86_DSEG_NOT_RAM:
+        error_setg(errp, "target must be RAM: CPU %d has none at 0x%" PRIx64,
+                   cpu, c->first_target);
+        return false;
+    case X86_DSEG_DIFFERS:
+        if (force) {
+            return true;
+        }
+        if (c->first_permission) {
+            error_setg(errp, "base: the segment must agree with the page "
+                       "tables in force, but those of CPU %d do not let page "
+                       "0x%" PRIx64 " be written%s, the first of %" PRIu64
+                       " such pages (force sets it all the same)", cpu,
+                       c->first, request->level == X86_DSEG_LEVEL_GUEST ?
+                       " in user mode" : "", c->differing);
+            return false;
+        }
+        error_setg(errp, "target: the segment must agree with the page tables "
+                   "in force, but those of CPU %d map page 0x%" PRIx64
+                   " to 0x%" PRIx64 ", not to 0x%" PRIx64 ", the first of %"
+                   PRIu64 " such pages (force sets it all the same)", cpu,
+                   c->first, c->first_target,
+                   c->first + request->scoped.segment.offset,
+                   c->differing);
+        return false;
+    default:
+        return true;
+    }
+}
+
+/*
+ * Compares @request with the page tables of each of @cpus.  Returns the
+ * results, or NULL with an error if it must not be set.
+ */
+static bool compare_all(GPtrArray *cpus, SetRequest *request, bool force,
+                        X86DsegCheckList **results, Error **errp)
+{
+    uint64_t mapped = 0;
+
+    for (guint i = cpus->len; i-- > 0;) {
+        CPUState *cs = g_ptr_array_index(cpus, i);
+        const X86DsegComparison *c = &request->comparison;
+        X86DsegCheck *check;
+
+        run_on_cpu(cs, do_compare, RUN_ON_CPU_HOST_PTR(request));
+        if (!acceptable(c, cs->cpu_index, force, request, errp)) {
+            return false;
+        }
+        mapped += c->mapped;
+        if (c->verdict == X86_DSEG_NOTHING) {
+            continue;
+        }
+        check = g_new0(X86DsegCheck, 1);
+        *check = (X86DsegCheck) {
+            .cpu = cs->cpu_index,
+            .pages = c->pages,
+            .mapped = c->mapped,
+            .differing = c->differing,
+        };
+        QAPI_LIST_PREPEND(*results, check);
+    }
+    if (!mapped && !force) {
+        error_setg(errp, "base: the page tables in force must map at least one "
+                   "page of the segment to confirm it, but map none: is it the "
+                   "right cpu and cr3? (force sets it all the same)");
+        return false;
+    }
+    return true;
+}
+
+X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
+                                   uint64_t size, uint64_t target,
+                                   bool has_cpu, int64_t cpu,
+                                   bool has_cr3, uint64_t cr3,
+                                   bool has_world, X86DsegWorld world,
+                                   bool has_nested_cr3, uint64_t nested_cr3,
+                                   bool has_force, bool force, Error **errp)
+{
+    g_autoptr(GPtrArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
+    g_autoptr(X86DsegCheckList) results = NULL;
+    SetRequest request = { .level = level };
+    X86DsegScoped *scoped = &request.scoped;
+
+    if (!cpus || !check_world(level, has_world, world, has_nested_cr3, errp)) {
+        return NULL;
+    }
+    for (guint i = 0; i < cpus->len; i++) {
+        CPUX86State *env = cpu_env(g_ptr_array_index(cpus, i));
+
+        if (!make_segment(env, level, base, size, target, &scoped->segment,
+                          errp) ||
+            !check_root(env, "cr3", has_cr3, cr3, errp) ||
+            !check_root(env, "nested-cr3", has_nested_cr3, nested_cr3, errp)) {
+            return NULL;
+        }
+    }
+    if (level == X86_DSEG_LEVEL_VMM) {
+        scoped->world = X86_DSEG_WORLD_NESTED;
+        scoped->nested_cr3 = root_of(has_cr3, cr3);
+    } else {
+        scoped->world = has_world ? world :
+                        has_nested_cr3 ? X86_DSEG_WORLD_NESTED :
+                        X86_DSEG_WORLD_ANY;
+        scoped->cr3 = root_of(has_cr3, cr3);
+        scoped->nested_cr3 = root_of(has_nested_cr3, nested_cr3);
+    }
+    if (!compare_all(cpus, &request, has_force && force, &results, errp)) {
+        return NULL;
+    }
+    x86_dseg_on_each(cpus, do_set, &request);
+    return g_steal_pointer(&results);
+}
+
+/*
+ * x86-dseg-clear
+ */
+
+typedef struct ClearRequest {
+    bool guest;
+    bool vmm;
+} ClearRequest;
+
+static void do_clear(CPUState *cs, run_on_cpu_data data)
+{
+    ClearRequest *request = data.host_ptr;
+    X86DsegMonitorOwned *owned = &cpu_env(cs)->dseg->monitor;
+
+    if (request->guest) {
+        owned->guest = (X86DsegScoped) {};
+    }
+    if (request->vmm) {
+        owned->vmm = (X86DsegScoped) {};
+    }
+    tlb_flush(cs);
+}
+
+void qmp_x86_dseg_clear(bool has_level, X86DsegLevel level, bool has_cpu,
+                        int64_t cpu, Error **errp)
+{
+    ClearRequest request = {
+        .guest = !has_level || level == X86_DSEG_LEVEL_GUEST,
+        .vmm = !has_level || level == X86_DSEG_LEVEL_VMM,
+    };
+
+    x86_dseg_on_cpus(has_cpu, cpu, do_clear, &request, errp);
+}
+
+/*
+ * query-x86-dseg
+ */
+
+static X86DsegSegment *describe(const X86DsegScoped *scoped, X86DsegLevel level)
+{
+    const DsegSegment *segment = &scoped->segment;
+    const X86DsegRoot *cr3 = level == X86_DSEG_LEVEL_VMM ? &scoped->nested_cr3
+                                                         : &scoped->cr3;
+    X86DsegSegment *out;
+
+    if (!dseg_segment_enabled(segment)) {
+        return NULL;
+    }
+    out = g_new0(X86DsegSegment, 1);
+    out->base = segment->base;
+    out->size = segment->limit - segment->base;
+    out->target = segment->base + segment->offset;
+    out->world = scoped->world;
+    out->has_cr3 = cr3->mask;
+    out->cr3 = cr3->addr;
+    if (level == X86_DSEG_LEVEL_GUEST) {
+        out->has_nested_cr3 = scoped->nested_cr3.mask;
+        out->nested_cr3 = scoped->nested_cr3.addr;
+    }
+    return out;
+}
+
+static void do_query(CPUState *cs, run_on_cpu_data data)
+{
+    X86DsegCpuList ***tail = data.host_ptr;
+    CPUX86State *env = cpu_env(cs);
+    const X86DsegMonitorOwned *owned = &env->dseg->monitor;
+    X86DsegCpu *info = g_new0(X86DsegCpu, 1);
+    uint64List **escape = &info->escapes;
+    uint64List **word = &info->filter;
+    X86DsegTables tables;
+
+    x86_dseg_tables(env, &tables);
+    info->cpu = cs->cpu_index;
+    info->guest_mode = x86_dseg_in_guest(env);
+    info->cpl = env->hflags & HF_CPL_MASK;
+    info->cr3 = env->cr[3];
+    info->has_nested_cr3 = tables.has_nested;
+    info->nested_cr3 = tables.has_nested ? tables.nested.root : 0;
+    info->guest = describe(&owned->guest, X86_DSEG_LEVEL_GUEST);
+    info->vmm = describe(&owned->vmm, X86_DSEG_LEVEL_VMM);
+    for (unsigned i = 0; i < owned->escapes.count; i++) {
+        QAPI_LIST_APPEND(escape, owned->escapes.page[i]);
+    }
+    for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
+        QAPI_LIST_APPEND(word, owned->escapes.filter.word[i]);
+    }
+    QAPI_LIST_APPEND(*tail, info);
+}
+
+X86DsegCpuList *qmp_query_x86_dseg(bool has_cpu, int64_t cpu, Error **errp)
+{
+    X86DsegCpuList *list = NULL;
+    X86DsegCpuList **tail = &list;
+
+    x86_dseg_on_cpus(has_cpu, cpu, do_query, &tail, errp);
+    return list;
+}

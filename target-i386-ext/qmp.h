@@ -1,0 +1,29 @@
+/*
+ * Direct segments: what the monitor commands share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef I386_DSEG_QMP_H
+#define I386_DSEG_QMP_H
+
+#include "hw/core/cpu.h"
+#include "state.h"
+
+/*
+ * The CPU with @index, or all: an array of CPUState.  NULL with an error if
+ * there is none, or one without direct segments.
+ */
+GPtrArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp);
+
+/* Calls @fn on the thread of each of @cpus, one after the other. */
+void x86_dseg_on_each(GPtrArray *cpus, run_on_cpu_func fn, void *opaque);
+
+/* The same for the CPU with @index, or all; an error as x86_dseg_cpus(). */
+void x86_dseg_on_cpus(bool has_cpu, int64_t index, run_on_cpu_func fn,
+                      void *opaque, Error **errp);
+
+/* Copies the counters of @cs, as of one moment between two instructions. */
+void x86_dseg_snapshot(CPUState *cs, DsegCounters *counters);
+
+#endif

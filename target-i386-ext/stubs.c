@@ -1,0 +1,69 @@
+/*
+ * Direct segments: the QMP commands where there are none
+ *
+ * Linked into QEMU for other targets, and for x86 without TCG.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-x86-dseg.h"
+
+static void no_dseg(Error **errp)
+{
+    error_setg(errp, "direct segments need x86 CPUs and the TCG accelerator");
+}
+
+X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
+                                   uint64_t size, uint64_t target,
+                                   bool has_cpu, int64_t cpu,
+                                   bool has_cr3, uint64_t cr3,
+                                   bool has_world, X86DsegWorld world,
+                                   bool has_nested_cr3, uint64_t nested_cr3,
+                                   bool has_force, bool force, Error **errp)
+{
+    no_dseg(errp);
+    return NULL;
+}
+
+void qmp_x86_dseg_clear(bool has_level, X86DsegLevel level, bool has_cpu,
+                        int64_t cpu, Error **errp)
+{
+    no_dseg(errp);
+}
+
+void qmp_x86_dseg_escape_add(uint64_t page, bool has_cpu, int64_t cpu,
+                             Error **errp)
+{
+    no_dseg(errp);
+}
+
+void qmp_x86_dseg_escape_remove(uint64_t page, bool has_cpu, int64_t cpu,
+                                Error **errp)
+{
+    no_dseg(errp);
+}
+
+void qmp_x86_dseg_escape_clear(bool has_cpu, int64_t cpu, Error **errp)
+{
+    no_dseg(errp);
+}
+
+X86DsegCpuList *qmp_query_x86_dseg(bool has_cpu, int64_t cpu, Error **errp)
+{
+    no_dseg(errp);
+    return NULL;
+}
+
+X86DsegWalksList *qmp_query_x86_dseg_walks(bool has_cpu, int64_t cpu,
+                                           Error **errp)
+{
+    no_dseg(errp);
+    return NULL;
+}
+
+void qmp_x86_dseg_walks_reset(bool has_cpu, int64_t cpu, Error **errp)
+{
+    no_dseg(errp);
+}

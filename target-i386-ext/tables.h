@@ -1,0 +1,32 @@
+/*
+ * Direct segments: the page tables that a CPU uses, read as a debugger does
+ *
+ * All of it runs on the CPU's own thread and changes nothing.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef I386_DSEG_TABLES_H
+#define I386_DSEG_TABLES_H
+
+#include "cpu.h"
+#include "paging.h"
+
+/* The page tables of a CPU: its own, and those of the guest that it runs. */
+typedef struct X86DsegTables {
+    DsegTables native;  /* outside guest mode */
+    bool has_nested;    /* it runs, or has run, a guest with nested paging */
+    DsegTables nested;  /* gPA -> hPA, of that guest */
+    DsegTables guest;   /* gVA -> gPA, of that guest; read through @nested */
+} X86DsegTables;
+
+/* @tables points into itself, so it can't be copied. */
+void x86_dseg_tables(CPUX86State *env, X86DsegTables *tables);
+
+/* Whether the CPU is in guest mode with nested paging now. */
+bool x86_dseg_in_guest(CPUX86State *env);
+
+/* Whether @size bytes at host-physical @addr are RAM that can be written. */
+bool x86_dseg_is_ram(CPUX86State *env, hwaddr addr, hwaddr size);
+
+#endif
