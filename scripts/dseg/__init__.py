@@ -2,6 +2,7 @@
 """What the scripts are made of: one module a job, started by the short shell scripts in scripts/."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,9 @@ class Failure(Exception):
 
 def run_main(name, main):
     """Run main(arguments) as the script called name, and end with its exit code."""
+    # A kill unwinds as any error does, so that what is running below is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     try:
         sys.exit(main(sys.argv[1:]))
     except Failure as failure:
