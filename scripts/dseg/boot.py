@@ -3,7 +3,6 @@
 
 import argparse
 import shutil
-import signal
 import sys
 import threading
 
@@ -121,13 +120,15 @@ def boot(args):
 
 
 def size(text):
-    parse_size(text)
-    return text
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(error) from error
 
 
 def positive(text):
-    if int(text) < 1:
-        raise ValueError
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 on")
     return int(text)
 
 
@@ -192,10 +193,7 @@ def parse_arguments(arguments):
 
 
 def main(arguments):
-    args = parse_arguments(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda n, frame: sys.exit(128 + n))
-    return boot(args)
+    return boot(parse_arguments(arguments))
 
 
 if __name__ == '__main__':

@@ -44,15 +44,15 @@ class Layout:
     room_above = 192 * MiB          # ... and its initial ramdisk above it
 
     def __post_init__(self):
-        for name in ('l1_memory', 'l2_memory', 'l1_work_size'):
-            if getattr(self, name) % LARGE_PAGE:
-                raise Failure(f'{name}: must be a multiple of {size_text(LARGE_PAGE)}')
+        for size in (self.l1_memory, self.l2_memory, self.l1_work_size):
+            if size % LARGE_PAGE:
+                raise Failure(f'memory of {size_text(size)}: must be a multiple of 2M')
         if not 256 * MiB <= self.l2_memory <= self.l2_low_end:
-            raise Failure(f'l2_memory: must be from 256M to {size_text(self.l2_low_end)}')
+            raise Failure('memory of L2: must be from 256M to 3G')
         if not (self._fits_low() or self._fits_high()):
             low = self.room_below + self.hole_size + self.room_above
             needed = low if low <= self.low_end else self.low_end + self.hole_size
-            raise Failure(f'l1_memory: must be at least {size_text(needed)} with '
+            raise Failure(f'memory of L1: must be at least {size_text(needed)} with '
                           f'{size_text(self.l2_memory)} for L2')
 
     def _fits_low(self):

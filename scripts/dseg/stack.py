@@ -194,7 +194,9 @@ class Stack:
         try:
             found = console.expect(f'^({prompt})|{L2_ENDED}', timeout)
         except StackError as error:
-            raise BootError(f'{console.name} did not boot: {error}{self._qemu_says()}') from error
+            why = (f'{timeout:g} s passed without a shell\n{console.last_lines()}'
+                   if isinstance(error, TimeOut) else error)
+            raise BootError(f'{console.name} did not boot: {why}{self._qemu_says()}') from error
         if not found[1]:
             log = self.l1.run('cat /tmp/l2.log', timeout=10)
             raise BootError(f'L2 did not boot, its VMM ended:\n{log}{console.last_lines()}')
