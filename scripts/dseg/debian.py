@@ -76,19 +76,24 @@ def _compare(one, other):
 
 
 def _update_lists():
-    stamp = APT_DIR / 'updated'
-    if stamp.exists() and time.time() - stamp.stat().st_mtime < SECONDS_LISTS_STAY_FRESH:
-        return
     made = subprocess.run([ROOT / 'scripts/lib/private-apt', APT_DIR, 'deb-src', *SUITES],
                           check=False, text=True, stderr=subprocess.PIPE)
     if made.returncode:
         raise Failure(f'{made.stderr.strip()}\n'
                       'Give fetch-qemu a release of QEMU by --tarball FILE or --tree DIR.')
+    stamp = APT_DIR / 'updated'
+    if stamp.exists() and time.time() - stamp.stat().st_mtime < SECONDS_LISTS_STAY_FRESH:
+        return
     try:
         run_logged('Reading what Debian\'s suites have',
                    ['apt-get', '-c', APT_CONF, 'update'], LOG, timeout=600)
     except Failure:
         # A mirror without one of the suites is no reason to stop if it has others.
-        if not list((APT_DIR / 'lists').glob('*_Sources*')):
+        if not _have_lists():
             raise
-    stamp.touch()
+    if _have_lists():
+        stamp.touch()
+
+
+def _have_lists():
+    return any((APT_DIR / 'lists').glob('*_Sources*'))
