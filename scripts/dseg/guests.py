@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Builds what the two guests boot: kernel, initial ramdisks, workloads."""
+"""scripts/build-guests: what the two guests boot, kernel, initial ramdisks and workloads."""
 
 import argparse
+import fcntl
+import functools
 import hashlib
 import json
 import lzma
@@ -13,31 +15,83 @@ import time
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, run_main
+from .progress import run_logged
 
 GUEST = OUT / 'guest'
-WORKLOADS = ('gups', 'chase', 'triad')
+DOWNLOADS = OUT / 'downloads'
+APT_DIR = OUT / 'apt/guests'
+LOG = OUT / 'log/build-guests.log'
+
 KERNEL_PACKAGE = 'linux-image-cloud-amd64'
+KERNEL_TREE = GUEST / 'kernel'          # the package, unpacked
+KERNEL = GUEST / 'vmlinuz'
+
+WORKLOADS = ('gups', 'chase', 'triad')
+INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
 # Modules of L1, each with its options; what they depend on comes with them.
 L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk')
 
-# What QEMU's microvm needs as firmware, in the order of the folders.
+# What QEMU's microvm wants of firmware, and where Debian's packages have it.
+FIRMWARE = ('bios-microvm.bin', 'linuxboot_dma.bin')
 FIRMWARE_DIRS = ('/usr/share/qemu', '/usr/share/seabios')
-VMM_FIRMWARE = ('bios-microvm.bin', 'linuxboot_dma.bin', 'kvmvapic.bin')
 
 
-def run(*command, cwd=None, stdin=None):
-    """Run a command; its output is shown only if it fails."""
-    done = subprocess.run([str(word) for word in command], cwd=cwd,
-                          input=stdin, capture_output=True)
-    if done.returncode:
-        raise Failure(f'{" ".join(map(str, command))} failed:\n'
-                         + done.stderr.decode(errors='replace').rstrip())
-    return done.stdout
+def main(arguments):
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog='build-guests', add_help=False)
+    parser.add_argument('--update', action='store_true')
+    parser.add_argument('--verbose', action='store_true')
+    options = parser.parse_args(arguments)
+    GUEST.mkdir(parents=True, exist_ok=True)
+    with open(GUEST / 'lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)        # others may want the same at this moment
+        build(Steps(GUEST / 'stamps.json', options.verbose), options.update)
+
+
+def build(steps, update):
+    """All of it, in the order of what needs what."""
+    package = [newest_kernel_package()] if update else []
+    steps.do('kernel', package, [KERNEL], fetch_kernel)
+
+    recipe = Path(__file__)
+    for name in WORKLOADS:
+        steps.do(name, [recipe, *workload_sources(name)], [GUEST / name],
+                 lambda name=name: build_workload(name))
+
+    contents = [recipe, busybox(), *(GUEST / name for name in WORKLOADS),
+                *(ROOT / 'linux/init').iterdir()]
+    steps.do('l2.cpio', contents, [GUEST / 'l2.cpio'], build_l2)
+    vmm = vmm_binary()
+    contents += [KERNEL, GUEST / 'l2.cpio', vmm, *shared_libraries(vmm), *firmware()]
+    steps.do('l1.cpio', contents, [GUEST / 'l1.cpio'], build_l1)
+
+
+class Steps:
+    """Does what has not been done yet from the same inputs."""
+
+    def __init__(self, stamps, verbose):
+        self._file = stamps
+        self._verbose = verbose
+        self._stamps = json.loads(stamps.read_text()) if stamps.exists() else {}
+
+    def do(self, name, inputs, outputs, action):
+        """inputs: files, by their content, and words"""
+        stamp = digest(inputs)
+        known = self._stamps.get(name)
+        if all(out.exists() for out in outputs) and (known == stamp or known and not inputs):
+            if self._verbose:
+                print(f'{name}: up to date')
+            return
+        begin = time.monotonic()
+        action()
+        print(f'{name}: done ({time.monotonic() - begin:.1f} s)', flush=True)
+        self._stamps[name] = stamp
+        self._file.write_text(json.dumps(self._stamps, indent=1))
 
 
 def digest(parts):
-    """A digest of files (Path), their contents, and of words (str)."""
+    """One number for all of the files (Path) and words (str)."""
     sha = hashlib.sha256()
     for part in parts:
         sha.update(str(part).encode() + b'\0')
@@ -46,78 +100,122 @@ def digest(parts):
     return sha.hexdigest()
 
 
-class Steps:
-    """Runs build steps whose inputs have changed since they last ran."""
-
-    def __init__(self, stamp_file, verbose):
-        self._file = stamp_file
-        self._verbose = verbose
-        self._stamps = {}
-        if stamp_file.exists():
-            self._stamps = json.loads(stamp_file.read_text())
-
-    def do(self, name, inputs, outputs, action):
-        # This file holds the recipes, so it is an input of every step.
-        now = digest([Path(__file__), *inputs])
-        if self._stamps.get(name) == now and all(o.exists() for o in outputs):
-            if self._verbose:
-                print(f'  {name}: up to date')
-            return
-        print(f'  {name} ... ', end='', flush=True)
-        begin = time.monotonic()
-        action()
-        self._stamps[name] = now
-        self._file.write_text(json.dumps(self._stamps, indent=1))
-        print(f'{time.monotonic() - begin:.1f} s')
+def run(*command, cwd=None, stdin=None):
+    """Run a short command; returns its output."""
+    done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, check=False,
+                          timeout=300)
+    if done.returncode:
+        raise Failure(f'{" ".join(map(str, command))} failed:\n'
+                      f'{done.stderr.decode(errors="replace").rstrip()}')
+    return done.stdout
 
 
-def kernel_package():
-    """The versioned package that Debian's metapackage stands for."""
-    out = run('apt-cache', 'depends', '--important', KERNEL_PACKAGE).decode()
-    found = re.search(r'Depends: (linux-image-\d\S*)', out)
+def busybox():
+    """Debian's static one: it is most of both guests."""
+    found = shutil.which('busybox')
     if not found:
-        raise Failure(f'apt knows no package {KERNEL_PACKAGE}; '
-                         'run apt-get update, and check that this is an '
-                         'amd64 Debian')
-    return found.group(1)
+        raise Failure('there is no busybox: install the package busybox-static')
+    return Path(found)
 
 
-def fetch_kernel(tree):
-    """Download the kernel's package and unpack it; nothing is installed."""
-    downloads = OUT / 'downloads'
-    downloads.mkdir(parents=True, exist_ok=True)
-    package = kernel_package()
-    run('apt-get', '-o', 'APT::Sandbox::User=root', 'download', package,
-        cwd=downloads)
-    newest = max(downloads.glob(f'{package}_*.deb'),
-                 key=lambda deb: deb.stat().st_mtime)
-    shutil.rmtree(tree, ignore_errors=True)
-    run('dpkg-deb', '-x', newest, tree)
-    run('busybox', 'depmod', '-b', tree, kernel_version(tree))
+def apt(program, *words, title=None):
+    """Run apt on lists of our own, which are fresh, and need no root."""
+    command = [program, '-c', str(APT_DIR / 'apt.conf'), '-o', 'APT::Sandbox::User=', *words]
+    if not title:
+        return run(*command).decode()
+    return run_logged(title, command, LOG, cwd=DOWNLOADS, timeout=600)
 
 
-def kernel_version(tree):
-    [modules] = (tree / 'lib/modules').iterdir()
-    return modules.name
+@functools.cache
+def newest_kernel_package():
+    """The package that Debian's package for any kernel of the kind stands for."""
+    release = Path('/etc/os-release').read_text()
+    codename = re.search(r'^VERSION_CODENAME=(\w+)', release, re.M)[1]
+    DOWNLOADS.mkdir(parents=True, exist_ok=True)
+    run(ROOT / 'scripts/lib/private-apt', APT_DIR, 'deb', codename, f'{codename}-security')
+    apt('apt-get', 'update', title='Reading what kernels Debian has')
+    found = re.search(r'Depends: (linux-image-\d\S*)',
+                      apt('apt-cache', 'depends', KERNEL_PACKAGE))
+    if not found:
+        raise Failure(f'this Debian has no package {KERNEL_PACKAGE}')
+    return found[1]
 
 
-def module_closure(modules, name):
-    """The files of a module and of all that it depends on."""
-    for line in (modules / 'modules.dep').read_text().splitlines():
-        file, needs = line.split(':')
-        stem = Path(file).name.split('.')[0].replace('-', '_')
-        if stem == name:
-            return [file, *needs.split()]
-    raise Failure(f'the kernel package has no module {name}')
+def fetch_kernel():
+    """Download and unpack the kernel's package: nothing is installed."""
+    package = newest_kernel_package()
+    apt('apt-get', 'download', package, title=f'Fetching {package}')
+    deb = max(DOWNLOADS.glob(f'{package}_*.deb'), key=lambda file: file.stat().st_mtime)
+    shutil.rmtree(KERNEL_TREE, ignore_errors=True)
+    run('dpkg-deb', '-x', deb, KERNEL_TREE)
+    run(busybox(), 'depmod', '-b', KERNEL_TREE, kernel_modules().name)
+    shutil.copy(next((KERNEL_TREE / 'boot').glob('vmlinuz-*')), KERNEL)
 
 
-def copy_modules(tree, root):
-    """Copy L1's modules, unpacked, and make the index that modprobe reads."""
-    version = kernel_version(tree)
-    source = tree / 'lib/modules' / version
-    target = root / 'lib/modules' / version
+def kernel_modules():
+    """The folder of the kernel's modules."""
+    return next(folder for modules in ('lib/modules', 'usr/lib/modules')
+                for folder in (KERNEL_TREE / modules).glob('*'))
+
+
+def workload_sources(name):
+    folder = ROOT / 'linux/workloads'
+    return [folder / f'{name}.c', folder / 'common.c', folder / 'common.h']
+
+
+def build_workload(name):
+    *sources, _ = workload_sources(name)
+    run(*os.environ.get('CC', 'gcc').split(), '-std=gnu11', '-O2', '-Wall', '-Wextra',
+        '-static', '-pthread', '-s', '-o', GUEST / name, *sources)
+
+
+def build_l2():
+    root = GUEST / 'l2-root'
+    make_root(root, 'l2')
+    pack(root, GUEST / 'l2.cpio')
+
+
+def build_l1():
+    root = GUEST / 'l1-root'
+    make_root(root, 'l1')
+    add_modules(root)
+    add_vmm(root)
+    (root / 'boot').mkdir()
+    shutil.copy(KERNEL, root / 'boot')
+    shutil.copy(GUEST / 'l2.cpio', root / 'boot')
+    pack(root, GUEST / 'l1.cpio')
+
+
+def make_root(root, hostname):
+    """What both guests have: busybox, our init files, the workloads."""
+    shutil.rmtree(root, ignore_errors=True)
+    for folder in ('bin', 'dev', 'etc', 'proc', 'root', 'sys', 'tmp', 'usr/bin'):
+        (root / folder).mkdir(parents=True)
+    for link in ('sbin', 'usr/sbin'):
+        (root / link).symlink_to('/bin')
+    shutil.copy(busybox(), root / 'bin/busybox')
+    for applet in set(run(busybox(), '--list').decode().split()) - {'busybox'}:
+        (root / 'bin' / applet).symlink_to('busybox')
+    (root / 'init').symlink_to('bin/init')
+    for name, mode in INIT_FILES.items():
+        add_file(ROOT / 'linux/init' / name, root / 'etc' / name, mode)
+    (root / 'etc/hostname').write_text(f'{hostname}\n')
+    for name in WORKLOADS:
+        add_file(GUEST / name, root / 'usr/bin' / name, 0o755)
+
+
+def add_file(source, target, mode):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+    target.chmod(mode)
+
+
+def add_modules(root):
+    """L1's modules, and the index by which modprobe finds them."""
+    source = kernel_modules()
+    target = root / 'lib/modules' / source.name
     for entry in L1_MODULES:
-        for file in module_closure(source, entry.split()[0]):
+        for file in files_of_module(source, entry.split()[0]):
             data = (source / file).read_bytes()
             if file.endswith('.xz'):
                 data = lzma.decompress(data)
@@ -126,139 +224,62 @@ def copy_modules(tree, root):
             copy.write_bytes(data)
     for index in ('modules.builtin', 'modules.order'):
         shutil.copy(source / index, target)
-    run('busybox', 'depmod', '-b', root, version)
+    run(busybox(), 'depmod', '-b', root, source.name)
+    (root / 'etc/modules').write_text('\n'.join(L1_MODULES) + '\n')
 
 
-def shared_libraries(binary):
-    """All files that the loader needs to start a program."""
-    out = run('ldd', binary).decode()
-    return [Path(path) for path in re.findall(r'(/\S+) \(0x', out)]
-
-
-def find_firmware(name):
-    for folder in FIRMWARE_DIRS:
-        file = Path(folder) / name
-        if file.exists():
-            return file
-    raise Failure(f'{name} is in none of {", ".join(FIRMWARE_DIRS)}')
+def files_of_module(modules, name):
+    """Its own, and those of all modules that it depends on."""
+    for line in (modules / 'modules.dep').read_text().splitlines():
+        file, needs = line.split(':')
+        if Path(file).name.split('.')[0].replace('-', '_') == name:
+            return [file, *needs.split()]
+    raise Failure(f'the kernel package has no module {name}')
 
 
 def vmm_binary():
     """The QEMU that L1 runs L2 with."""
     binary = Path(os.environ.get('DSEG_QEMU') or OUT / 'qemu/qemu-system-x86_64')
     if not binary.exists():
-        raise Failure(f'{binary} does not exist; run scripts/build-qemu, '
-                         'or name a QEMU in the environment as DSEG_QEMU')
+        raise Failure(f'{binary} does not exist: run scripts/build-qemu, '
+                      'or name a QEMU by DSEG_QEMU in the environment')
     return binary
 
 
-def build_workload(name):
-    sources = [ROOT / 'linux/workloads' / f'{name}.c',
-               ROOT / 'linux/workloads/common.c']
-    run(*os.environ.get('CC', 'gcc').split(), '-std=gnu11', '-O2', '-Wall',
-        '-Wextra', '-static', '-pthread', '-s', '-o', GUEST / name, *sources)
+def shared_libraries(binary):
+    """All files that the loader needs to start it."""
+    return [Path(path) for path in re.findall(r'(/\S+) \(0x', run('ldd', binary).decode())]
 
 
-def base_root(root, hostname):
-    """A root file system with busybox, our init files and the workloads."""
-    shutil.rmtree(root, ignore_errors=True)
-    for folder in ('bin', 'dev', 'etc', 'proc', 'root', 'sys', 'tmp',
-                   'usr/bin'):
-        (root / folder).mkdir(parents=True)
-    busybox = Path(shutil.which('busybox'))
-    shutil.copy(busybox, root / 'bin/busybox')
-    for applet in set(run(busybox, '--list').decode().split()) - {'busybox'}:
-        (root / 'bin' / applet).symlink_to('busybox')
-    for link in ('sbin', 'usr/sbin'):
-        (root / link).symlink_to('/bin')
-    (root / 'init').symlink_to('bin/init')
-    init = ROOT / 'linux/init'
-    for file, mode in (('inittab', 0o644), ('rc', 0o755), ('profile', 0o644)):
-        shutil.copy(init / file, root / 'etc')
-        (root / 'etc' / file).chmod(mode)
-    (root / 'etc/hostname').write_text(hostname + '\n')
-    for name in WORKLOADS:
-        shutil.copy(GUEST / name, root / 'usr/bin')
-
-
-def pack(root, archive):
-    """Write a tree as an initramfs, plain: unpacking it under TCG is slow."""
-    names = sorted(str(p.relative_to(root)) for p in root.rglob('*'))
-    archive.write_bytes(run('busybox', 'cpio', '-o', '-H', 'newc', '-R', '0:0',
-                            cwd=root, stdin='\n'.join(names).encode()))
-
-
-def build_l2():
-    root = GUEST / 'l2-root'
-    base_root(root, 'l2')
-    pack(root, GUEST / 'l2.cpio')
+def firmware():
+    """The files of FIRMWARE."""
+    found = {name: Path(folder) / name for folder in reversed(FIRMWARE_DIRS)
+             for name in FIRMWARE if (Path(folder) / name).exists()}
+    for name in FIRMWARE:
+        if name not in found:
+            raise Failure(f'{name} is in none of {", ".join(FIRMWARE_DIRS)}: '
+                          'install the packages qemu-system-data and seabios')
+    return list(found.values())
 
 
 def add_vmm(root):
-    """Put QEMU, its libraries and its firmware where L1 looks for them."""
+    """QEMU and what it needs, where L1 looks for it."""
     binary = vmm_binary()
     run('strip', '-o', root / 'usr/bin/qemu-system-x86_64', binary)
     for library in shared_libraries(binary):
-        target = root / str(library).lstrip('/')
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, target)
-    firmware = root / 'usr/share/qemu'
-    firmware.mkdir(parents=True)
-    for name in VMM_FIRMWARE:
-        shutil.copy(find_firmware(name), firmware / name)
+        add_file(library, root / str(library).lstrip('/'), 0o755)
+    for file in firmware():
+        add_file(file, root / 'usr/share/qemu' / file.name, 0o644)
+    add_file(ROOT / 'linux/init/l2', root / 'usr/bin/l2', 0o755)
 
 
-def build_l1(tree):
-    root = GUEST / 'l1-root'
-    base_root(root, 'l1')
-    copy_modules(tree, root)
-    (root / 'etc/modules').write_text('\n'.join(L1_MODULES) + '\n')
-    shutil.copy(ROOT / 'linux/init/l2', root / 'usr/bin/l2')
-    (root / 'usr/bin/l2').chmod(0o755)
-    add_vmm(root)
-    (root / 'boot').mkdir()
-    shutil.copy(GUEST / 'vmlinuz', root / 'boot')
-    shutil.copy(GUEST / 'l2.cpio', root / 'boot')
-    pack(root, GUEST / 'l1.cpio')
-
-
-def build(update, verbose):
-    GUEST.mkdir(parents=True, exist_ok=True)
-    steps = Steps(GUEST / 'stamps.json', verbose)
-    tree = GUEST / 'kernel'
-    vmlinuz = GUEST / 'vmlinuz'
-    package = kernel_package() if update else ''
-
-    def get_kernel():
-        fetch_kernel(tree)
-        shutil.copy(next((tree / 'boot').glob('vmlinuz-*')), vmlinuz)
-
-    steps.do('kernel', [package] if update else [], [tree, vmlinuz],
-             get_kernel)
-    common = ROOT / 'linux/workloads'
-    for name in WORKLOADS:
-        steps.do(name, [common / f'{name}.c', common / 'common.c',
-                        common / 'common.h'], [GUEST / name],
-                 lambda: build_workload(name))
-    init = [ROOT / 'linux/init' / f for f in ('inittab', 'rc', 'profile', 'l2')]
-    contents = [*init, *(GUEST / w for w in WORKLOADS),
-                Path(shutil.which('busybox'))]
-    steps.do('l2', contents, [GUEST / 'l2.cpio'], build_l2)
-    steps.do('l1', [*contents, vmm_binary(), vmlinuz, GUEST / 'l2.cpio',
-                    *map(find_firmware, VMM_FIRMWARE)],
-             [GUEST / 'l1.cpio'], lambda: build_l1(tree))
-
-
-def main(arguments):
-    parser = argparse.ArgumentParser(
-        prog='scripts/build-guests', description=__doc__,
-        epilog='Example: scripts/build-guests --verbose')
-    parser.add_argument('--update', action='store_true',
-                        help='take a newer kernel package if there is one')
-    parser.add_argument('--verbose', action='store_true',
-                        help='also name what is up to date')
-    args = parser.parse_args(arguments)
-    build(args.update, args.verbose)
+def pack(root, archive):
+    """An initial ramdisk, not compressed: emulated CPUs would take long to unpack it."""
+    names = '\n'.join(sorted(str(file.relative_to(root)) for file in root.rglob('*')))
+    part = archive.with_suffix('.part')
+    part.write_bytes(run(busybox(), 'cpio', '-o', '-H', 'newc', '-R', '0:0', cwd=root,
+                         stdin=names.encode()))
+    part.rename(archive)        # a stack that boots at this moment has the old or the new one
 
 
 if __name__ == '__main__':
