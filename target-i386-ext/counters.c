@@ -22,6 +22,8 @@ void dseg_counters_walk(DsegCounters *counters, const DsegWalk *walk,
 {
     DsegRegime regime = dseg_walk_regime(walk);
     DsegTally *tally = &counters->tally[regime][access][privilege];
+    DsegWorld world = walk->in_nested ? DSEG_WORLD_NESTED : DSEG_WORLD_NATIVE;
+    DsegHistogram *histogram = &counters->histogram[world][privilege];
 
     tally_add(tally, &(DsegTally){
         .walks = 1,
@@ -32,8 +34,8 @@ void dseg_counters_walk(DsegCounters *counters, const DsegWalk *walk,
         .escapes = walk->out_escapes,
         .false_escapes = walk->out_false_escapes,
     });
-    counters->refs[walk->out_guest_refs][walk->out_nested_refs]++;
-    counters->checks[walk->out_checks]++;
+    histogram->refs[walk->out_guest_refs][walk->out_nested_refs]++;
+    histogram->checks[walk->out_checks]++;
     counters->guest_page[walk->out_guest_page]++;
     counters->nested_page[walk->out_nested_page]++;
 }
@@ -81,13 +83,37 @@ DsegTally dseg_counters_total(const DsegCounters *counters)
     return sum;
 }
 
-uint64_t dseg_counters_refs(const DsegCounters *counters, unsigned refs)
+static uint64_t histogram_refs(const DsegHistogram *histogram, unsigned refs)
 {
     uint64_t sum = 0;
 
     for (unsigned g = 0; g <= DSEG_MAX_GUEST_REFS && g <= refs; g++) {
         if (refs - g <= DSEG_MAX_NESTED_REFS) {
-            sum += counters->refs[g][refs - g];
+            sum += histogram->refs[g][refs - g];
+        }
+    }
+    return sum;
+}
+
+uint64_t dseg_counters_refs(const DsegCounters *counters, unsigned refs)
+{
+    uint64_t sum = 0;
+
+    for (unsigned w = 0; w < DSEG_WORLD__MAX; w++) {
+        for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            sum += histogram_refs(&counters->histogram[w][p], refs);
+        }
+    }
+    return sum;
+}
+
+uint64_t dseg_counters_checks(const DsegCounters *counters, unsigned checks)
+{
+    uint64_t sum = 0;
+
+    for (unsigned w = 0; w < DSEG_WORLD__MAX; w++) {
+        for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            sum += counters->histogram[w][p].checks[checks];
         }
     }
     return sum;

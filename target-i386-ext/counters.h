@@ -5,11 +5,12 @@
  * and only grows until it is reset.
  *
  * Invariants, once no walk is in flight:
- *   sum of tally[r][*][*].walks over all r == sum of refs[*][*]
- *                                          == sum of checks[*]
- *   sum of tally[*][*][*].guest_refs  == sum of g * refs[g][n]
- *   sum of tally[*][*][*].nested_refs == sum of n * refs[g][n]
- *   sum of tally[*][*][*].checks      == sum of c * checks[c]
+ * with h = histogram[w][p], and r the regimes of world w:
+ *   sum of tally[r][*][p].walks       == sum of h.refs[*][*]
+ *                                     == sum of h.checks[*]
+ *   sum of tally[r][*][p].guest_refs  == sum of g * h.refs[g][n]
+ *   sum of tally[r][*][p].nested_refs == sum of n * h.refs[g][n]
+ *   sum of tally[r][*][p].checks      == sum of c * h.checks[c]
  *   false_escapes <= escapes <= filter_lookups
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
@@ -35,6 +36,13 @@ typedef enum DsegPrivilege {
     DSEG_PRIVILEGE__MAX,
 } DsegPrivilege;
 
+/* Where a walk was made. */
+typedef enum DsegWorld {
+    DSEG_WORLD_NATIVE,  /* outside guest mode */
+    DSEG_WORLD_NESTED,  /* in guest mode with nested paging */
+    DSEG_WORLD__MAX,
+} DsegWorld;
+
 typedef enum DsegFault {
     DSEG_FAULT_NOT_PRESENT,     /* #PF, P = 0 */
     DSEG_FAULT_PROTECTION,      /* #PF, P = 1 */
@@ -54,11 +62,16 @@ typedef struct DsegTally {
     uint64_t false_escapes;
 } DsegTally;
 
+/* Walks by what they took. */
+typedef struct DsegHistogram {
+    uint64_t refs[DSEG_MAX_GUEST_REFS + 1][DSEG_MAX_NESTED_REFS + 1];
+    uint64_t checks[DSEG_MAX_CHECKS + 1];
+} DsegHistogram;
+
 typedef struct DsegCounters {
     /* Architectural: completed walks. */
     DsegTally tally[DSEG_REGIME__MAX][DSEG_ACCESS__MAX][DSEG_PRIVILEGE__MAX];
-    uint64_t refs[DSEG_MAX_GUEST_REFS + 1][DSEG_MAX_NESTED_REFS + 1];
-    uint64_t checks[DSEG_MAX_CHECKS + 1];
+    DsegHistogram histogram[DSEG_WORLD__MAX][DSEG_PRIVILEGE__MAX];
     uint64_t guest_page[DSEG_PAGE__MAX];
     uint64_t nested_page[DSEG_PAGE__MAX]; /* of the final gPA */
 
@@ -93,5 +106,8 @@ DsegTally dseg_counters_total(const DsegCounters *counters);
 
 /* Walks that took @refs references in both dimensions together (0 to 35). */
 uint64_t dseg_counters_refs(const DsegCounters *counters, unsigned refs);
+
+/* Walks that took @checks base-bound checks (0 to DSEG_MAX_CHECKS). */
+uint64_t dseg_counters_checks(const DsegCounters *counters, unsigned checks);
 
 #endif

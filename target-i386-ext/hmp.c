@@ -265,6 +265,20 @@ static void print_regimes(Monitor *mon, const X86DsegRegimeTallyList *list)
     }
 }
 
+static void print_refs(Monitor *mon, const X86DsegRefsList *list)
+{
+    monitor_printf(mon, "  %-13s %12s %12s %12s %12s\n", "references", "walks",
+                   "guest refs", "nested refs", "by");
+    for (; list; list = list->next) {
+        const X86DsegRefs *bar = list->value;
+
+        monitor_printf(mon, "  %-13" PRId64 " %12" PRIu64 " %12" PRId64 " %12"
+                       PRId64 "  %s %s\n", bar->guest + bar->nested, bar->walks,
+                       bar->guest, bar->nested, X86DsegWorld_str(bar->world),
+                       X86DsegPrivilege_str(bar->privilege));
+    }
+}
+
 static void hmp_info_dseg_walks(Monitor *mon, const QDict *qdict)
 {
     g_autoptr(X86DsegWalksList) cpus = NULL;
@@ -281,13 +295,7 @@ static void hmp_info_dseg_walks(Monitor *mon, const QDict *qdict)
         monitor_printf(mon, "CPU %" PRId64 ": %" PRIu64 " walks\n", w->cpu,
                        w->total->walks);
         print_regimes(mon, w->regimes);
-        monitor_printf(mon, "  references (guest + nested: walks)\n");
-        for (X86DsegRefsList *b = w->refs_histogram; b; b = b->next) {
-            monitor_printf(mon, "    %2" PRId64 " (%" PRId64 " + %" PRId64
-                           "): %" PRIu64 "\n",
-                           b->value->guest + b->value->nested,
-                           b->value->guest, b->value->nested, b->value->walks);
-        }
+        print_refs(mon, w->refs_histogram);
         monitor_printf(mon, "  faults: %" PRIu64 " not present, %" PRIu64
                        " protection, %" PRIu64 " reserved; nested: %" PRIu64
                        " final, %" PRIu64 " table\n", w->faults->not_present,

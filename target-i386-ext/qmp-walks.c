@@ -59,45 +59,61 @@ static X86DsegRegimeTallyList *regimes_of(const DsegCounters *c)
     return list;
 }
 
-static X86DsegRefsList *refs_of(const DsegCounters *c)
-{
-    X86DsegRefsList *list = NULL;
-    X86DsegRefsList **tail = &list;
+static const X86DsegWorld worlds[DSEG_WORLD__MAX] = {
+    [DSEG_WORLD_NATIVE] = X86_DSEG_WORLD_NATIVE,
+    [DSEG_WORLD_NESTED] = X86_DSEG_WORLD_NESTED,
+};
 
+static void append_refs(X86DsegRefsList ***tail, const DsegHistogram *h,
+                        X86DsegWorld world, X86DsegPrivilege privilege)
+{
     for (unsigned g = 0; g <= DSEG_MAX_GUEST_REFS; g++) {
         for (unsigned n = 0; n <= DSEG_MAX_NESTED_REFS; n++) {
             X86DsegRefs *bar;
 
-            if (!c->refs[g][n]) {
+            if (!h->refs[g][n]) {
                 continue;
             }
             bar = g_new0(X86DsegRefs, 1);
+            bar->world = world;
+            bar->privilege = privilege;
             bar->guest = g;
             bar->nested = n;
-            bar->walks = c->refs[g][n];
-            QAPI_LIST_APPEND(tail, bar);
+            bar->walks = h->refs[g][n];
+            QAPI_LIST_APPEND(*tail, bar);
         }
     }
-    return list;
 }
 
-static X86DsegChecksList *checks_of(const DsegCounters *c)
+static void append_checks(X86DsegChecksList ***tail, const DsegHistogram *h,
+                          X86DsegWorld world, X86DsegPrivilege privilege)
 {
-    X86DsegChecksList *list = NULL;
-    X86DsegChecksList **tail = &list;
-
     for (unsigned i = 0; i <= DSEG_MAX_CHECKS; i++) {
         X86DsegChecks *bar;
 
-        if (!c->checks[i]) {
+        if (!h->checks[i]) {
             continue;
         }
         bar = g_new0(X86DsegChecks, 1);
+        bar->world = world;
+        bar->privilege = privilege;
         bar->checks = i;
-        bar->walks = c->checks[i];
-        QAPI_LIST_APPEND(tail, bar);
+        bar->walks = h->checks[i];
+        QAPI_LIST_APPEND(*tail, bar);
     }
-    return list;
+}
+
+static void add_histograms(X86DsegWalks *walks, const DsegCounters *c)
+{
+    X86DsegRefsList **refs = &walks->refs_histogram;
+    X86DsegChecksList **checks = &walks->checks_histogram;
+
+    for (unsigned w = 0; w < DSEG_WORLD__MAX; w++) {
+        for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            append_refs(&refs, &c->histogram[w][p], worlds[w], p);
+            append_checks(&checks, &c->histogram[w][p], worlds[w], p);
+        }
+    }
 }
 
 static X86DsegPagesList *pages_of(const DsegCounters *c)
@@ -157,8 +173,7 @@ X86DsegWalksList *qmp_query_x86_dseg_walks(bool has_cpu, int64_t cpu,
         walks->total = g_new0(X86DsegTally, 1);
         *walks->total = tally_of(&total);
         walks->regimes = regimes_of(c);
-        walks->refs_histogram = refs_of(c);
-        walks->checks_histogram = checks_of(c);
+        add_histograms(walks, c);
         walks->pages = pages_of(c);
         walks->faults = faults_of(c);
         walks->softmmu_nested_fills = c->softmmu_nested_fills;

@@ -45,7 +45,7 @@ static uint64_t walks_with_refs(const DsegCounters *c, unsigned refs)
 
 static uint64_t walks_with_checks(const DsegCounters *c, unsigned checks)
 {
-    return c->checks[checks];
+    return dseg_counters_checks(c, checks);
 }
 
 static uint64_t faults(const DsegCounters *c)

@@ -73,8 +73,8 @@ static void test_walk_counts_once(void)
     count(&counters, &mixed, DSEG_STORE, DSEG_USER);
 
     expected.tally[DSEG_MIXED][DSEG_STORE][DSEG_USER] = mixed_tally;
-    expected.refs[4][15] = 1;
-    expected.checks[5] = 1;
+    expected.histogram[DSEG_WORLD_NESTED][DSEG_USER].refs[4][15] = 1;
+    expected.histogram[DSEG_WORLD_NESTED][DSEG_USER].checks[5] = 1;
     expected.guest_page[DSEG_PAGE_4K] = 1;
     expected.nested_page[DSEG_PAGE_2M] = 1;
     assert_same(&counters, &expected);
@@ -89,8 +89,8 @@ static void test_native_walk_counts_once(void)
     expected.tally[DSEG_NATIVE][DSEG_FETCH][DSEG_KERNEL] = (DsegTally) {
         .walks = 1, .guest_refs = 3,
     };
-    expected.refs[3][0] = 1;
-    expected.checks[0] = 1;
+    expected.histogram[DSEG_WORLD_NATIVE][DSEG_KERNEL].refs[3][0] = 1;
+    expected.histogram[DSEG_WORLD_NATIVE][DSEG_KERNEL].checks[0] = 1;
     expected.guest_page[DSEG_PAGE_2M] = 1;
     expected.nested_page[DSEG_PAGE_NONE] = 1;
     assert_same(&counters, &expected);
@@ -116,13 +116,14 @@ static void test_deepest_walk_fits(void)
         .vmm_segment = true,
     };
     DsegCounters counters = { 0 };
+    DsegHistogram *h = &counters.histogram[DSEG_WORLD_NESTED][DSEG_USER];
 
     for (unsigned i = 0; i < MAX_GPAS; i++) {
         deepest.gpa[i] = (Gpa) { DSEG_NESTED_WALKED, 12 };
     }
     count(&counters, &deepest, DSEG_LOAD, DSEG_USER);
-    g_assert_cmpuint(counters.refs[5][30], ==, 1);
-    g_assert_cmpuint(counters.checks[7], ==, 1);
+    g_assert_cmpuint(h->refs[5][30], ==, 1);
+    g_assert_cmpuint(h->checks[7], ==, 1);
     g_assert_cmpuint(dseg_counters_refs(&counters, 35), ==, 1);
 }
 
@@ -207,12 +208,12 @@ static void test_refs_of_both_dimensions(void)
 {
     DsegCounters counters = { 0 };
 
-    counters.refs[4][0] = 1;
-    counters.refs[0][4] = 10;
-    counters.refs[2][2] = 100;
-    counters.refs[4][20] = 1000;
-    counters.refs[5][30] = 10000;
-    counters.refs[0][0] = 100000;
+    counters.histogram[DSEG_WORLD_NATIVE][DSEG_USER].refs[4][0] = 1;
+    counters.histogram[DSEG_WORLD_NESTED][DSEG_USER].refs[0][4] = 10;
+    counters.histogram[DSEG_WORLD_NESTED][DSEG_KERNEL].refs[2][2] = 100;
+    counters.histogram[DSEG_WORLD_NESTED][DSEG_USER].refs[4][20] = 1000;
+    counters.histogram[DSEG_WORLD_NESTED][DSEG_KERNEL].refs[5][30] = 10000;
+    counters.histogram[DSEG_WORLD_NATIVE][DSEG_KERNEL].refs[0][0] = 100000;
 
     for (unsigned refs = 0; refs <= 35; refs++) {
         g_assert_cmpuint(dseg_counters_refs(&counters, refs), ==,
@@ -221,23 +222,78 @@ static void test_refs_of_both_dimensions(void)
     }
 }
 
+static void test_checks_of_all_worlds(void)
+{
+    DsegCounters counters = { 0 };
+
+    counters.histogram[DSEG_WORLD_NATIVE][DSEG_USER].checks[1] = 1;
+    counters.histogram[DSEG_WORLD_NATIVE][DSEG_KERNEL].checks[1] = 10;
+    counters.histogram[DSEG_WORLD_NESTED][DSEG_USER].checks[1] = 100;
+    counters.histogram[DSEG_WORLD_NESTED][DSEG_KERNEL].checks[1] = 1000;
+    counters.histogram[DSEG_WORLD_NESTED][DSEG_KERNEL].checks[7] = 10000;
+
+    for (unsigned checks = 0; checks <= DSEG_MAX_CHECKS; checks++) {
+        g_assert_cmpuint(dseg_counters_checks(&counters, checks), ==,
+                         checks == 1 ? 1111 : checks == 7 ? 10000 : 0);
+    }
+}
+
+static bool is_native(DsegRegime regime)
+{
+    return regime == DSEG_NATIVE || regime == DSEG_NATIVE_DIRECT;
+}
+
+/* The sum over all accesses and the regimes of one world. */
+static DsegTally tally_of(const DsegCounters *c, DsegWorld w, DsegPrivilege p)
+{
+    DsegTally sum = { 0 };
+
+    for (DsegRegime r = 0; r < DSEG_REGIME__MAX; r++) {
+        for (DsegAccess a = 0; a < DSEG_ACCESS__MAX; a++) {
+            if (is_native(r) == (w == DSEG_WORLD_NATIVE)) {
+                add_tally(&sum, &c->tally[r][a][p]);
+            }
+        }
+    }
+    return sum;
+}
+
+static void assert_histogram(const DsegCounters *c, DsegWorld w,
+                             DsegPrivilege p)
+{
+    const DsegHistogram *h = &c->histogram[w][p];
+    DsegTally tally = tally_of(c, w, p);
+    uint64_t walks = 0, guest_refs = 0, nested_refs = 0;
+    uint64_t checks = 0, check_walks = 0;
+
+    for (unsigned g = 0; g <= DSEG_MAX_GUEST_REFS; g++) {
+        for (unsigned n = 0; n <= DSEG_MAX_NESTED_REFS; n++) {
+            walks += h->refs[g][n];
+            guest_refs += g * h->refs[g][n];
+            nested_refs += n * h->refs[g][n];
+        }
+    }
+    for (unsigned i = 0; i <= DSEG_MAX_CHECKS; i++) {
+        check_walks += h->checks[i];
+        checks += i * h->checks[i];
+    }
+    g_assert_cmpuint(tally.walks, ==, walks);
+    g_assert_cmpuint(tally.walks, ==, check_walks);
+    g_assert_cmpuint(tally.guest_refs, ==, guest_refs);
+    g_assert_cmpuint(tally.nested_refs, ==, nested_refs);
+    g_assert_cmpuint(tally.checks, ==, checks);
+}
+
 /* The invariants at the top of counters.h. */
 static void assert_invariants(const DsegCounters *c)
 {
     DsegTally total = dseg_counters_total(c);
-    uint64_t walks = 0, guest_refs = 0, nested_refs = 0, by_refs = 0;
-    uint64_t checks = 0, check_walks = 0, guest_pages = 0, nested_pages = 0;
+    uint64_t by_refs = 0, by_checks = 0, guest_pages = 0, nested_pages = 0;
 
-    for (unsigned g = 0; g <= DSEG_MAX_GUEST_REFS; g++) {
-        for (unsigned n = 0; n <= DSEG_MAX_NESTED_REFS; n++) {
-            walks += c->refs[g][n];
-            guest_refs += g * c->refs[g][n];
-            nested_refs += n * c->refs[g][n];
+    for (DsegWorld w = 0; w < DSEG_WORLD__MAX; w++) {
+        for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            assert_histogram(c, w, p);
         }
-    }
-    for (unsigned i = 0; i <= DSEG_MAX_CHECKS; i++) {
-        check_walks += c->checks[i];
-        checks += i * c->checks[i];
     }
     for (unsigned i = 0; i < DSEG_PAGE__MAX; i++) {
         guest_pages += c->guest_page[i];
@@ -246,15 +302,14 @@ static void assert_invariants(const DsegCounters *c)
     for (unsigned i = 0; i <= DSEG_MAX_GUEST_REFS + DSEG_MAX_NESTED_REFS; i++) {
         by_refs += dseg_counters_refs(c, i);
     }
+    for (unsigned i = 0; i <= DSEG_MAX_CHECKS; i++) {
+        by_checks += dseg_counters_checks(c, i);
+    }
 
-    g_assert_cmpuint(total.walks, ==, walks);
     g_assert_cmpuint(total.walks, ==, by_refs);
-    g_assert_cmpuint(total.walks, ==, check_walks);
+    g_assert_cmpuint(total.walks, ==, by_checks);
     g_assert_cmpuint(total.walks, ==, guest_pages);
     g_assert_cmpuint(total.walks, ==, nested_pages);
-    g_assert_cmpuint(total.guest_refs, ==, guest_refs);
-    g_assert_cmpuint(total.nested_refs, ==, nested_refs);
-    g_assert_cmpuint(total.checks, ==, checks);
     g_assert_cmpuint(total.false_escapes, <=, total.escapes);
     g_assert_cmpuint(total.escapes, <=, total.filter_lookups);
 }
@@ -348,6 +403,8 @@ int main(int argc, char **argv)
                     test_sum_adds_every_count);
     g_test_add_func("/counters/regime-and-total-are-sums",
                     test_regime_and_total);
+    g_test_add_func("/counters/checks-of-all-worlds",
+                    test_checks_of_all_worlds);
     g_test_add_func("/counters/refs-of-both-dimensions",
                     test_refs_of_both_dimensions);
     g_test_add_func("/counters/invariants-hold", test_invariants_hold);
