@@ -22,6 +22,10 @@ ROUND = (r'^\w+: round (\d+) updates (\d+) seconds ([\d.]+) .* '
          r'checksum ([0-9a-f]+) (ok|BAD) errors (\d+)\n')
 ROUND_TIMEOUT = 120
 
+# Of X86DsegTally.
+FIELDS = ('walks', 'guest-refs', 'nested-refs', 'checks', 'filter-lookups',
+          'escapes', 'false-escapes')
+
 
 @dataclass(frozen=True)
 class Round:
@@ -78,7 +82,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Walks:
-    """The walk counters of all CPUs together."""
+    """The walk counters of all CPUs together, or a part of them."""
 
     total: Counter      # by field of X86DsegTally
     regimes: Counter    # walks by regime
@@ -86,16 +90,26 @@ class Walks:
     checks: Counter     # walks by base-bound checks
 
     @classmethod
-    def from_reply(cls, cpus):
-        """Adds up the reply to query-x86-dseg-walks."""
+    def from_reply(cls, cpus, world=None, privilege=None):
+        """Adds up the reply to query-x86-dseg-walks.
+
+        world ('native', 'nested') and privilege ('user', 'kernel') say which
+        walks; by default all.
+        """
+        def wanted(item):
+            return (world in (None, item['world'])
+                    and privilege in (None, item['privilege']))
+
         total, regimes, refs, checks = (Counter() for _ in range(4))
         for cpu in cpus:
-            total.update(cpu['total'])
             for tally in cpu['regimes']:
-                regimes[tally['regime']] += tally['walks']
-            for bar in cpu['refs-histogram']:
+                regime = tally['regime']
+                if wanted({**tally, 'world': world_of(regime)}):
+                    regimes[regime] += tally['walks']
+                    total.update({field: tally[field] for field in FIELDS})
+            for bar in filter(wanted, cpu['refs-histogram']):
                 refs[bar['guest'], bar['nested']] += bar['walks']
-            for bar in cpu['checks-histogram']:
+            for bar in filter(wanted, cpu['checks-histogram']):
                 checks[bar['checks']] += bar['walks']
         return cls(total, regimes, refs, checks)
 
@@ -132,6 +146,11 @@ class Walks:
         return self.regimes[regime] / self.count if self.count else 0.0
 
 
+def world_of(regime):
+    """Where walks of a regime are made."""
+    return 'native' if regime.startswith('native') else 'nested'
+
+
 def most_frequent(counter):
     """The key with the highest count; None if there is nothing."""
     return max(counter, key=counter.get, default=None)
@@ -165,12 +184,16 @@ class Result:
 
 
 def measure(stack, workload, mode, rounds, remark=''):
-    """Counts the walks of at least @rounds whole rounds in the mode now set.
+    """Counts the workload's walks in @rounds whole rounds, in the mode now set.
+
+    They are those made with user privilege in its world, where little else
+    runs; the kernels below it make others meanwhile.
     """
     earlier = workload.begin_round()
     stack.qmp('x86-dseg-walks-reset')
     measured = [workload.next_round() for _ in range(rounds)]
-    walks = Walks.from_reply(stack.qmp('query-x86-dseg-walks'))
+    walks = Walks.from_reply(stack.qmp('query-x86-dseg-walks'),
+                             workload.area.world, 'user')
     # The data of the rounds in which the mode changed must be right too.
     bad = [r for r in earlier if r.errors]
     if bad:
