@@ -80,7 +80,8 @@ def build_environment():
 
 def configure(tree, folder, *, pkgversion, env):
     """Configure the build folder, unless it is configured from that tree with these flags."""
-    flags = [*FLAGS, f'--with-pkgversion={pkgversion}']
+    flags = [*FLAGS, *os.environ.get('DSEG_CONFIGURE', '').split(),
+             f'--with-pkgversion={pkgversion}']
     wanted = json.dumps({'source': str(tree.path), 'version': tree.version, 'flags': flags},
                         indent=2)
     configured = folder / CONFIGURED

@@ -112,21 +112,24 @@ def adopt(origin, fill):
         if not (new / 'subprojects/keycodemapdb/README').exists():
             raise Failure('the tree lacks the subproject keycodemapdb, which release tarballs have; '
                           'in a git checkout run: meson subprojects download keycodemapdb')
-        drop_pycotap(new)
+        do_without(new, 'python/wheels/pycotap*', 'pythondeps.toml', r'^pycotap\b', '#pycotap')
+        do_without(new, 'pc-bios/edk2-*.bz2', 'pc-bios/meson.build',
+                   '^if unpack_edk2_blobs$', 'if false')
         shutil.rmtree(new / '.pc', ignore_errors=True)      # quilt's, from dpkg-source
         Tree(new).make_repository()
         new.rename(final)
     return Tree(final)
 
 
-def drop_pycotap(folder):
-    """Not need a Python package that only QEMU's own functional tests use.
+def do_without(folder, missing, name, line, instead):
+    """In the file name, replace a line that needs files which are missing from the tree.
 
-    Debian patches it out; a tarball of Debian's without that patch has no copy of it either.
+    Debian strips its tarball of copies and firmware, and patches such lines; here that is done
+    for a tarball whose patches could not be fetched.
     """
-    needs = folder / 'pythondeps.toml'
-    if needs.exists() and not list(folder.glob('python/wheels/pycotap*')):
-        needs.write_text(re.sub(r'^pycotap\b', '#pycotap', needs.read_text(), flags=re.MULTILINE))
+    path = folder / name
+    if path.exists() and not list(folder.glob(missing)):
+        path.write_text(re.sub(line, instead, path.read_text(), flags=re.MULTILINE))
 
 
 def unpack_package(dsc, folder):
