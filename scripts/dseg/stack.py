@@ -214,7 +214,7 @@ class Stack:
         try:
             return self._vm.cmd(command, **arguments)
         except ExecuteError as error:
-            raise MonitorError(error.error.desc) from error
+            raise MonitorError(str(error)) from error
         except (QMPError, asyncio.TimeoutError, OSError) as error:
             raise MonitorError(f'{command}: QEMU does not answer: {error!r}') from error
 
