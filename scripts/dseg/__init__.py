@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the scripts are made of: one module a job, started by the short shell scripts in scripts/."""
+"""What the scripts are made of: one module a job, started by the shell scripts in scripts/."""
 
 import os
 import signal

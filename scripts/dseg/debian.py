@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QEMU's source packages in the suites of the machine's Debian mirror, by apt, signatures checked."""
+"""QEMU's source packages in the suites of the machine's mirror: by apt, signatures checked."""
 
 import functools
 import re

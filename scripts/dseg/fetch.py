@@ -106,12 +106,13 @@ def adopt(origin, fill):
             raise Failure(f'{origin} is not the source of QEMU')
         final = SRC / f'qemu-{Tree(new).version}'
         if final.exists():
-            raise Failure(f'{final} exists already.\nTo replace it, remove it first: rm -rf {final}')
+            raise Failure(f'{final} exists already.\n'
+                          f'To replace it, remove it first: rm -rf {final}')
         if (new / 'target/i386/dseg').is_symlink():
             raise Failure(f'{origin} has the patches already; give a tree without them')
         if not (new / 'subprojects/keycodemapdb/README').exists():
-            raise Failure('the tree lacks the subproject keycodemapdb, which release tarballs have; '
-                          'in a git checkout run: meson subprojects download keycodemapdb')
+            raise Failure(f'{origin} lacks the subproject keycodemapdb, which a release tarball '
+                          'has; in a git checkout run: meson subprojects download keycodemapdb')
         do_without(new, 'python/wheels/pycotap*', 'pythondeps.toml', r'^pycotap\b', '#pycotap')
         do_without(new, 'pc-bios/edk2-*.bz2', 'pc-bios/meson.build',
                    '^if unpack_edk2_blobs$', 'if false')
@@ -134,7 +135,8 @@ def do_without(folder, missing, name, line, instead):
 
 def unpack_package(dsc, folder):
     """A Debian source package, Debian's patches applied."""
-    run_logged(f'Unpacking {dsc.name}', ['dpkg-source', '--extract', dsc, folder], LOG, timeout=900)
+    run_logged(f'Unpacking {dsc.name}', ['dpkg-source', '--extract', dsc, folder],
+               LOG, timeout=900)
 
 
 def unpack_tarball(tarball, folder):
@@ -143,9 +145,10 @@ def unpack_tarball(tarball, folder):
         raise Failure(f'{tarball} is no file')
     folder.mkdir()
     run_logged(f'Unpacking {tarball.name}',
-               ['tar', '--extract', '--strip-components=1', '--file', tarball, '--directory', folder],
-               LOG, timeout=900,
-               hint=f'{tarball} is damaged or no tar archive: get it again, and check its signature.')
+               ['tar', '--extract', '--strip-components=1', '--directory', folder,
+                '--file', tarball],
+               LOG, timeout=900, hint=f'{tarball} is damaged or no tar archive: '
+                                      'get it again, and check its signature.')
 
 
 def copy_tree(tree, folder):

@@ -108,8 +108,7 @@ def has_series(tree, patches):
         return True
     raise Failure(f'{tree.path} has another series of patches ({len(commits)} commits since '
                   f'{BASE}) than {PATCHES}.\n'
-                  'If you changed them in the tree: scripts/refresh-patches writes them out.\n'
-                  'Else: scripts/apply-patches --reset replaces them.')
+                  'scripts/apply-patches --reset replaces it, unless that loses work of yours.')
 
 
 def require_no_own_commits(tree):

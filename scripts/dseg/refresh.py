@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from . import Failure, run_main
-from .patches import PATCHES, series, write_stamp
+from .patches import PATCHES, read_stamp, series, series_hash, write_stamp
 from .tree import BASE, SRC, Tree
 
 # Nothing that changes by itself: no hash of the commit, no version of git, no "1/12".
@@ -23,10 +23,13 @@ def main(arguments):
     parser = argparse.ArgumentParser(prog='refresh-patches', add_help=False)
     parser.add_argument('--tree', type=Path)
     parser.add_argument('--checkpatch', action='store_true')
+    parser.add_argument('--force', action='store_true')
     options = parser.parse_args(arguments)
 
     tree = Tree(options.tree) if options.tree else Tree.in_use()
     require_patchable(tree)
+    if not options.force:
+        require_same_series(tree)
     changes = write(format_commits(tree))
     write_stamp(tree)
     print('\n'.join(changes) or f'The {len(series())} patches have not changed')
@@ -42,6 +45,14 @@ def require_patchable(tree):
     merges = tree.git('log', '--merges', '--format=%h %s', f'{BASE}..HEAD')
     if merges:
         raise Failure(f'{tree.path} has merges, which no patch can hold; rebase instead:\n{merges}')
+
+
+def require_same_series(tree):
+    """Raise Failure if qemu-patches/ has changes that the tree has not, from a pull say."""
+    if read_stamp(tree)['series'] not in ('', series_hash(series())):
+        raise Failure(f'{PATCHES} has changed since {tree.path} got it.\n'
+                      'scripts/apply-patches --reset brings that into the tree; '
+                      'scripts/refresh-patches --force overwrites it.')
 
 
 def format_commits(tree):
@@ -79,8 +90,8 @@ def checkpatch(tree):
     """QEMU's own check of style on each patch; a sign-off is for when they are sent."""
     failed = 0
     for patch in series():
-        failed |= subprocess.run(['perl', 'scripts/checkpatch.pl', '--quiet', '--no-signoff', patch],
-                                 cwd=tree.path, check=False).returncode
+        command = ['perl', 'scripts/checkpatch.pl', '--quiet', '--no-signoff', patch]
+        failed |= subprocess.run(command, cwd=tree.path, check=False).returncode
     return 1 if failed else 0
 
 

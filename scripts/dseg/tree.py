@@ -95,7 +95,8 @@ class Tree:
         """Raise Failure if work that no commit has would be lost or missed."""
         for name in ('rebase-apply', 'rebase-merge'):
             if self.git_file(name).exists():
-                raise Failure(f'a git am or rebase is under way in {self.path}: end or abort it first')
+                raise Failure(f'a git am or rebase is under way in {self.path}: '
+                              'end or abort it first')
         changed = self.git('status', '--porcelain', '--untracked-files=no')
         if changed:
             raise Failure(f'{self.path} has changes that are not committed:\n{changed}\n'
