@@ -107,8 +107,16 @@ class Console:
     def _has_ended(self):
         return StackError(f'{self.name}: QEMU has ended\n{self.last_lines()}')
 
-    def _wait(self, regex, timeout):
-        """Consume the output through the first match; returns what is before it, and it."""
+    def clear(self):
+        """Forget all output so far, as of a guest that has been replaced by another."""
+        with self._changed:
+            self._text = self._tail = ''
+
+    def _wait(self, regex, timeout, what):
+        """Consume the output through the first match; returns what is before it, and it.
+
+        what: says in a message what was waited for
+        """
         pattern = re.compile(regex, re.M)
         deadline = time.monotonic() + timeout
         with self._changed:
@@ -117,8 +125,8 @@ class Console:
                 if self.ended:
                     raise self._has_ended()
                 if left <= 0:
-                    raise TimeOut(f'{self.name}: no {regex!r} in {timeout:g} s\n'
-                                  f'{self.last_lines()}')
+                    raise TimeOut(f'{self.name}: {timeout:g} s passed without '
+                                  f'{what}\n{self.last_lines()}')
                 self._changed.wait(left)
             before = self._text[:found.start()]
             self._text = self._text[found.end():]
@@ -134,14 +142,15 @@ class Console:
         if code:
             raise CommandError(command, code, output.strip())
 
-    def expect(self, regex, timeout=60):
+    def expect(self, regex, timeout=60, what=None):
         """Wait for output, consuming it and what is before it; returns the match.
 
-        The end of the running command before that is an error.
+        The end of the running command before that is an error. what: as for _wait()
         """
+        what = what or repr(regex)
         if not self._command:
-            return self._wait(regex, timeout)[1]
-        before, found = self._wait(f'(?:{regex})|{self._end_mark()}', timeout)
+            return self._wait(regex, timeout, what)[1]
+        before, found = self._wait(f'(?:{regex})|{self._end_mark()}', timeout, what)
         if found['dseg_code'] is not None:
             command = self._command
             self._end_command(before, found)
@@ -156,12 +165,12 @@ class Console:
         # The quotes keep the echo of this very line from looking like the marks.
         self.send(f"echo D''SEG-BEGIN-{self._count}; eval {shlex.quote(command)}; "
                   f"echo D''SEG-END-{self._count}-$?\n")
-        self._wait(f'DSEG-BEGIN-{self._count}\n', 30)
         self._command = command
+        self._wait(f'DSEG-BEGIN-{self._count}\n', 60, f'the start of {command!r}')
 
     def wait(self, timeout=60):
         """Wait for the end of the running command; returns the rest of its output."""
-        output, found = self._wait(self._end_mark(), timeout)
+        output, found = self._wait(self._end_mark(), timeout, f'the end of {self._command!r}')
         self._end_command(output, found)
         return output
 
@@ -174,6 +183,6 @@ class Console:
         """Press Ctrl-C to end the running command; returns the rest of its output."""
         # The shell drops the rest of a line whose command died of it, so type the mark again.
         self.send(f"\x03\necho D''SEG-END-{self._count}-130\n")
-        output, _ = self._wait(self._end_mark(), timeout)
+        output, _ = self._wait(self._end_mark(), timeout, f'the end of {self._command!r}')
         self._command = None
         return output

@@ -187,19 +187,18 @@ class Stack:
     def boot_l2(self, timeout=120, append=''):
         """Start L2 in L1; returns when L2 has a shell prompt."""
         self._progress('L2 boots')
+        self.l2.clear()
         self.l1.run(f'L2_APPEND={shlex.quote(append)} l2 >/tmp/l2.log 2>&1 &')
         self._wait_for_prompt(self.l2, 'l2# ', timeout)
 
     def _wait_for_prompt(self, console, prompt, timeout):
         try:
-            found = console.expect(f'^({prompt})|{L2_ENDED}', timeout)
+            found = console.expect(f'^({prompt})|{L2_ENDED}', timeout, 'a shell')
         except StackError as error:
-            why = (f'{timeout:g} s passed without a shell\n{console.last_lines()}'
-                   if isinstance(error, TimeOut) else error)
-            raise BootError(f'{console.name} did not boot: {why}{self._qemu_says()}') from error
+            raise BootError(f'{console.name} did not boot\n{error}{self._qemu_says()}') from error
         if not found[1]:
             log = self.l1.run('cat /tmp/l2.log', timeout=10)
-            raise BootError(f'L2 did not boot, its VMM ended:\n{log}{console.last_lines()}')
+            raise BootError(f'L2 did not boot:\n{log}{console.last_lines()}')
 
     def _qemu_says(self):
         """What QEMU itself has printed, for a message."""
