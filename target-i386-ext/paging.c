@@ -19,53 +19,22 @@
 
 /* One paging mode: APM volume 2, sections 5.2 (legacy) and 5.3 (long). */
 static const struct {
-    uint8_t levels;
     uint8_t entry_size;
     uint8_t index_bits;     /* of every level but the top one */
     uint8_t top_index_bits;
     uint64_t root_mask;
 } modes[] = {
-    [DSEG_PAGING_NONE] = { 0, 0, 0, 0, 0 },
-    [DSEG_PAGING_LEGACY] = { 2, 4, 10, 10, UINT64_C(0xfffff000) },
-    [DSEG_PAGING_PAE] = { 3, 8, 9, 2, UINT64_C(0xffffffe0) },
-    [DSEG_PAGING_LONG4] = { 4, 8, 9, 9, PTE_ADDR },
-    [DSEG_PAGING_LONG5] = { 5, 8, 9, 9, PTE_ADDR },
+    [DSEG_PAGING_NONE] = { 0, 0, 0, 0 },
+    [DSEG_PAGING_LEGACY] = { 4, 10, 10, UINT64_C(0xfffff000) },
+    [DSEG_PAGING_PAE] = { 8, 9, 2, UINT64_C(0xffffffe0) },
+    [DSEG_PAGING_LONG4] = { 8, 9, 9, PTE_ADDR },
+    [DSEG_PAGING_LONG5] = { 8, 9, 9, PTE_ADDR },
 };
-
-unsigned dseg_paging_levels(DsegPaging mode)
-{
-    return modes[mode].levels;
-}
 
 /* How many address bits level @level (1 is the lowest) leaves untranslated. */
 static unsigned level_shift(DsegPaging mode, unsigned level)
 {
     return DSEG_PAGE_BITS + (level - 1) * modes[mode].index_bits;
-}
-
-unsigned dseg_paging_refs(DsegPaging mode, unsigned lg_size)
-{
-    if (mode == DSEG_PAGING_NONE) {
-        return 0;
-    }
-    return modes[mode].levels -
-           (lg_size - DSEG_PAGE_BITS) / modes[mode].index_bits;
-}
-
-DsegPageKind dseg_page_kind(unsigned lg_size)
-{
-    switch (lg_size) {
-    case 12:
-        return DSEG_PAGE_4K;
-    case 21:
-        return DSEG_PAGE_2M;
-    case 22:
-        return DSEG_PAGE_4M;
-    case 30:
-        return DSEG_PAGE_1G;
-    default:
-        return DSEG_PAGE_NONE;
-    }
 }
 
 /* Whether a present entry of @level with the PS bit is a page. */
@@ -153,9 +122,9 @@ DsegLookup dseg_tables_lookup(const DsegTables *tables, uint64_t addr,
         .user = true,
         .executable = true,
     };
-    for (unsigned level = modes[mode].levels; level > 0; level--) {
+    for (unsigned level = dseg_paging_levels(mode); level > 0; level--) {
         unsigned shift = level_shift(mode, level);
-        unsigned bits = level == modes[mode].levels ?
+        unsigned bits = level == dseg_paging_levels(mode) ?
                         modes[mode].top_index_bits : modes[mode].index_bits;
         uint64_t index = addr >> shift & ((UINT64_C(1) << bits) - 1);
         uint64_t entry;

@@ -16,7 +16,10 @@
 #define DSEG_PAGE_SIZE (UINT64_C(1) << DSEG_PAGE_BITS)
 #define DSEG_PAGE_MASK (~(DSEG_PAGE_SIZE - 1))
 
-/* The paging modes of the AMD64 Architecture (APM volume 2, chapter 5). */
+/*
+ * The paging modes of the AMD64 Architecture (APM volume 2, chapter 5), in the
+ * order of their levels: see dseg_paging_levels().
+ */
 typedef enum DsegPaging {
     DSEG_PAGING_NONE,   /* CR0.PG = 0: addresses are not translated */
     DSEG_PAGING_LEGACY, /* 2 levels of 32-bit entries: 4 KiB and 4 MiB pages */
@@ -36,18 +39,40 @@ typedef enum DsegPageKind {
     DSEG_PAGE__MAX,
 } DsegPageKind;
 
+/* How many levels @mode has: 0, 2, 3, 4 or 5. */
+static inline unsigned dseg_paging_levels(DsegPaging mode)
+{
+    return mode == DSEG_PAGING_NONE ? 0 : mode + 1;
+}
+
 /*
  * How many page-table entries a walk in @mode reads until it finds a page of
  * 2^@lg_size bytes.  0 for DSEG_PAGING_NONE.  @lg_size is one of 12, 21, 22
  * and 30, as far as @mode has such pages.
  */
-unsigned dseg_paging_refs(DsegPaging mode, unsigned lg_size);
+static inline unsigned dseg_paging_refs(DsegPaging mode, unsigned lg_size)
+{
+    unsigned above = lg_size < 21 ? 0 : lg_size < 30 ? 1 : 2;
 
-/* How many levels @mode has: 0, 2, 3, 4 or 5. */
-unsigned dseg_paging_levels(DsegPaging mode);
+    return mode == DSEG_PAGING_NONE ? 0 : dseg_paging_levels(mode) - above;
+}
 
 /* The kind of a page of 2^@lg_size bytes; DSEG_PAGE_NONE for other sizes. */
-DsegPageKind dseg_page_kind(unsigned lg_size);
+static inline DsegPageKind dseg_page_kind(unsigned lg_size)
+{
+    switch (lg_size) {
+    case 12:
+        return DSEG_PAGE_4K;
+    case 21:
+        return DSEG_PAGE_2M;
+    case 22:
+        return DSEG_PAGE_4M;
+    case 30:
+        return DSEG_PAGE_1G;
+    default:
+        return DSEG_PAGE_NONE;
+    }
+}
 
 /*
  * Loads the page-table entry of @size (4 or 8) bytes at @addr, an address in

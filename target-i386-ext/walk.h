@@ -12,6 +12,9 @@
  *
  * with g guest and n nested levels.  Each gPA is decided by itself.
  *
+ * The events are inline functions because QEMU reports ten and more of them for
+ * each miss in its TLB.
+ *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -72,21 +75,46 @@ typedef struct DsegWalk {
  * A translation starts after a miss.  Also when it starts over (an accessed or
  * dirty bit was lost to another CPU): what it had cost so far is forgotten.
  */
-void dseg_walk_begin(DsegWalk *walk, bool nested, bool guest_segment,
-                     bool vmm_segment);
+static inline void dseg_walk_begin(DsegWalk *walk, bool nested,
+                                   bool guest_segment, bool vmm_segment)
+{
+    *walk = (DsegWalk){
+        .in_nested = nested,
+        .in_guest_segment = guest_segment,
+        .in_vmm_segment = vmm_segment,
+        .out_guest_page = DSEG_PAGE_NONE,
+        .out_nested_page = DSEG_PAGE_NONE,
+    };
+}
 
 /*
  * The check after the miss: 1 base-bound check if a guest segment is in force,
  * none otherwise.  @hit: the segment translates the address, without a
  * reference.
  */
-void dseg_walk_check_guest(DsegWalk *walk, bool hit);
+static inline void dseg_walk_check_guest(DsegWalk *walk, bool hit)
+{
+    if (!walk->in_guest_segment) {
+        return;
+    }
+    walk->out_checks++;
+    if (hit) {
+        walk->out_guest_hit = true;
+        walk->out_guest_page = DSEG_PAGE_SEGMENT;
+    }
+}
 
 /* An entry of the first dimension (guest, or native) is read. */
-void dseg_walk_guest_ref(DsegWalk *walk);
+static inline void dseg_walk_guest_ref(DsegWalk *walk)
+{
+    walk->out_guest_refs++;
+}
 
 /* The first dimension has ended at a page of 2^@lg_size bytes. */
-void dseg_walk_guest_page(DsegWalk *walk, unsigned lg_size);
+static inline void dseg_walk_guest_page(DsegWalk *walk, unsigned lg_size)
+{
+    walk->out_guest_page = dseg_page_kind(lg_size);
+}
 
 /*
  * One gPA, of an entry or the final one, is translated by the VMM's side.  If
@@ -95,8 +123,25 @@ void dseg_walk_guest_page(DsegWalk *walk, unsigned lg_size);
  * segment is in force; the check is not counted where the guest segment hit,
  * as both are tested at once.
  */
-void dseg_walk_gpa(DsegWalk *walk, DsegNestedHow how, DsegPaging mode,
-                   unsigned lg_size);
+static inline void dseg_walk_gpa(DsegWalk *walk, DsegNestedHow how,
+                                 DsegPaging mode, unsigned lg_size)
+{
+    walk->out_gpas++;
+    if (walk->in_vmm_segment) {
+        walk->out_filter_lookups++;
+        /* The check after the miss has tested both segments at once. */
+        walk->out_checks += !walk->out_guest_hit;
+    }
+    if (how == DSEG_NESTED_SEGMENT) {
+        walk->out_vmm_hits++;
+        walk->out_nested_page = DSEG_PAGE_SEGMENT;
+        return;
+    }
+    walk->out_escapes += how != DSEG_NESTED_WALKED;
+    walk->out_false_escapes += how == DSEG_NESTED_FALSE_ESCAPE;
+    walk->out_nested_refs += dseg_paging_refs(mode, lg_size);
+    walk->out_nested_page = dseg_page_kind(lg_size);
+}
 
 /* What the walk turned out to be, once it is complete. */
 DsegRegime dseg_walk_regime(const DsegWalk *walk);
