@@ -22,6 +22,15 @@ ROUND = (r'^\w+: round (\d+) updates (\d+) seconds ([\d.]+) .* '
          r'checksum ([0-9a-f]+) (ok|BAD) errors (\d+)\n')
 ROUND_TIMEOUT = 120
 
+# On each CPU of L1 a process that wakes up now and then. L1 alone would so seldom switch
+# address spaces that QEMU's TLB, which grows as needed, would soon hold the whole work area,
+# and there would be no walks to count.
+COMPANIONS = ('mkfifo /tmp/silent; for cpu in $(seq 0 $(($(nproc) - 1))); do '
+              'taskset $((1 << cpu)) sh -c '
+              '"exec 3<>/tmp/silent; while ! read -t 0.01 -u 3; do :; done" & '
+              'echo $! >>/tmp/companions; done')
+END_COMPANIONS = 'kill $(cat /tmp/companions); rm /tmp/companions /tmp/silent'
+
 # Of X86DsegTally.
 FIELDS = ('walks', 'guest-refs', 'nested-refs', 'checks', 'filter-lookups',
           'escapes', 'false-escapes')
@@ -51,6 +60,7 @@ class Workload:
             self._console, pa = stack.l2, layout.l2_work_gpa
         else:
             self._console, pa = stack.l1, layout.l1_work_hpa
+            self._console.run(COMPANIONS)
         self._console.start(f'{command} --rounds 0 --phys {pa:#x} '
                             f'--at {layout.gva:#x}')
         ready = self._console.expect(READY, timeout)
@@ -78,6 +88,8 @@ class Workload:
 
     def stop(self):
         self._console.interrupt()
+        if self.area.world == 'native':
+            self._console.run(END_COMPANIONS)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Shows the modes of the poster in a running nested Linux, and checks them."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from . import OUT, chart, run_main
+from .layout import parse_size
+from .measure import Workload, measure
+from .modes import MODES, set_mode
+from .stack import Stack
+
+SHARE = 0.95        # of a mode's walks that must be of its regime
+ESCAPE = '+ 1 escape'
+
+
+class Narrator:
+    """Says on stderr what happens, and how long after the start."""
+
+    def __init__(self):
+        self._start = time.monotonic()
+
+    def __call__(self, text):
+        print(f'{time.monotonic() - self._start:6.1f} s  {text}',
+              file=sys.stderr, flush=True)
+
+
+def run_modes(stack, world, args, say):
+    """Runs GUPS in one world and switches through the modes of it."""
+    guest = 'L2' if world == 'nested' else 'L1'
+    say(f'GUPS starts in {guest}')
+    workload = Workload(stack, world, f'gups --bytes {args.bytes}')
+    results = []
+    for mode in (m for m in MODES if MODES[m].world == world):
+        say(f'{mode}: GUPS runs on in {guest}')
+        set_mode(stack, mode, workload.area)
+        results.append(measure(stack, workload, mode, args.rounds))
+        if mode == 'dual-direct':
+            say(f'{mode} {ESCAPE}')
+            results.append(run_escape(stack, workload, args.rounds))
+    stack.qmp('x86-dseg-clear')
+    workload.stop()
+    return results
+
+
+def escaped_page(area):
+    """A page of the work area that GUPS hits as often as any other."""
+    return area.pa + area.bytes // 2
+
+
+def run_escape(stack, workload, rounds):
+    """Measures dual-direct with one page of the table in the filter."""
+    page = escaped_page(workload.area)
+    stack.qmp('x86-dseg-escape-add', page=page)
+    result = measure(stack, workload, 'dual-direct', rounds, ESCAPE)
+    stack.qmp('x86-dseg-escape-clear')
+    return result
+
+
+def run(args, say):
+    """Boots the stack and measures; returns results, and QEMU's version."""
+    with Stack(cpu_extra='dseg=on', log_dir=args.logs, progress=say) as stack:
+        stack.boot_l1()
+        version = stack.qmp('query-version')['qemu']
+        stack.boot_l2()
+        results = run_modes(stack, 'nested', args, say)
+        results += run_modes(stack, 'native', args, say)
+    say('done')
+    return results, '{major}.{minor}.{micro}'.format(**version)
+
+
+COLUMNS = (
+    # heading, width, text of a result
+    ('mode', -23, lambda r, base: r.name),
+    ('walks', 9, lambda r, base: f'{r.walks.count}'),
+    ('typical', 8, lambda r, base: f'{r.walks.refs_typical}'),
+    ('mean', 7, lambda r, base: f'{r.walks.refs_mean:.3f}'),
+    ('guest', 7, lambda r, base: f'{r.walks.mean("guest-refs"):.3f}'),
+    ('nested', 7, lambda r, base: f'{r.walks.mean("nested-refs"):.3f}'),
+    ('checks', 7, lambda r, base: f'{r.walks.checks_typical}'),
+    ('escapes', 8, lambda r, base: f'{r.walks.total["escapes"]}'),
+    ('regime', 7, lambda r, base: f'{100 * r.share:.1f}%'),
+    ('data', 6, lambda r, base: 'right' if r.checksum_ok else 'WRONG'),
+    ('updates/s', 10, lambda r, base: f'{r.updates_per_s:.0f}'),
+    ('speed', 6, lambda r, base: f'{r.updates_per_s / base:.2f}'),
+)
+
+
+def table(results):
+    """The results as lines of text; the speed is relative to base."""
+    base = results[0].updates_per_s
+    rows = [[heading for heading, _, _ in COLUMNS]]
+    rows += [[text(r, base) for _, _, text in COLUMNS] for r in results]
+    return '\n'.join(' '.join(
+        f'{cell:<{-width}}' if width < 0 else f'{cell:>{width}}'
+        for cell, (_, width, _) in zip(row, COLUMNS)) for row in rows)
+
+
+NOTES = '''\
+typical, mean: memory references per page walk; guest, nested: mean by dimension
+checks: base-bound checks of most walks; regime: share of the mode's own walks
+escapes: translations that the escape filter sent to the nested page tables'''
+
+
+def failures(results):
+    """Every expectation that was not met, in words."""
+    failed = []
+
+    def expect(result, what, found, expected):
+        if found != expected:
+            failed.append(f'{result.name}: {what} should be {expected}, '
+                          f'found {found}')
+
+    for r in results:
+        mode = MODES[r.mode]
+        expect(r, 'typical references', r.walks.refs_typical, mode.refs)
+        expect(r, 'typical checks', r.walks.checks_typical, mode.checks)
+        expect(r, 'data right', r.checksum_ok, True)
+        if r.share < SHARE:
+            failed.append(f'{r.name}: {100 * SHARE:.0f} % of the walks should '
+                          f'be {r.mode}, found {100 * r.share:.1f} %')
+        if r.remark != ESCAPE:
+            expect(r, 'escapes', r.walks.total['escapes'], 0)
+            continue
+        # Each escape is a walk with the guest segment and one nested walk.
+        escapes = r.walks.total['escapes']
+        expect(r, 'walks of 0 + 4 references', r.walks.refs[0, 4], escapes)
+        expect(r, 'false escapes', r.walks.total['false-escapes'], 0)
+        expect(r, 'escapes above 0', escapes > 0, True)
+    return failed
+
+
+def numbers(result):
+    """One result as in the JSON file."""
+    walks = result.walks
+    histogram = sorted(walks.refs_histogram.items())
+    return {
+        'mode': result.mode,
+        'walks': walks.count,
+        'refs_typical': walks.refs_typical,
+        'refs_mean': round(walks.refs_mean, 4),
+        'refs_guest_mean': round(walks.mean('guest-refs'), 4),
+        'refs_nested_mean': round(walks.mean('nested-refs'), 4),
+        'checks_typical': walks.checks_typical,
+        'refs_histogram': {str(refs): n for refs, n in histogram},
+        'checksum_ok': result.checksum_ok,
+        'updates_per_s': round(result.updates_per_s),
+    }
+
+
+def document(results, version):
+    """The JSON file."""
+    [escape] = (r for r in results if r.remark == ESCAPE)
+    return {
+        'schema': 1,
+        'qemu': version,
+        'modes': [numbers(r) for r in results if r is not escape],
+        'escape': {**numbers(escape), 'pages': 1,
+                   'escapes': escape.walks.total['escapes'],
+                   'false_escapes': escape.walks.total['false-escapes']},
+    }
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(prog='scripts/demo', description=__doc__)
+    parser.add_argument('--json', type=Path)
+    parser.add_argument('--chart', type=Path, default=OUT / 'demo.svg')
+    parser.add_argument('--rounds', type=int, default=2)
+    parser.add_argument('--bytes', default='128M')
+    parser.add_argument('--logs', type=Path)
+    args = parser.parse_args(arguments)
+    try:
+        parse_size(args.bytes)
+    except ValueError as error:
+        parser.error(f'--bytes: {error}')
+    if args.rounds < 1:
+        parser.error('--rounds: must be at least 1')
+    if args.chart.suffix not in ('.svg', '.png'):
+        parser.error('--chart: the file must end in .svg or .png')
+    for option, file in (('--json', args.json), ('--chart', args.chart)):
+        if file and not file.absolute().parent.is_dir():
+            parser.error(f'{option}: there is no folder {file.parent}')
+    return args
+
+
+def main(arguments):
+    args = parse_arguments(arguments)
+    results, version = run(args, Narrator())
+    print(f'\n{table(results)}\n\n{NOTES}\n')
+    chart.draw(results, args.chart, f'GUPS on QEMU {version} with direct '
+               'segments: what a page walk costs')
+    print(f'chart: {args.chart}')
+    if args.json:
+        args.json.write_text(json.dumps(document(results, version), indent=1)
+                             + '\n')
+        print(f'numbers: {args.json}')
+    failed = failures(results)
+    for failure in failed:
+        print(f'demo: {failure}', file=sys.stderr)
+    if failed:
+        return 1
+    print('every mode cost what the poster says, and all data was right')
+    return 0
+
+
+if __name__ == '__main__':
+    run_main('demo', main)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The CPU property dseg: off unless asked for, and refused where it can't work.
+"""
+
+import os
+
+import pytest
+
+from dseg.stack import VMLaunchFailure
+
+COMMANDS = {
+    'query-x86-dseg': {},
+    'query-x86-dseg-walks': {},
+    'x86-dseg-walks-reset': {},
+    'x86-dseg-set': {'level': 'vmm', 'base': 0, 'size': 4096, 'target': 0,
+                     'force': True},
+    'x86-dseg-clear': {},
+    'x86-dseg-escape-add': {'page': 4096},
+    'x86-dseg-escape-remove': {'page': 4096},
+    'x86-dseg-escape-clear': {},
+}
+LINES = ('info dseg', 'info dseg-walks', 'dseg_walks_reset',
+         'dseg_set -f vmm 0 4K 0', 'dseg_clear', 'dseg_escape add 4K',
+         'dseg_escape remove 4K', 'dseg_escape clear')
+
+
+@pytest.mark.parametrize('cpu', ['EPYC', 'EPYC,dseg=off'])
+def test_without_dseg_every_command_says_so(bare_qemu, cpu):
+    qemu = bare_qemu(cpu)
+    for command, arguments in COMMANDS.items():
+        error = qemu.qmp(command, arguments)['error']['desc']
+        assert "'dseg' is off" in error, command
+    for line in LINES:
+        output = qemu.cmd('human-monitor-command', command_line=line)
+        assert output.startswith('Error: CPU 0 has no direct segments'), line
+        assert 'dseg=on' in output, line
+
+
+def test_without_dseg_there_are_no_statistics(bare_qemu):
+    qemu = bare_qemu('EPYC')
+    stats = qemu.cmd('query-stats', target='vcpu',
+                     providers=[{'provider': 'x86-dseg'}])
+    assert stats == []
+
+
+def test_property_is_off_by_default(bare_qemu):
+    qemu = bare_qemu('max')
+    [cpu] = qemu.cmd('query-cpus-fast')
+    assert qemu.cmd('qom-get', path=cpu['qom-path'], property='dseg') is False
+
+
+def test_new_cpu_has_no_segments_no_escapes_and_no_walks(bare_qemu):
+    qemu = bare_qemu('EPYC,dseg=on', '-smp', '2')
+    for index, cpu in enumerate(qemu.cmd('query-x86-dseg')):
+        assert cpu['cpu'] == index
+        assert not cpu['guest-mode'] and 'nested-cr3' not in cpu
+        assert 'guest' not in cpu and 'vmm' not in cpu
+        assert (cpu['escapes'], cpu['filter']) == ([], [0, 0, 0, 0])
+    for cpu in qemu.cmd('query-x86-dseg-walks'):
+        assert set(cpu['total'].values()) == {0}
+        assert cpu['refs-histogram'] == cpu['regimes'] == []
+
+
+def refusal(bare_qemu, cpu, *args):
+    with pytest.raises(VMLaunchFailure) as failure:
+        bare_qemu(cpu, *args)
+    return failure.value.output
+
+
+def test_cpu_without_long_mode_is_refused(bare_qemu):
+    assert "'dseg' needs a CPU with long mode" in refusal(
+        bare_qemu, 'EPYC,lm=off,dseg=on')
+
+
+def test_kvm_is_refused(bare_qemu):
+    try:
+        os.close(os.open('/dev/kvm', os.O_RDWR))
+    except OSError as error:
+        pytest.skip(f'this machine has no KVM: {error}')
+    output = refusal(bare_qemu, 'EPYC,dseg=on', '-accel', 'kvm')
+    assert 'dseg' in output
