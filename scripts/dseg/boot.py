@@ -12,7 +12,7 @@ from .measure import Workload
 from .modes import MODES, set_mode
 from .progress import Line
 from .stack import Stack, qemu_binary
-from .terminal import HINT, attach
+from .terminal import attach
 
 WORKLOADS = ('gups', 'chase', 'triad')
 ROUND = r'^\w+: round \d+ .*\n'
@@ -91,9 +91,9 @@ def use_shell(stack, args):
     if args.mode:
         set_mode(stack, args.mode)
     consoles = [stack.l1, stack.l2][:2 if args.l2 else 1]
-    for console in consoles:
-        fit_shell(console)
-    print(HINT, file=sys.stderr)
+    if sys.stdin.isatty():
+        for console in consoles:
+            fit_shell(console)
     consoles[-1].send('\n')             # for a new prompt
     attach(stack, consoles[-1], args.timeout)
     return 0
@@ -101,7 +101,6 @@ def use_shell(stack, args):
 
 def boot_own_system(stack, args):
     """We do not know what it prints at which time, so we only connect it."""
-    print(HINT, file=sys.stderr)
     stack.launch()
     attach(stack, stack.l1, args.timeout)
     return 0

@@ -9,6 +9,7 @@ import time
 import tty
 
 from .console import TimeOut
+from .stack import L2_ENDED
 
 CTRL_A = b'\x01'
 HINT = '''\
@@ -19,12 +20,13 @@ Ctrl-A x: end                       Ctrl-A Ctrl-A: a Ctrl-A for the guest'''
 def attach(stack, console, timeout):
     """Connect the terminal with a console, until QEMU ends.
 
-    Without a terminal, standard input is typed instead, and QEMU must end by itself in that
+    Without a terminal, standard input is typed instead, and the guest must power off in that
     time after the last of it.
     """
     saved = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
     try:
         if saved:
+            print(HINT, file=sys.stderr)
             tty.setraw(sys.stdin)
         _Switch(stack, console).run(timeout)
     finally:
@@ -55,9 +57,11 @@ class _Switch:
         while not self._console.ended:
             if deadline:
                 time.sleep(0.1)
+                if L2_ENDED in self._console.last_lines():
+                    return
                 if time.monotonic() > deadline:
-                    raise TimeOut(f'{self._console.name}: QEMU still runs {timeout:g} s after '
-                                  f'the end of standard input\n{self._console.last_lines()}')
+                    raise TimeOut(f'{self._console.name} still runs {timeout:g} s after the end '
+                                  f'of standard input\n{self._console.last_lines()}')
             elif select.select([sys.stdin], [], [], 0.1)[0]:
                 data = os.read(sys.stdin.fileno(), 4096)
                 self._type(data)
