@@ -118,8 +118,8 @@ class Stack:
         """Start QEMU and return at once; boot_l1() also waits for L1's shell."""
         for file in filter(None, (self._qemu, self._kernel, self._initrd, self._disk)):
             if not Path(file).exists():
-                raise BootError(f'{file} does not exist (scripts/build-qemu makes QEMU, '
-                                'scripts/build-guests what the guests boot)')
+                raise BootError(f'{file} does not exist (scripts/build-qemu makes QEMU, with '
+                                '--stock the other one; scripts/build-guests the rest)')
         if not self._keep_logs:
             self._log_dir = tempfile.mkdtemp(prefix='dseg-')
         logs = Path(self._log_dir)
