@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/bitops.h"
 #include "check.h"
 #include "tables.h"
 
@@ -15,18 +16,20 @@ static void use_root(DsegTables *tables, const X86DsegRoot *root)
     }
 }
 
-/* A guest segment is in force nowhere else. */
-static bool is_long_mode(const DsegTables *tables)
+/*
+ * Whether tables of that mode can map @base for a guest segment: it is in force
+ * only in long mode, and only for addresses that are canonical there.
+ */
+static bool can_map(const DsegTables *tables, uint64_t base)
 {
-    return tables->mode == DSEG_PAGING_LONG4 ||
-           tables->mode == DSEG_PAGING_LONG5;
-}
-
-/* Whether a segment of level guest is about the nested guest's addresses. */
-static bool about_nested(CPUX86State *env, const X86DsegScoped *scoped)
-{
-    return scoped->world == X86_DSEG_WORLD_NESTED ||
-           (scoped->world == X86_DSEG_WORLD_ANY && x86_dseg_in_guest(env));
+    switch (tables->mode) {
+    case DSEG_PAGING_LONG4:
+        return sextract64(base, 0, 48) == (int64_t)base;
+    case DSEG_PAGING_LONG5:
+        return sextract64(base, 0, 57) == (int64_t)base;
+    default:
+        return false;
+    }
 }
 
 /* The rest of the page of 2^@lg_size bytes at @addr, but at most @left. */
@@ -40,12 +43,7 @@ static uint64_t rest_of_page(uint64_t addr, unsigned lg_size, uint64_t left)
 static bool is_mapped(const DsegTables *tables, uint64_t addr,
                       DsegMapping *mapping)
 {
-    DsegLookup found = dseg_tables_lookup(tables, addr, mapping);
-
-    if (found == DSEG_LOOKUP_RESERVED || found == DSEG_LOOKUP_UNREADABLE) {
-        mapping->lg_size = DSEG_PAGE_BITS;
-    }
-    return found == DSEG_LOOKUP_MAPPED;
+    return dseg_tables_lookup(tables, addr, mapping) == DSEG_LOOKUP_MAPPED;
 }
 
 static void compare_mapped(X86DsegComparison *c, X86DsegLevel level,
@@ -96,8 +94,8 @@ static bool nested_is_ram(CPUX86State *env, const DsegTables *nested,
         bool mapped = is_mapped(nested, addr, &mapping);
         uint64_t step = rest_of_page(addr, mapping.lg_size, size);
 
-        if (mapped && !x86_dseg_is_ram(env, mapping.addr, step)) {
-            *bad = addr;
+        if (mapped && !x86_dseg_is_ram(env, mapping.addr, step, bad)) {
+            *bad += addr - mapping.addr;
             return false;
         }
         addr += step;
@@ -106,56 +104,69 @@ static bool nested_is_ram(CPUX86State *env, const DsegTables *nested,
     return true;
 }
 
-/* The first page in @size bytes at physical @addr that is not RAM, if any. */
-static bool all_ram(CPUX86State *env, uint64_t addr, uint64_t size,
-                    uint64_t *bad)
+static bool is_ram(CPUX86State *env, const DsegTables *nested,
+                   const DsegSegment *segment, uint64_t *bad)
 {
-    if (x86_dseg_is_ram(env, addr, size)) {
-        return true;
+    uint64_t target = segment->base + segment->offset;
+    uint64_t size = segment->limit - segment->base;
+
+    return nested ? nested_is_ram(env, nested, target, size, bad)
+                  : x86_dseg_is_ram(env, target, size, bad);
+}
+
+/*
+ * The tables that map what @scoped translates, or NULL if there are none that
+ * could.
+ */
+static const DsegTables *tables_for(X86DsegTables *tables, X86DsegLevel level,
+                                    const X86DsegScoped *scoped)
+{
+    bool nested = scoped->world == X86_DSEG_WORLD_NESTED;
+    DsegTables *found = level == X86_DSEG_LEVEL_VMM ? &tables->nested :
+                        nested ? &tables->guest : &tables->native;
+
+    if (nested && !tables->has_nested) {
+        return NULL;
     }
-    for (*bad = addr; x86_dseg_is_ram(env, *bad, DSEG_PAGE_SIZE);
-         *bad += DSEG_PAGE_SIZE) {
-        continue;
+    if (nested && level == X86_DSEG_LEVEL_GUEST && !scoped->cr3.mask &&
+        !x86_dseg_root_matches(&scoped->nested_cr3, tables->nested.root)) {
+        return NULL; /* the CR3 that is known is another guest's */
     }
-    return false;
+    if (nested) {
+        use_root(&tables->nested, &scoped->nested_cr3);
+    }
+    if (level == X86_DSEG_LEVEL_GUEST) {
+        /* Of a guest that has not run last here, the paging mode is a guess. */
+        use_root(found, &scoped->cr3);
+        if (!can_map(found, scoped->segment.base)) {
+            return NULL;
+        }
+    }
+    return found;
 }
 
 X86DsegComparison x86_dseg_compare(CPUX86State *env, X86DsegLevel level,
                                    const X86DsegScoped *scoped)
 {
     const DsegSegment *segment = &scoped->segment;
-    uint64_t size = segment->limit - segment->base;
-    uint64_t target = segment->base + segment->offset;
-    bool vmm = level == X86_DSEG_LEVEL_VMM;
-    bool nested = !vmm && about_nested(env, scoped);
-    X86DsegComparison c = { .pages = size / DSEG_PAGE_SIZE };
+    X86DsegComparison c = {
+        .verdict = X86_DSEG_AGREES,
+        .pages = (segment->limit - segment->base) / DSEG_PAGE_SIZE,
+    };
     X86DsegTables tables;
-    DsegTables *compared;
-    bool ram;
+    const DsegTables *compared, *target;
 
     x86_dseg_tables(env, &tables);
-    if ((vmm || nested) && !tables.has_nested) {
-        c.verdict = X86_DSEG_NOTHING;
-    }
-    if (nested && !tables.has_nested) {
-        return c;
-    }
-    use_root(&tables.nested, &scoped->nested_cr3);
-    compared = vmm ? &tables.nested : nested ? &tables.guest : &tables.native;
-    if (!vmm) {
-        use_root(compared, &scoped->cr3);
-    }
-    ram = nested ? nested_is_ram(env, &tables.nested, target, size,
-                                 &c.first_target)
-                 : all_ram(env, target, size, &c.first_target);
-    if (!ram) {
+    compared = tables_for(&tables, level, scoped);
+    target = compared == &tables.guest ? &tables.nested : NULL;
+    if (!compared && level == X86_DSEG_LEVEL_GUEST &&
+        scoped->world == X86_DSEG_WORLD_NESTED) {
+        c.verdict = X86_DSEG_NOTHING; /* nor do we know where the target is */
+    } else if (!is_ram(env, target, segment, &c.first_target)) {
         c.verdict = X86_DSEG_NOT_RAM;
-        return c;
-    }
-    if (!vmm && !is_long_mode(compared)) {
+    } else if (!compared) {
         c.verdict = X86_DSEG_NOTHING;
-    }
-    if (c.verdict != X86_DSEG_NOTHING) {
+    } else {
         compare_pages(&c, level, segment, compared);
     }
     return c;

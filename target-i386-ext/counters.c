@@ -48,17 +48,6 @@ void dseg_counters_fault(DsegCounters *counters, const DsegWalk *walk,
     counters->fault_nested_refs += walk->out_nested_refs;
 }
 
-void dseg_counters_sum(DsegCounters *to, const DsegCounters *from)
-{
-    /* The structure is nothing but counters. */
-    const uint64_t *source = (const uint64_t *)from;
-    uint64_t *sum = (uint64_t *)to;
-
-    for (unsigned i = 0; i < sizeof(*to) / sizeof(*sum); i++) {
-        sum[i] += source[i];
-    }
-}
-
 DsegTally dseg_counters_regime(const DsegCounters *counters, DsegRegime regime)
 {
     DsegTally sum = {};

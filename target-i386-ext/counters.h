@@ -38,7 +38,7 @@ typedef enum DsegPrivilege {
 
 /* Where a walk was made. */
 typedef enum DsegWorld {
-    DSEG_WORLD_NATIVE,  /* outside guest mode */
+    DSEG_WORLD_NATIVE,  /* outside guest mode with nested paging */
     DSEG_WORLD_NESTED,  /* in guest mode with nested paging */
     DSEG_WORLD__MAX,
 } DsegWorld;
@@ -82,7 +82,7 @@ typedef struct DsegCounters {
 
     /*
      * Not architectural: how often QEMU's TLB of nested translations missed,
-     * so that a nested walk was really emulated.
+     * so that the translation of a gPA was really emulated, by whichever way.
      */
     uint64_t softmmu_nested_fills;
 } DsegCounters;
@@ -94,9 +94,6 @@ void dseg_counters_walk(DsegCounters *counters, const DsegWalk *walk,
 /* Counts a walk that has ended in a fault. */
 void dseg_counters_fault(DsegCounters *counters, const DsegWalk *walk,
                          DsegFault fault);
-
-/* Adds @from to @to; for the sum of several CPUs. */
-void dseg_counters_sum(DsegCounters *to, const DsegCounters *from);
 
 /* The sum of all accesses and privileges of one regime. */
 DsegTally dseg_counters_regime(const DsegCounters *counters, DsegRegime regime);

@@ -60,8 +60,9 @@ static inline X86DsegWalk *x86_dseg_nested_walk(CPUX86State *env)
 /*
  * Whether a segment translates @addr.  Then *@pte is a leaf entry that says the
  * same, so that the walker treats it exactly as one: user, writable, accessed,
- * dirty, and at the guest level not executable.  Where the sum is beyond
- * MAXPHYADDR, *@rsvd_mask is changed such that *@pte has a reserved bit.
+ * dirty, and at the guest level, if EFER.NXE is set, not executable.  Where the
+ * sum is beyond MAXPHYADDR, *@rsvd_mask is changed such that *@pte has a
+ * reserved bit.
  *
  * Called when a walk starts or starts over; what it has cost so far is
  * forgotten.

@@ -70,18 +70,10 @@ static X86DsegWorld get_world(const char *text, Error **errp)
     if (!*errp) {
         world = qapi_enum_parse(&X86DsegWorld_lookup, text, -1, NULL);
         if (world < 0) {
-            error_setg(errp, "world '%s' must be any, native or nested", text);
+            error_setg(errp, "world '%s' must be native or nested", text);
         }
     }
     return world;
-}
-
-static void report_error(Monitor *mon, Error *err)
-{
-    if (err) {
-        monitor_printf(mon, "Error: %s\n", error_get_pretty(err));
-        error_free(err);
-    }
 }
 
 static void hmp_dseg_set(Monitor *mon, const QDict *qdict)
@@ -108,13 +100,16 @@ static void hmp_dseg_set(Monitor *mon, const QDict *qdict)
                                   has_nested_cr3, nested_cr3, true, force,
                                   &err);
     }
+    if (!err && !checks) {
+        monitor_printf(mon, "set; no CPU has page tables to compare it with\n");
+    }
     for (X86DsegCheckList *c = checks; c; c = c->next) {
         monitor_printf(mon, "CPU %" PRId64 ": set; of %" PRIu64 " pages the "
                        "page tables map %" PRIu64 ", of which %" PRIu64
                        " differ\n", c->value->cpu, c->value->pages,
                        c->value->mapped, c->value->differing);
     }
-    report_error(mon, err);
+    hmp_handle_error(mon, err);
 }
 
 static void hmp_dseg_clear(Monitor *mon, const QDict *qdict)
@@ -129,7 +124,7 @@ static void hmp_dseg_clear(Monitor *mon, const QDict *qdict)
     if (!err) {
         qmp_x86_dseg_clear(has_level, level, has_cpu, cpu, &err);
     }
-    report_error(mon, err);
+    hmp_handle_error(mon, err);
 }
 
 static void hmp_dseg_escape(Monitor *mon, const QDict *qdict)
@@ -157,7 +152,7 @@ static void hmp_dseg_escape(Monitor *mon, const QDict *qdict)
     } else {
         qmp_x86_dseg_escape_remove(page, has_cpu, cpu, &err);
     }
-    report_error(mon, err);
+    hmp_handle_error(mon, err);
 }
 
 static void hmp_dseg_walks_reset(Monitor *mon, const QDict *qdict)
@@ -169,7 +164,7 @@ static void hmp_dseg_walks_reset(Monitor *mon, const QDict *qdict)
     if (!err) {
         qmp_x86_dseg_walks_reset(has_cpu, cpu, &err);
     }
-    report_error(mon, err);
+    hmp_handle_error(mon, err);
 }
 
 static void print_segment(Monitor *mon, const char *name,
@@ -230,7 +225,7 @@ static void hmp_info_dseg(Monitor *mon, const QDict *qdict)
         print_numbers(mon, "  filter", 16, info->filter);
         print_numbers(mon, "  escapes", 1, info->escapes);
     }
-    report_error(mon, err);
+    hmp_handle_error(mon, err);
 }
 
 /* The regimes of one CPU, without the division by access and privilege. */
@@ -304,7 +299,7 @@ static void hmp_info_dseg_walks(Monitor *mon, const QDict *qdict)
         monitor_printf(mon, "  softmmu: %" PRIu64 " nested fills\n",
                        w->softmmu_nested_fills);
     }
-    report_error(mon, err);
+    hmp_handle_error(mon, err);
 }
 
 static void register_types(void)

@@ -26,8 +26,7 @@ static DsegPaging paging_of_pg_mode(int pg_mode)
 static bool in_force(const X86DsegScoped *scoped, CPUX86State *env, bool nested)
 {
     return dseg_segment_enabled(&scoped->segment) &&
-           (scoped->world == X86_DSEG_WORLD_ANY ||
-            (scoped->world == X86_DSEG_WORLD_NESTED) == nested) &&
+           (scoped->world == X86_DSEG_WORLD_NESTED) == nested &&
            (!nested ||
             x86_dseg_root_matches(&scoped->nested_cr3, env->nested_cr3));
 }
@@ -72,17 +71,12 @@ X86DsegWalk *x86_dseg_start_nested(CPUX86State *env)
     return walk;
 }
 
-/* How the VMM's side translates @gpa; what its segment says: *@hit, *@hpa. */
-static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa,
-                                DsegHit *hit, uint64_t *hpa)
+/* How the VMM's side translates @gpa. */
+static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa)
 {
     const DsegEscapes *escapes = &walk->env->dseg->monitor.escapes;
 
-    *hit = walk->vmm ? dseg_segment_lookup(walk->vmm,
-                                           x86_dseg_phys_bits(walk->env),
-                                           gpa, hpa)
-                     : DSEG_MISS;
-    if (*hit == DSEG_MISS) {
+    if (!walk->vmm || !dseg_segment_contains(walk->vmm, gpa)) {
         return DSEG_NESTED_WALKED;
     }
     if (dseg_filter_empty(&escapes->filter) ||
@@ -95,10 +89,11 @@ static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa,
 
 static DsegHit lookup_vmm(X86DsegWalk *walk, hwaddr gpa, uint64_t *hpa)
 {
-    DsegHit hit;
-
-    return nested_how(walk, gpa, &hit, hpa) == DSEG_NESTED_SEGMENT ? hit
-                                                                   : DSEG_MISS;
+    if (nested_how(walk, gpa) != DSEG_NESTED_SEGMENT) {
+        return DSEG_MISS;
+    }
+    return dseg_segment_lookup(walk->vmm, x86_dseg_phys_bits(walk->env), gpa,
+                               hpa);
 }
 
 static DsegHit lookup_guest(X86DsegWalk *walk, hwaddr gva, int pg_mode,
@@ -133,7 +128,10 @@ bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
         *pte |= PG_NX_MASK;
     }
     if (hit == DSEG_TOO_WIDE) {
-        /* There may be no reserved bit, but what is present can be one. */
+        /*
+         * With MAXPHYADDR 52 there is no reserved bit; the one that every leaf
+         * has, P, does as well.
+         */
         *rsvd_mask |= PG_PRESENT_MASK;
     }
     return true;
@@ -141,11 +139,8 @@ bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
 
 static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
 {
-    uint64_t hpa;
-    DsegHit hit;
-    DsegNestedHow how = nested_how(walk, gpa, &hit, &hpa);
-
-    dseg_walk_gpa(&walk->cost, how, walk->nested_mode, lg_page_size);
+    dseg_walk_gpa(&walk->cost, nested_how(walk, gpa), walk->nested_mode,
+                  lg_page_size);
 }
 
 void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr, unsigned lg_page_size)

@@ -112,8 +112,8 @@ typedef struct DsegMapping {
 /*
  * Reads what @tables say of @addr, the way a debugger does: no accessed or
  * dirty bit is set and no permission is asked for.  With DSEG_PAGING_NONE
- * every address maps to itself.  @out->lg_size is set for DSEG_LOOKUP_MAPPED
- * and DSEG_LOOKUP_NOT_PRESENT, the rest for DSEG_LOOKUP_MAPPED only.
+ * every address maps to itself.  @out->lg_size is always set, by what the entry
+ * covers that ended the lookup; the rest for DSEG_LOOKUP_MAPPED only.
  */
 DsegLookup dseg_tables_lookup(const DsegTables *tables, uint64_t addr,
                               DsegMapping *out);

@@ -80,7 +80,7 @@ static void escape_error(const EscapeRequest *request, Error **errp)
 static void change_all_escapes(EscapeAction action, uint64_t page,
                                bool has_cpu, int64_t cpu, Error **errp)
 {
-    g_autoptr(GPtrArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
+    g_autoptr(GArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
     EscapeRequest request = {
         .action = action,
         .dry_run = true,

@@ -81,11 +81,13 @@ static bool make_segment(CPUX86State *env, X86DsegLevel level, uint64_t base,
     if (broken == DSEG_RULE_OK) {
         return true;
     }
-    error_setg(errp, "%s 0x%" PRIx64 " %s", argument, value,
-               dseg_rule_text(broken));
     if (broken == DSEG_RULE_BASE_PHYS_BITS ||
         broken == DSEG_RULE_TARGET_PHYS_BITS) {
-        error_append_hint(errp, "MAXPHYADDR is %u bits.\n", phys_bits);
+        error_setg(errp, "%s 0x%" PRIx64 " %s (%u bits)", argument, value,
+                   dseg_rule_text(broken), phys_bits);
+    } else {
+        error_setg(errp, "%s 0x%" PRIx64 " %s", argument, value,
+                   dseg_rule_text(broken));
     }
     return false;
 }
@@ -147,35 +149,35 @@ static bool acceptable(const X86DsegComparison *c, int cpu, bool force,
 }
 
 /*
- * Compares @request with the page tables of each of @cpus.  Returns the
- * results, or NULL with an error if it must not be set.
+ * Compares @request with the page tables of each of @cpus and appends the
+ * results.  False with an error if it must not be set.
  */
-static bool compare_all(GPtrArray *cpus, SetRequest *request, bool force,
+static bool compare_all(GArray *cpus, SetRequest *request, bool force,
                         X86DsegCheckList **results, Error **errp)
 {
+    const X86DsegComparison *c = &request->comparison;
     uint64_t mapped = 0;
 
-    for (guint i = cpus->len; i-- > 0;) {
-        CPUState *cs = g_ptr_array_index(cpus, i);
-        const X86DsegComparison *c = &request->comparison;
+    for (guint i = 0; i < cpus->len; i++) {
+        int index = g_array_index(cpus, int, i);
         X86DsegCheck *check;
 
-        run_on_cpu(cs, do_compare, RUN_ON_CPU_HOST_PTR(request));
-        if (!acceptable(c, cs->cpu_index, force, request, errp)) {
+        if (!x86_dseg_on_cpu(index, do_compare, request)) {
+            continue;
+        }
+        if (!acceptable(c, index, force, request, errp)) {
             return false;
         }
-        mapped += c->mapped;
         if (c->verdict == X86_DSEG_NOTHING) {
             continue;
         }
+        mapped += c->mapped;
         check = g_new0(X86DsegCheck, 1);
-        *check = (X86DsegCheck) {
-            .cpu = cs->cpu_index,
-            .pages = c->pages,
-            .mapped = c->mapped,
-            .differing = c->differing,
-        };
-        QAPI_LIST_PREPEND(*results, check);
+        check->cpu = index;
+        check->pages = c->pages;
+        check->mapped = c->mapped;
+        check->differing = c->differing;
+        QAPI_LIST_APPEND(results, check);
     }
     if (!mapped && !force) {
         error_setg(errp, "base: the page tables in force must map at least one "
@@ -183,6 +185,39 @@ static bool compare_all(GPtrArray *cpus, SetRequest *request, bool force,
                    "right cpu and cr3? (force sets it all the same)");
         return false;
     }
+    return true;
+}
+
+static void do_has_nested(CPUState *cs, run_on_cpu_data data)
+{
+    bool *has_nested = data.host_ptr;
+    X86DsegTables tables;
+
+    x86_dseg_tables(cpu_env(cs), &tables);
+    *has_nested |= tables.has_nested;
+}
+
+/*
+ * The world of a segment of level guest for which none is given: clear only
+ * where no nested guest has run.
+ */
+static bool default_world(GArray *cpus, bool has_nested_cr3,
+                          X86DsegWorld *world, Error **errp)
+{
+    bool has_nested = false;
+
+    *world = X86_DSEG_WORLD_NESTED;
+    if (has_nested_cr3) {
+        return true;
+    }
+    x86_dseg_on_each(cpus, do_has_nested, &has_nested);
+    if (has_nested) {
+        error_setg(errp, "world must be given, as native or nested, because a "
+                   "nested guest has run: is base an address in it, or in its "
+                   "host?");
+        return false;
+    }
+    *world = X86_DSEG_WORLD_NATIVE;
     return true;
 }
 
@@ -194,7 +229,7 @@ X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
                                    bool has_nested_cr3, uint64_t nested_cr3,
                                    bool has_force, bool force, Error **errp)
 {
-    g_autoptr(GPtrArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
+    g_autoptr(GArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
     g_autoptr(X86DsegCheckList) results = NULL;
     SetRequest request = { .level = level };
     X86DsegScoped *scoped = &request.scoped;
@@ -203,7 +238,7 @@ X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
         return NULL;
     }
     for (guint i = 0; i < cpus->len; i++) {
-        CPUX86State *env = cpu_env(g_ptr_array_index(cpus, i));
+        CPUX86State *env = cpu_env(qemu_get_cpu(g_array_index(cpus, int, i)));
 
         if (!make_segment(env, level, base, size, target, &scoped->segment,
                           errp) ||
@@ -216,9 +251,10 @@ X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
         scoped->world = X86_DSEG_WORLD_NESTED;
         scoped->nested_cr3 = root_of(has_cr3, cr3);
     } else {
-        scoped->world = has_world ? world :
-                        has_nested_cr3 ? X86_DSEG_WORLD_NESTED :
-                        X86_DSEG_WORLD_ANY;
+        if (!has_world && !default_world(cpus, has_nested_cr3, &world, errp)) {
+            return NULL;
+        }
+        scoped->world = world;
         scoped->cr3 = root_of(has_cr3, cr3);
         scoped->nested_cr3 = root_of(has_nested_cr3, nested_cr3);
     }

@@ -15,9 +15,9 @@ static void do_snapshot(CPUState *cs, run_on_cpu_data data)
     *(DsegCounters *)data.host_ptr = cpu_env(cs)->dseg->counters;
 }
 
-void x86_dseg_snapshot(CPUState *cs, DsegCounters *counters)
+bool x86_dseg_snapshot(int index, DsegCounters *counters)
 {
-    run_on_cpu(cs, do_snapshot, RUN_ON_CPU_HOST_PTR(counters));
+    return x86_dseg_on_cpu(index, do_snapshot, counters);
 }
 
 static X86DsegTally tally_of(const DsegTally *tally)
@@ -157,19 +157,22 @@ QEMU_BUILD_BUG_ON((int)X86_DSEG_PAGE_KIND__MAX != DSEG_PAGE__MAX);
 X86DsegWalksList *qmp_query_x86_dseg_walks(bool has_cpu, int64_t cpu,
                                            Error **errp)
 {
-    g_autoptr(GPtrArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
+    g_autoptr(GArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
     g_autofree DsegCounters *c = g_new(DsegCounters, 1);
     X86DsegWalksList *list = NULL;
     X86DsegWalksList **tail = &list;
 
     for (guint i = 0; cpus && i < cpus->len; i++) {
-        CPUState *cs = g_ptr_array_index(cpus, i);
-        X86DsegWalks *walks = g_new0(X86DsegWalks, 1);
+        int index = g_array_index(cpus, int, i);
+        X86DsegWalks *walks;
         DsegTally total;
 
-        x86_dseg_snapshot(cs, c);
+        if (!x86_dseg_snapshot(index, c)) {
+            continue;
+        }
         total = dseg_counters_total(c);
-        walks->cpu = cs->cpu_index;
+        walks = g_new0(X86DsegWalks, 1);
+        walks->cpu = index;
         walks->total = g_new0(X86DsegTally, 1);
         *walks->total = tally_of(&total);
         walks->regimes = regimes_of(c);

@@ -10,9 +10,9 @@
 #include "dseg.h"
 #include "qmp.h"
 
-GPtrArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp)
+GArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp)
 {
-    g_autoptr(GPtrArray) cpus = g_ptr_array_new();
+    g_autoptr(GArray) cpus = g_array_new(false, false, sizeof(int));
     CPUState *cs;
 
     CPU_FOREACH(cs) {
@@ -25,7 +25,7 @@ GPtrArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp)
                        cs->cpu_index);
             return NULL;
         }
-        g_ptr_array_add(cpus, cs);
+        g_array_append_val(cpus, cs->cpu_index);
     }
     if (!cpus->len) {
         error_setg(errp, "cpu: there is no CPU %" PRId64, index);
@@ -34,17 +34,28 @@ GPtrArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp)
     return g_steal_pointer(&cpus);
 }
 
-void x86_dseg_on_each(GPtrArray *cpus, run_on_cpu_func fn, void *opaque)
+bool x86_dseg_on_cpu(int index, run_on_cpu_func fn, void *opaque)
+{
+    CPUState *cs = qemu_get_cpu(index);
+
+    if (!cs || !cpu_env(cs)->dseg) {
+        return false;
+    }
+    run_on_cpu(cs, fn, RUN_ON_CPU_HOST_PTR(opaque));
+    return true;
+}
+
+void x86_dseg_on_each(GArray *cpus, run_on_cpu_func fn, void *opaque)
 {
     for (guint i = 0; i < cpus->len; i++) {
-        run_on_cpu(g_ptr_array_index(cpus, i), fn, RUN_ON_CPU_HOST_PTR(opaque));
+        x86_dseg_on_cpu(g_array_index(cpus, int, i), fn, opaque);
     }
 }
 
 void x86_dseg_on_cpus(bool has_cpu, int64_t index, run_on_cpu_func fn,
                       void *opaque, Error **errp)
 {
-    g_autoptr(GPtrArray) cpus = x86_dseg_cpus(has_cpu, index, errp);
+    g_autoptr(GArray) cpus = x86_dseg_cpus(has_cpu, index, errp);
 
     if (cpus) {
         x86_dseg_on_each(cpus, fn, opaque);

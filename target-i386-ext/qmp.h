@@ -11,19 +11,26 @@
 #include "state.h"
 
 /*
- * The CPU with @index, or all: an array of CPUState.  NULL with an error if
- * there is none, or one without direct segments.
+ * The CPU with @index, or all: an array of their indices, because a CPU may be
+ * unplugged whenever we wait for another.  NULL with an error if there is none,
+ * or one without direct segments.
  */
-GPtrArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp);
+GArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp);
 
-/* Calls @fn on the thread of each of @cpus, one after the other. */
-void x86_dseg_on_each(GPtrArray *cpus, run_on_cpu_func fn, void *opaque);
+/* Calls @fn on the thread of that CPU; false if it has gone. */
+bool x86_dseg_on_cpu(int index, run_on_cpu_func fn, void *opaque);
+
+/* Calls @fn on the threads of @cpus, one after the other. */
+void x86_dseg_on_each(GArray *cpus, run_on_cpu_func fn, void *opaque);
 
 /* The same for the CPU with @index, or all; an error as x86_dseg_cpus(). */
 void x86_dseg_on_cpus(bool has_cpu, int64_t index, run_on_cpu_func fn,
                       void *opaque, Error **errp);
 
-/* Copies the counters of @cs, as of one moment between two instructions. */
-void x86_dseg_snapshot(CPUState *cs, DsegCounters *counters);
+/*
+ * Copies the counters of the CPU with @index, as of one moment between two
+ * instructions; false if it has gone.
+ */
+bool x86_dseg_snapshot(int index, DsegCounters *counters);
 
 #endif

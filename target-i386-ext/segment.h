@@ -56,6 +56,12 @@ static inline bool dseg_segment_enabled(const DsegSegment *seg)
     return seg->base < seg->limit;
 }
 
+/* Whether @addr lies in @seg. */
+static inline bool dseg_segment_contains(const DsegSegment *seg, uint64_t addr)
+{
+    return addr >= seg->base && addr < seg->limit;
+}
+
 /*
  * Translates @addr by @seg.  On DSEG_HIT *@out is the sum; it is not touched
  * otherwise.  @phys_bits is MAXPHYADDR.  The page offset is kept: @addr need
@@ -67,7 +73,7 @@ static inline DsegHit dseg_segment_lookup(const DsegSegment *seg,
 {
     uint64_t sum;
 
-    if (addr < seg->base || addr >= seg->limit) {
+    if (!dseg_segment_contains(seg, addr)) {
         return DSEG_MISS;
     }
     sum = addr + seg->offset;

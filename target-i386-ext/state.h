@@ -30,7 +30,7 @@ static inline bool x86_dseg_root_matches(const X86DsegRoot *root, uint64_t cr3)
 /* A segment that the monitor has set, and where it is in force. */
 typedef struct X86DsegScoped {
     DsegSegment segment;
-    X86DsegWorld world;     /* level guest; level vmm is always nested */
+    X86DsegWorld world;     /* level vmm: always nested */
     X86DsegRoot cr3;        /* level guest */
     X86DsegRoot nested_cr3;
 } X86DsegScoped;

@@ -142,19 +142,21 @@ static void query_stats(StatsResultList **result, StatsTarget target,
                         strList *names, strList *targets, Error **errp)
 {
     g_autofree DsegCounters *c = g_new(DsegCounters, 1);
-    CPUState *cs;
+    g_autoptr(GArray) cpus = x86_dseg_cpus(false, 0, NULL);
 
-    if (target != STATS_TARGET_VCPU) {
+    if (target != STATS_TARGET_VCPU || !cpus) {
         return;
     }
-    CPU_FOREACH(cs) {
-        g_autofree char *path = object_get_canonical_path(OBJECT(cs));
+    for (guint i = 0; i < cpus->len; i++) {
+        int index = g_array_index(cpus, int, i);
+        g_autofree char *path =
+            object_get_canonical_path(OBJECT(qemu_get_cpu(index)));
         StatsList *stats;
 
-        if (!cpu_env(cs)->dseg || !apply_str_list_filter(path, targets)) {
+        if (!apply_str_list_filter(path, targets) ||
+            !x86_dseg_snapshot(index, c)) {
             continue;
         }
-        x86_dseg_snapshot(cs, c);
         stats = stats_of(c, names);
         if (stats) {
             add_stats_entry(result, STATS_PROVIDER_X86_DSEG, path, stats);

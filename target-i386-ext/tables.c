@@ -10,6 +10,7 @@
 #include "system/dma.h" /* for system/memory.h, which 10.0 has in exec/ */
 #include "svm.h"
 #include "dseg.h"
+#include "state.h"
 #include "tables.h"
 
 /* The control registers that decide how a CPU translates. */
@@ -37,7 +38,7 @@ static void *ram_pointer(CPUX86State *env, hwaddr addr, hwaddr *size,
     return memory_region_get_ram_ptr(mr) + offset;
 }
 
-bool x86_dseg_is_ram(CPUX86State *env, hwaddr addr, hwaddr size)
+bool x86_dseg_is_ram(CPUX86State *env, hwaddr addr, hwaddr size, uint64_t *bad)
 {
     RCU_READ_LOCK_GUARD();
 
@@ -45,6 +46,7 @@ bool x86_dseg_is_ram(CPUX86State *env, hwaddr addr, hwaddr size)
         hwaddr here = size;
 
         if (!ram_pointer(env, addr, &here, true)) {
+            *bad = addr & DSEG_PAGE_MASK;
             return false;
         }
         addr += here;
@@ -97,7 +99,7 @@ static DsegTables tables_of(CPUX86State *env, const Controls *c, DsegLoad *load,
         .root = c->cr3,
         .large_pages = c->cr4 & CR4_PSE_MASK,
         .no_execute = c->efer & MSR_EFER_NXE,
-        .phys_bits = env_archcpu(env)->phys_bits,
+        .phys_bits = x86_dseg_phys_bits(env),
         .load = load,
         .opaque = opaque,
     };
@@ -131,30 +133,43 @@ bool x86_dseg_in_guest(CPUX86State *env)
     return (env->hflags & HF_GUEST_MASK) && (env->hflags2 & HF2_NPT_MASK);
 }
 
-/* Whether the guest of @vmcb has nested paging, and then its nested CR3. */
-static bool vmcb_nested_cr3(CPUX86State *env, hwaddr vmcb, uint64_t *cr3)
+/*
+ * The nested CR3 of the guest that runs, or of the one that ran last, if it has
+ * nested paging.  The page of a VMCB may be used otherwise since then, so
+ * what can't be one is not taken for one: see VMRUN's checks, APM volume 2,
+ * section 15.5.1.
+ */
+static bool find_nested_cr3(CPUX86State *env, uint64_t *cr3)
 {
     CPUState *cs = env_cpu(env);
+    hwaddr vmcb = env->vm_vmcb;
+    uint64_t bad;
 
-    if (!x86_dseg_is_ram(env, vmcb, sizeof(struct vmcb)) ||
+    if (x86_dseg_in_guest(env)) {
+        *cr3 = env->nested_cr3;
+        return true;
+    }
+    if (!vmcb || !x86_dseg_is_ram(env, vmcb, sizeof(struct vmcb), &bad) ||
         !(x86_ldq_phys(cs, vmcb + offsetof(struct vmcb, control.nested_ctl)) &
-          SVM_NPT_ENABLED)) {
+          SVM_NPT_ENABLED) ||
+        !(x86_ldq_phys(cs, vmcb + offsetof(struct vmcb, control.intercept)) &
+          (1ULL << (SVM_EXIT_VMRUN - SVM_EXIT_INTR))) ||
+        !x86_ldl_phys(cs, vmcb + offsetof(struct vmcb, control.asid))) {
         return false;
     }
     *cr3 = x86_ldq_phys(cs, vmcb + offsetof(struct vmcb, control.nested_cr3));
-    return true;
+    return !(*cr3 >> x86_dseg_phys_bits(env));
 }
 
 void x86_dseg_tables(CPUX86State *env, X86DsegTables *tables)
 {
-    bool in_guest = env->hflags & HF_GUEST_MASK;
+    bool in_guest = x86_dseg_in_guest(env);
     Controls host = in_guest ? controls_of_vmcb(env, env->vm_hsave)
                              : controls_of_cpu(env);
     Controls guest;
 
     tables->native = tables_of(env, &host, load_physical, env);
-    tables->has_nested = env->vm_vmcb &&
-                         vmcb_nested_cr3(env, env->vm_vmcb, &host.cr3);
+    tables->has_nested = find_nested_cr3(env, &host.cr3);
     if (!tables->has_nested) {
         return;
     }

@@ -14,8 +14,8 @@
 
 /* The page tables of a CPU: its own, and those of the guest that it runs. */
 typedef struct X86DsegTables {
-    DsegTables native;  /* outside guest mode */
-    bool has_nested;    /* it runs, or has run, a guest with nested paging */
+    DsegTables native;  /* outside guest mode with nested paging */
+    bool has_nested;    /* it runs, or ran last, a guest with nested paging */
     DsegTables nested;  /* gPA -> hPA, of that guest */
     DsegTables guest;   /* gVA -> gPA, of that guest; read through @nested */
 } X86DsegTables;
@@ -26,7 +26,10 @@ void x86_dseg_tables(CPUX86State *env, X86DsegTables *tables);
 /* Whether the CPU is in guest mode with nested paging now. */
 bool x86_dseg_in_guest(CPUX86State *env);
 
-/* Whether @size bytes at host-physical @addr are RAM that can be written. */
-bool x86_dseg_is_ram(CPUX86State *env, hwaddr addr, hwaddr size);
+/*
+ * Whether @size bytes at host-physical @addr are RAM; if not, *@bad is the
+ * first page that is none.  ROM is not RAM, but a read-only alias of RAM is.
+ */
+bool x86_dseg_is_ram(CPUX86State *env, hwaddr addr, hwaddr size, uint64_t *bad);
 
 #endif

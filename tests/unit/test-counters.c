@@ -151,23 +151,6 @@ static void fill(Counters *c, GRand *rand)
     }
 }
 
-static void test_sum_adds_every_count(void)
-{
-    g_autoptr(GRand) rand = random_new();
-    Counters to, from, to_before, from_before;
-
-    fill(&to, rand);
-    fill(&from, rand);
-    to_before = to;
-    from_before = from;
-    dseg_counters_sum(&to.counters, &from.counters);
-
-    assert_same(&from.counters, &from_before.counters);
-    for (unsigned i = 0; i < WORDS; i++) {
-        g_assert_cmpuint(to.word[i], ==, to_before.word[i] + from.word[i]);
-    }
-}
-
 static void add_tally(DsegTally *to, const DsegTally *from)
 {
     to->walks += from->walks;
@@ -365,26 +348,20 @@ static void assert_truth(const DsegCounters *c, const Truth *truth)
     g_assert_cmpuint(c->fault_nested_refs, ==, truth->fault_nested_refs);
 }
 
-/* Two CPUs and their sum; any number of walks may lie between two looks. */
+/* Any number of walks may lie between two looks. */
 static void test_invariants_hold(void)
 {
     g_autoptr(GRand) rand = random_new();
-    DsegCounters cpu[2] = { 0 };
+    DsegCounters counters = { 0 };
     Truth truth = { 0 };
 
     for (uint64_t n = random_rounds(200000); n && !g_test_failed(); n--) {
-        random_event(rand, &cpu[random_below(rand, 2)], &truth);
+        random_event(rand, &counters, &truth);
         if (n % 1000 == 1) {
-            DsegCounters sum = cpu[0];
-
-            dseg_counters_sum(&sum, &cpu[1]);
-            assert_invariants(&cpu[0]);
-            assert_invariants(&cpu[1]);
-            assert_invariants(&sum);
+            assert_invariants(&counters);
         }
     }
-    dseg_counters_sum(&cpu[0], &cpu[1]);
-    assert_truth(&cpu[0], &truth);
+    assert_truth(&counters, &truth);
 }
 
 int main(int argc, char **argv)
@@ -399,8 +376,6 @@ int main(int argc, char **argv)
                     test_access_and_privilege_apart);
     g_test_add_func("/counters/deepest-walk-fits", test_deepest_walk_fits);
     g_test_add_func("/counters/fault-is-kept-apart", test_fault_is_kept_apart);
-    g_test_add_func("/counters/sum-adds-every-count",
-                    test_sum_adds_every_count);
     g_test_add_func("/counters/regime-and-total-are-sums",
                     test_regime_and_total);
     g_test_add_func("/counters/checks-of-all-worlds",

@@ -300,11 +300,13 @@ static void test_unreadable(gconstpointer data)
     build(&b, shape);
     b.tables.root = MEMORY_SIZE;
     g_assert_cmpint(lookup(&b, &out), ==, DSEG_LOOKUP_UNREADABLE);
+    g_assert_cmpuint(out.lg_size, ==, shape->shift[0]);
 
     for (unsigned level = 0; !is_leaf(shape, level); level++) {
         build(&b, shape);
         set_entry(&b, level, MEMORY_SIZE | usual_flags(shape, level));
         g_assert_cmpint(lookup(&b, &out), ==, DSEG_LOOKUP_UNREADABLE);
+        g_assert_cmpuint(out.lg_size, ==, shape->shift[level + 1]);
     }
 }
 
