@@ -14,94 +14,109 @@ from dseg import ROOT
 MARK = 'DSEG_TEST_BOOT'     # in the environment of all that a test starts
 
 
-def descendants(mark):
-    """Processes that were started with the mark in their environment."""
-    found = []
-    for process in Path('/proc').glob('[0-9]*'):
-        try:
-            environment = (process / 'environ').read_bytes()
-        except OSError:
-            continue                    # it has ended, or is not ours
-        if f'{MARK}={mark}\0'.encode() in environment + b'\0':
-            found.append((process / 'cmdline').read_bytes())
-    return found
+class Boot:
+    """A running scripts/boot, and the processes that it has started."""
 
+    def __init__(self, mark, *args):
+        self._mark = f'{MARK}={mark}'.encode()
+        self._process = subprocess.Popen(
+            [ROOT / 'scripts/boot', *args], stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, MARK: mark})
 
-def start_boot(mark, *args):
-    return subprocess.Popen(
-        [ROOT / 'scripts/boot', *args], stdin=subprocess.DEVNULL, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={**os.environ, MARK: mark})
+    def command_lines(self):
+        """Of all its processes: those that have inherited the mark."""
+        found = []
+        for process in Path('/proc').glob('[0-9]*'):
+            try:
+                environment = (process / 'environ').read_bytes().split(b'\0')
+                command_line = (process / 'cmdline').read_bytes().split(b'\0')
+            except OSError:
+                continue                # it has ended, or is not ours
+            if self._mark in environment:
+                found.append(command_line)
+        return found
 
+    def wait_for_qemu(self):
+        for _ in range(300):
+            if any(b'-accel' in line for line in self.command_lines()):
+                return
+            time.sleep(0.1)
+        pytest.fail('there was no QEMU in 30 s')
 
-def finish(boot, timeout=90):
-    try:
-        output, _ = boot.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        boot.kill()
-        pytest.fail(f'still running: {boot.communicate()[0]}')
-    return boot.returncode, output
+    def kill(self, number):
+        self._process.send_signal(number)
+
+    def finish(self, timeout=90):
+        """Its exit code and what it printed, once it has ended."""
+        output, _ = self._process.communicate(timeout=timeout)
+        return self._process.returncode, output
+
+    def close(self):
+        """Nothing may be left of it a moment after its end."""
+        ended = self._process.poll() is not None
+        self._process.kill()
+        self._process.communicate()
+        for _ in range(50):
+            if not self.command_lines():
+                break
+            time.sleep(0.1)
+        assert ended and self.command_lines() == []
 
 
 @pytest.fixture
-def mark(request):
-    """What to find the processes of a test by; none may be left."""
-    mark = f'{request.node.name}-{os.getpid()}'
-    yield mark
-    for _ in range(50):
-        if not descendants(mark):
-            return
-        time.sleep(0.1)
-    pytest.fail(f'left behind: {descendants(mark)}')
+def boot(request):
+    """Starts scripts/boot with some arguments."""
+    boots = []
+
+    def start(*args):
+        boots.append(Boot(f'{request.node.name}-{os.getpid()}', *args))
+        return boots[-1]
+
+    yield start
+    for each in boots:
+        each.close()
 
 
-def test_boot_runs_a_workload_in_a_mode_and_ends(mark):
-    code, output = finish(start_boot(
-        mark, '--workload', 'gups --bytes 16M', '--mode', 'dual-direct',
-        '--rounds', '2'))
+def test_boot_runs_a_workload_in_a_mode_and_ends(boot):
+    code, output = boot('--workload', 'gups --bytes 16M', '--mode',
+                        'dual-direct', '--rounds', '2').finish()
     assert code == 0, output
     assert output.count(' ok errors 0') == 2
 
 
-def test_boot_says_so_when_the_kernel_is_none(mark, tmp_path):
+def test_boot_says_so_when_the_kernel_is_none(boot, tmp_path):
     kernel = tmp_path / 'vmlinuz'
     kernel.write_bytes(b'no kernel' * 1000)
-    code, output = finish(start_boot(
-        mark, '--kernel', str(kernel), '--timeout', '5'))
+    code, output = boot('--kernel', str(kernel), '--timeout', '5').finish()
     assert code == 1
     assert 'boot: ' in output and 'Traceback' not in output
 
 
-def test_boot_says_so_when_the_kernel_does_not_exist(mark, tmp_path):
-    code, output = finish(start_boot(
-        mark, '--kernel', str(tmp_path / 'none')))
+def test_boot_says_so_when_the_kernel_does_not_exist(boot, tmp_path):
+    code, output = boot('--kernel', str(tmp_path / 'none')).finish()
     assert code == 1
     assert f'{tmp_path}/none does not exist' in output
 
 
-def test_boot_shows_the_last_lines_of_a_kernel_that_panics(mark):
-    code, output = finish(start_boot(mark, '--append', 'rdinit=/none root=/dev/none'))
+def test_boot_shows_the_last_lines_of_a_kernel_that_panics(boot):
+    code, output = boot('--append', 'rdinit=/none root=/dev/none').finish()
     assert code == 1
     assert 'Kernel panic' in output and 'L1 did not boot' in output
 
 
-def test_boot_ends_when_its_time_is_up(mark):
-    code, output = finish(start_boot(mark, '--timeout', '1'))
+def test_boot_ends_when_its_time_is_up(boot):
+    code, output = boot('--timeout', '1').finish()
     assert code == 1
     assert 'L1 did not boot' in output and '1 s passed' in output
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT,
                                     signal.SIGKILL])
-def test_boot_takes_qemu_with_it_when_it_is_killed(mark, number):
-    boot = start_boot(mark, '--timeout', '60')
-    for _ in range(300):
-        if any(b'qemu-system' in line for line in descendants(mark)):
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail('no QEMU')
-    boot.send_signal(number)
-    code, output = finish(boot, timeout=20)
+def test_boot_takes_qemu_with_it_when_it_is_killed(boot, number):
+    running = boot('--timeout', '60')
+    running.wait_for_qemu()
+    running.kill(number)
+    code, output = running.finish(timeout=60)
     assert code != 0
     assert 'Traceback' not in output

@@ -234,7 +234,7 @@ def test_escape_filter_that_is_full_refuses_more(stack):
     ('dseg_set vmm 0 4K -4096', "target '-4096' must be a number"),
     ('dseg_set vmm 0 4K 0 one', "cpu 'one' must be a number"),
     ('dseg_set guest 0 4K 0 all root', "cr3 'root' must be a number"),
-    ('dseg_set guest 0 4K 0 all any moon', "world 'moon' must be any, "),
+    ('dseg_set guest 0 4K 0 all any moon', "world 'moon' must be native "),
     ('dseg_clear middle', "level 'middle' must be guest or vmm"),
     ('dseg_escape keep 0x1000', "action 'keep' must be add, remove or clear"),
     ('dseg_escape add', 'page must be given'),

@@ -25,7 +25,9 @@ def gups(smp_session_stack):
 
 @pytest.fixture(scope='module')
 def native_gups(smp_session_stack):
-    workload = Workload(smp_session_stack, 'native', GUPS)
+    # Rounds of L1's speed: one CPU idles while the other verifies the data.
+    workload = Workload(smp_session_stack, 'native',
+                        'gups --bytes 64M --threads 2 --updates 4000000')
     yield workload
     workload.stop()
 
@@ -49,7 +51,7 @@ def assert_mode_on_both(stack, workload, mode):
         assert walks.count > 1000
         assert walks.refs_typical == MODES[mode].refs
         assert walks.checks_typical == MODES[mode].checks
-        assert walks.share(mode) >= 0.95, walks.regimes
+        assert walks.share(mode) >= 0.9, walks.regimes
 
 
 @pytest.mark.parametrize('mode', NESTED)
