@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import logging
 import os
 import shlex
 import shutil
@@ -56,6 +57,12 @@ class Machine(QEMUMachine):
     def _post_launch(self):
         super()._post_launch()
         self._qmp.settimeout(self.qmp_timeout)
+
+    def wait(self, timeout=0):
+        """launch() calls it when it fails: as nobody has told QEMU to end, that would last."""
+        # asyncio would show at the end that it was connecting just then.
+        logging.getLogger('asyncio').setLevel(logging.CRITICAL)
+        self.kill()
 
 
 def qemu_binary(stock=False):
