@@ -14,6 +14,11 @@ from dseg import ROOT
 MARK = 'DSEG_TEST_BOOT'     # in the environment of all that a test starts
 
 
+def heed_interrupts():
+    """As on a terminal; what a shell starts in the background ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Boot:
     """A running scripts/boot, and the processes that it has started."""
 
@@ -22,7 +27,7 @@ class Boot:
         self._process = subprocess.Popen(
             [ROOT / 'scripts/boot', *args], stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, MARK: mark})
+            preexec_fn=heed_interrupts, env={**os.environ, MARK: mark})
 
     def command_lines(self):
         """Of all its processes: those that have inherited the mark."""
