@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from . import OUT, chart, run_main
-from .layout import parse_size
+from .layout import Layout, parse_size, size_text
 from .measure import Workload, measure
 from .modes import MODES, set_mode
 from .stack import Stack
@@ -173,9 +173,12 @@ def parse_arguments(arguments):
     parser.add_argument('--logs', type=Path)
     args = parser.parse_args(arguments)
     try:
-        parse_size(args.bytes)
+        size = parse_size(args.bytes)
     except ValueError as error:
         parser.error(f'--bytes: {error}')
+    most = min(Layout().l1_work_size, Layout().l2_work_size)
+    if size not in (1 << bit for bit in range(12, most.bit_length())):
+        parser.error(f'--bytes: must be a power of two from 4K to {size_text(most)}')
     if args.rounds < 1:
         parser.error('--rounds: must be at least 1')
     if args.chart.suffix not in ('.svg', '.png'):
