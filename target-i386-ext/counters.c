@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the counters of one virtual CPU
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "counters.h"

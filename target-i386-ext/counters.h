@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the counters of one virtual CPU
  *
@@ -14,8 +15,6 @@
  *   false_escapes <= escapes <= filter_lookups
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef DSEG_COUNTERS_H

@@ -1,10 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the hooks that the rest of QEMU calls
  *
  * With the CPU property dseg=off CPUX86State.dseg is NULL, every hook in the
  * MMU is one test of a pointer, and nothing else differs from stock QEMU.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef I386_DSEG_H

@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the escape filter
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "filter.h"

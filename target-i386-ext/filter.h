@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the escape filter
  *
@@ -7,8 +8,6 @@
  * bits in four partitions of 64, one H3 hash function each.
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef DSEG_FILTER_H

@@ -1,10 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the hooks of the page walker
  *
  * They decide whether a segment translates, and report each event of the walk
  * to walk.c, which knows what it costs.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"

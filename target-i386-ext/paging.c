@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the shapes of x86 page tables
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "paging.h"

@@ -1,9 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the shapes of x86 page tables
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef DSEG_PAGING_H

@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: what the monitor commands share
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef I386_DSEG_QMP_H

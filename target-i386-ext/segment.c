@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: one base/limit/offset segment
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "segment.h"

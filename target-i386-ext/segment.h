@@ -1,9 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: one base/limit/offset segment
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef DSEG_SEGMENT_H

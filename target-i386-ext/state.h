@@ -1,10 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the state of one virtual CPU
  *
  * Everything here belongs to the CPU's own thread; others come in by
  * run_on_cpu().
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef I386_DSEG_STATE_H

@@ -1,9 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: the page tables that a CPU uses, read as a debugger does
  *
  * All of it runs on the CPU's own thread and changes nothing.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef I386_DSEG_TABLES_H

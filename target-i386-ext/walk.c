@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: what one translation costs
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "walk.h"

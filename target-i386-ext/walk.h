@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: what one translation costs
  *
@@ -16,8 +17,6 @@
  * each miss in its TLB.
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef DSEG_WALK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Pointer chase: each load's address is the result of the load before it.
  *
@@ -5,8 +6,6 @@
  * (Sattolo's algorithm). Every line also holds its own index, and each step
  * checks that it arrived where the link pointed to. The links themselves are
  * checked by the checksum, which must stay what it was at first.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "common.h"
 

@@ -1,8 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the three workloads share: options, the memory they work on, time,
  * a clean end, and a checksum.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef WORKLOADS_COMMON_H
 #define WORKLOADS_COMMON_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * HPCC-style RandomAccess: giga-updates per second.
  *
@@ -8,8 +9,6 @@
  * register for the polynomial x^63 + x^2 + x + 1, advanced to any place in it
  * by jump_ahead(). Each thread has its own part of the table and its own part
  * of the sequence, so that the result is exact with any number of threads.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "common.h"
 

@@ -1,10 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * STREAM-style triad: a[i] = b[i] + factor * c[i] over three arrays.
  *
  * The factor differs in each round, so that a round that wrote nothing is
  * noticed. All values are small integers, so that the result is exact.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "common.h"
 

@@ -1,8 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Random translations: any tables in either dimension, any segments, every gPA
  * decided by itself
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef TEST_RANDOM_TRANSLATION_H

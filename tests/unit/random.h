@@ -1,8 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Random numbers of the unit tests: the same in every run, unless the
  * environment asks for others (DSEG_TEST_SEED) or for more (DSEG_TEST_EFFORT).
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef TEST_RANDOM_H

@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Unit tests of the counters: every event counts once, in its own place
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include <string.h>

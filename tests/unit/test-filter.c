@@ -1,8 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Unit tests of the escape filter: its hash functions, how often it is wrong,
  * and the list of pages behind it
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include <math.h>

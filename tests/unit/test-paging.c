@@ -1,8 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Unit tests of page tables: how many references they cost, and what they say
  * of an address
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include <string.h>

@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Unit tests of one segment: where it hits, and what it refuses to be
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include <string.h>

@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Unit tests of what a walk costs: the poster's table
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include <string.h>

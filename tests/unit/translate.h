@@ -1,8 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stands in for QEMU's MMU in the unit tests: reports the events of one
  * translation in the order in which they happen
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #ifndef TEST_TRANSLATE_H
