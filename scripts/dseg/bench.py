@@ -2,7 +2,6 @@
 """Measures what the extension costs in speed, against stock QEMU."""
 
 import argparse
-import contextlib
 import json
 import statistics
 import sys
@@ -15,50 +14,19 @@ from .measure import Workload
 from .modes import set_mode
 from .stack import Stack, qemu_binary
 
-UPDATES = 500_000       # of GUPS in each half of a round: a round takes about a second
-
 # Name, whether it is stock QEMU, and what its -cpu has besides.
 CONFIGURATIONS = (
     ('stock', True, ''),
     ('dseg=off', False, 'dseg=off'),
     ('dseg=on', False, 'dseg=on'),
 )
-L1_BOOT, L2_BOOT, GUPS, DUAL = ('L1 boot, s', 'L2 boot, s', 'L2 GUPS, updates/s',
-                                'L2 GUPS in dual-direct, updates/s')
 # What is measured, and whether more is better.
-MEASURES = ((L1_BOOT, False), (L2_BOOT, False), (GUPS, True))
-
-
-class Contestant:
-    """The stack in one configuration; it stands still but for its turns."""
-
-    def __init__(self, name, stack, args):
-        self.name = name
-        self.found = {L1_BOOT: timed(stack.boot_l1), L2_BOOT: timed(stack.boot_l2)}
-        self._stack = stack
-        self._workload = Workload(stack, 'nested',
-                                  f'gups --bytes {args.bytes} --updates {UPDATES}')
-        self._cr3 = None
-        self._speeds = {GUPS: [], DUAL: []}
-        stack.qmp('stop')
-
-    def turn(self):
-        """One round of GUPS in each mode that there is."""
-        self._stack.qmp('cont')
-        self._round(GUPS)
-        if self.name == 'dseg=on':
-            self._cr3 = set_mode(self._stack, 'dual-direct', self._workload.area, self._cr3)
-            self._round(DUAL)
-            self._stack.qmp('x86-dseg-clear')
-        self._stack.qmp('stop')
-
-    def _round(self, measure):
-        self._workload.begin_round()    # one that a pause or a change has cut does not count
-        self._speeds[measure].append(self._workload.next_round().updates_per_s)
-
-    def result(self):
-        speeds = {name: statistics.median(all_) for name, all_ in self._speeds.items() if all_}
-        return {**self.found, **speeds}
+MEASURES = (
+    ('L1 boot, s', False),
+    ('L2 boot, s', False),
+    ('L2 GUPS, updates/s', True),
+)
+DUAL = 'L2 GUPS in dual-direct, updates/s'
 
 
 def timed(function):
@@ -67,17 +35,22 @@ def timed(function):
     return time.monotonic() - start
 
 
-def run_once(order, args):
-    """Boots each configuration, then lets them take turns; returns results by name."""
-    with contextlib.ExitStack() as stacks:
-        contestants = []
-        for name, stock, cpu_extra in order:
-            stack = stacks.enter_context(Stack(qemu_binary(stock), cpu_extra=cpu_extra))
-            contestants.append(Contestant(name, stack, args))
-        for _ in range(args.rounds):
-            for contestant in contestants:
-                contestant.turn()
-        return {c.name: c.result() for c in contestants}
+def speed(workload, rounds):
+    """Median updates per second; the round that runs now does not count."""
+    workload.begin_round()
+    return statistics.median(workload.next_round().updates_per_s for _ in range(rounds))
+
+
+def run_once(stock, cpu_extra, args):
+    """One boot of the stack: what was measured, by name."""
+    with Stack(qemu_binary(stock), cpu_extra=cpu_extra) as stack:
+        found = {'L1 boot, s': timed(stack.boot_l1), 'L2 boot, s': timed(stack.boot_l2)}
+        workload = Workload(stack, 'nested', f'gups --bytes {args.bytes}')
+        found['L2 GUPS, updates/s'] = speed(workload, args.rounds)
+        if cpu_extra == 'dseg=on':
+            set_mode(stack, 'dual-direct', workload.area)
+            found[DUAL] = speed(workload, args.rounds)
+        return found
 
 
 def run_all(args):
@@ -86,11 +59,14 @@ def run_all(args):
     for number in range(args.runs):
         # The order rotates, so that none is always first on a machine that warms up.
         turn = number % len(CONFIGURATIONS)
-        runs.append(run_once(CONFIGURATIONS[turn:] + CONFIGURATIONS[:turn], args))
-        for name, found in runs[-1].items():
+        run = {}
+        for name, stock, cpu_extra in CONFIGURATIONS[turn:] + CONFIGURATIONS[:turn]:
+            found = run_once(stock, cpu_extra, args)
+            run[name] = found
             print(f'run {number + 1} of {args.runs}, {name}: '
                   + ', '.join(f'{what} {value:.4g}' for what, value in found.items()),
                   file=sys.stderr, flush=True)
+        runs.append(run)
     return runs
 
 
@@ -102,7 +78,7 @@ def slowdowns(runs, configuration, measure, more_is_better):
 
 def gains(runs):
     """How much faster dual-direct is than base, in each run."""
-    return [run['dseg=on'][DUAL] / run['dseg=on'][GUPS] for run in runs]
+    return [run['dseg=on'][DUAL] / run['dseg=on']['L2 GUPS, updates/s'] for run in runs]
 
 
 def spread(ratios):
@@ -125,7 +101,7 @@ def parse_arguments(arguments):
     parser = argparse.ArgumentParser(prog='scripts/bench', description=__doc__)
     parser.add_argument('what', choices=['overhead'])
     parser.add_argument('--runs', type=int, default=5)
-    parser.add_argument('--rounds', type=int, default=4)
+    parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--bytes', default='128M')
     parser.add_argument('--json', type=Path)
     args = parser.parse_args(arguments)
