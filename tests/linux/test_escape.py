@@ -13,6 +13,7 @@ from dseg.measure import FIELDS, measure
 from dseg.modes import set_mode
 
 PAGE = 4096
+ROUNDS_MAX = 50
 
 
 def segment_walks(walks):
@@ -36,8 +37,16 @@ def dual_direct(stack, one_page):
 
 
 def count(stack, workload):
-    result = measure(stack, workload, 'dual-direct', rounds=1)
-    assert result.checksum_ok
+    """The walks of a round in which GUPS's page had some.
+
+    There is one after each flush of the TLB: on a fast machine a round can
+    end before the first.
+    """
+    for _ in range(ROUNDS_MAX):
+        result = measure(stack, workload, 'dual-direct', rounds=1)
+        assert result.checksum_ok
+        if segment_walks(result.walks):
+            break
     return result.walks
 
 
@@ -89,8 +98,11 @@ def test_escape_in_vmm_direct_adds_one_nested_walk(stack, one_page):
     stack.qmp('x86-dseg-escape-add', page=one_page.area.pa)
     one_page.begin_round()
     stack.qmp('x86-dseg-walks-reset')
-    one_page.begin_round()
-    mixed = tally(stack, 'mixed', 'user')
+    for _ in range(ROUNDS_MAX):
+        one_page.begin_round()
+        mixed = tally(stack, 'mixed', 'user')
+        if mixed['walks']:
+            break
     escapes = mixed['escapes']
     assert escapes > 0
     assert mixed == {'walks': escapes, 'guest-refs': 4 * escapes,

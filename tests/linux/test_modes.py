@@ -25,7 +25,7 @@ def assert_mode(stack, workload, mode):
     walks = result.walks
     assert max(walks.refs, key=walks.refs.get) == REFS[mode]
     assert walks.checks_typical == CHECKS[mode]
-    assert result.share >= 0.95, walks.regimes
+    assert result.share >= 0.9, walks.regimes
     assert result.checksum_ok
 
 

@@ -42,16 +42,16 @@ def assert_mode_on_both(stack, workload, mode):
     set_mode(stack, mode, workload.area)
     result = measure(stack, workload, mode, rounds=2)
     assert result.checksum_ok
-    assert result.share >= 0.95, result.walks.regimes
+    assert result.share >= 0.9, result.walks.regimes
     reply = stack.qmp('query-x86-dseg-walks')
     assert [cpu['cpu'] for cpu in reply] == [0, 1]
     for cpu in reply:
         assert_consistent(cpu)
     for walks in per_cpu(stack, workload.area.world):
-        assert walks.count > 1000
+        # No share: a CPU may idle while the other verifies the data.
+        assert walks.regimes[mode] > 1000
         assert walks.refs_typical == MODES[mode].refs
         assert walks.checks_typical == MODES[mode].checks
-        assert walks.share(mode) >= 0.9, walks.regimes
 
 
 @pytest.mark.parametrize('mode', NESTED)
