@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The L2 guest that most tests begin with. */
+#include "vm.h"
+
+#include "cpu.h"
+#include "l2.h"
+
+#define LEAF_FLAGS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+
+void boot_set_levels(unsigned levels);
+
+void set_levels(unsigned levels)
+{
+    if (levels != (read_cr4() & CR4_LA57 ? 5 : 4)) {
+        boot_set_levels(levels);
+    }
+}
+
+/* Map at least [hpa, hpa + size) to hpa + to_offset, at hpa + at_offset. */
+static void map_linear(struct tables *tables, uint64_t hpa, uint64_t size,
+                       uint64_t at_offset, uint64_t to_offset, unsigned level)
+{
+    uint64_t start = hpa & -level_size(level);
+
+    tables_map(tables, start + at_offset, start + to_offset, hpa + size - start,
+               level, LEAF_FLAGS);
+}
+
+void vm_init_split(struct vm *vm, const struct vm_shape *shape,
+                   unsigned outside_levels)
+{
+    struct arena *from[MAX_LEVELS + 1];
+
+    set_levels(shape->nested_levels);
+    vm->inside = (struct arena) { INSIDE_START, OUTSIDE_START };
+    vm->outside = (struct arena) { OUTSIDE_START, HOST_START };
+    vm->host = (struct arena) { HOST_START, MEMORY_END };
+    for (unsigned i = 0; i <= MAX_LEVELS; i++) {
+        from[i] = outside_levels >> i & 1 ? &vm->outside : &vm->inside;
+    }
+    vm->data_hpa = arena_pages(from[0], DATA_PAGES);
+
+    tables_init(&vm->nested, shape->nested_levels, 0, &vm->host);
+    map_linear(&vm->nested, INSIDE_START, HOST_START - INSIDE_START, GPA_BASE, 0,
+               shape->nested_leaf);
+    map_linear(&vm->nested, l2_code_hpa(), PAGE, GPA_BASE, 0,
+               shape->nested_leaf);
+
+    tables_init_from(&vm->guest_tables, shape->guest_levels, -GPA_BASE, from);
+    map_linear(&vm->guest_tables, vm->data_hpa, DATA_PAGES * PAGE, GVA_BASE,
+               GPA_BASE, shape->guest_leaf);
+    l2_map_code(&vm->guest_tables);
+
+    guest_init(&vm->guest, at_hpa(arena_page(&vm->host)), &vm->guest_tables,
+               &vm->nested);
+}
+
+void vm_init(struct vm *vm, const struct vm_shape *shape)
+{
+    vm_init_split(vm, shape, 0);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The L2 guest that most tests begin with: its memory lies at gPA = hPA + GPA_BASE, and
+ * its data at gVA = hPA + GVA_BASE, by page tables in both dimensions. No address is the
+ * same in two of the three spaces.
+ */
+#ifndef BARE_METAL_VM_H
+#define BARE_METAL_VM_H
+
+#include "memory.h"
+#include "svm.h"
+#include "tables.h"
+
+#define GPA_BASE (256 * GiB)
+#define GVA_BASE (4096 * GiB)
+
+/* Memory of the guest, in two halves, and of L1 (VMCB, nested tables). hPAs. */
+#define INSIDE_START (8 * MiB)
+#define OUTSIDE_START (16 * MiB)
+#define HOST_START (24 * MiB)
+
+#define DATA_PAGES 4
+
+/* Levels of tables, 4 or 5, and the level of the leaves: 1, 2, 3 for 4K, 2M, 1G. */
+struct vm_shape {
+    unsigned guest_levels, guest_leaf, nested_levels, nested_leaf;
+};
+
+struct vm {
+    struct guest guest;
+    struct tables guest_tables, nested;
+    struct arena inside, outside, host;
+    /* The first of DATA_PAGES pages, from "inside". */
+    uint64_t data_hpa;
+};
+
+/*
+ * Make that guest, at CPL 0, and with it all that it needs; what was made before is gone.
+ * The leaves of both tables have P, W, U, A and D. L1 takes on shape->nested_levels.
+ */
+void vm_init(struct vm *vm, const struct vm_shape *shape);
+
+/*
+ * As vm_init(), but the guest's tables of level i come from the half "outside" if bit i of
+ * "outside_levels" is set, and its data if bit 0 is.
+ */
+void vm_init_split(struct vm *vm, const struct vm_shape *shape,
+                   unsigned outside_levels);
+
+static inline uint64_t to_gpa(uint64_t hpa)
+{
+    return hpa + GPA_BASE;
+}
+
+static inline uint64_t to_gva(uint64_t hpa)
+{
+    return hpa + GVA_BASE;
+}
+
+/* Levels of page tables that L1 has, and so its nested tables: 4 (at first) or 5. */
+void set_levels(unsigned levels);
+
+#endif
