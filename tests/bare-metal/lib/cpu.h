@@ -52,7 +52,7 @@
 #define NPF_FINAL BIT(32)
 #define NPF_TABLE BIT(33)
 
-enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_DF = 8, VECTOR_GP = 13, VECTOR_PF = 14 };
+enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_PF = 14 };
 
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;

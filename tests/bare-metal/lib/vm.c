@@ -3,7 +3,6 @@
 #include "vm.h"
 
 #include "cpu.h"
-#include "l2.h"
 
 #define LEAF_FLAGS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 
@@ -39,6 +38,7 @@ void vm_init_split(struct vm *vm, const struct vm_shape *shape,
         from[i] = outside_levels >> i & 1 ? &vm->outside : &vm->inside;
     }
     vm->data_hpa = arena_pages(from[0], DATA_PAGES);
+    __builtin_memset(at_hpa(vm->data_hpa), DATA_BYTE, DATA_PAGES * PAGE);
 
     tables_init(&vm->nested, shape->nested_levels, 0, &vm->host);
     map_linear(&vm->nested, INSIDE_START, HOST_START - INSIDE_START, GPA_BASE, 0,
@@ -58,4 +58,22 @@ void vm_init_split(struct vm *vm, const struct vm_shape *shape,
 void vm_init(struct vm *vm, const struct vm_shape *shape)
 {
     vm_init_split(vm, shape, 0);
+}
+
+struct l2_end vm_access(struct vm *vm, enum access access, uint64_t gva)
+{
+    struct l2_end end;
+
+    switch (access) {
+    case LOAD:
+        return l2_run(&vm->guest, l2_load1, gva, 0);
+    case STORE:
+        return l2_run(&vm->guest, l2_store1, gva, STORED_BYTE);
+    default:
+        end = l2_fetch(&vm->guest, gva);
+        if (end.exit_code == EXIT_EXCEPTION(VECTOR_UD)) {
+            end.exit_code = EXIT_VMMCALL;
+        }
+        return end;
+    }
 }

@@ -7,6 +7,8 @@
 #ifndef BARE_METAL_VM_H
 #define BARE_METAL_VM_H
 
+#include "dseg.h"
+#include "l2.h"
 #include "memory.h"
 #include "svm.h"
 #include "tables.h"
@@ -20,6 +22,8 @@
 #define HOST_START (24 * MiB)
 
 #define DATA_PAGES 4
+/* What the data consists of at first: an opcode of 1 byte that is #UD at each CPL. */
+#define DATA_BYTE 0x06
 
 /* Levels of tables, 4 or 5, and the level of the leaves: 1, 2, 3 for 4K, 2M, 1G. */
 struct vm_shape {
@@ -46,6 +50,14 @@ void vm_init(struct vm *vm, const struct vm_shape *shape);
  */
 void vm_init_split(struct vm *vm, const struct vm_shape *shape,
                    unsigned outside_levels);
+
+/*
+ * One access of a byte at a gVA. Its exit code is EXIT_VMMCALL if nothing was wrong, also of
+ * a fetch (of DATA_BYTE). What is stored is STORED_BYTE.
+ */
+struct l2_end vm_access(struct vm *vm, enum access access, uint64_t gva);
+
+#define STORED_BYTE 0x5a
 
 static inline uint64_t to_gpa(uint64_t hpa)
 {
