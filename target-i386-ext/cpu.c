@@ -5,12 +5,8 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "migration/blocker.h"
 #include "dseg.h"
 #include "state.h"
-
-/* One for all CPUs: their segments and counters are not migrated. */
-static Error *migration_blocker;
 
 bool x86_dseg_create(X86CPU *cpu, Error **errp)
 {
@@ -20,16 +16,22 @@ bool x86_dseg_create(X86CPU *cpu, Error **errp)
         error_setg(errp, "CPU property 'dseg' needs a CPU with long mode (lm)");
         return false;
     }
-    if (!migration_blocker) {
-        error_setg(&migration_blocker,
-                   "CPU property 'dseg' does not support snapshots and "
-                   "migration");
-        if (migrate_add_blocker(&migration_blocker, errp) < 0) {
-            return false;
-        }
-    }
     env->dseg = g_new0(X86DsegState, 1);
+    x86_dseg_gdb_init(CPU(cpu));
     return true;
+}
+
+void x86_dseg_destroy(X86CPU *cpu)
+{
+    x86_dseg_forget_markers(cpu->env.dseg);
+    g_clear_pointer(&cpu->env.dseg, g_free);
+}
+
+void x86_dseg_clear_registers(CPUX86State *env)
+{
+    /* What the monitor owns stays, and so do the counters. */
+    env->dseg->registers = (DsegRegisters) {};
+    env->dseg->control_is_guests = false;
 }
 
 unsigned x86_dseg_phys_bits(CPUX86State *env)
@@ -40,4 +42,9 @@ unsigned x86_dseg_phys_bits(CPUX86State *env)
 unsigned x86_dseg_virt_bits(CPUX86State *env)
 {
     return env->features[FEAT_7_0_ECX] & CPUID_7_0_ECX_LA57 ? 57 : 48;
+}
+
+unsigned x86_dseg_virt_bits_now(CPUX86State *env)
+{
+    return env->cr[4] & CR4_LA57_MASK ? 57 : 48;
 }

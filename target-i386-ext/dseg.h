@@ -32,11 +32,153 @@ static inline bool x86_dseg_realize(X86CPU *cpu, Error **errp)
     return x86_dseg_create(cpu, errp);
 }
 
+/* For code that is also built without TCG, or for user mode. */
+static inline bool x86_dseg_exists(CPUX86State *env)
+{
+#ifdef CONFIG_USER_ONLY
+    return false;
+#else
+    return tcg_enabled() && env->dseg;
+#endif
+}
+
 /* Takes them away again, if it has any. */
+void x86_dseg_destroy(X86CPU *cpu);
+
 static inline void x86_dseg_unrealize(X86CPU *cpu)
 {
-    g_clear_pointer(&cpu->env.dseg, g_free);
+    if (x86_dseg_exists(&cpu->env)) {
+        x86_dseg_destroy(cpu);
+    }
 }
+
+/* RESET or INIT. */
+void x86_dseg_clear_registers(CPUX86State *env);
+
+static inline void x86_dseg_reset(CPUX86State *env)
+{
+    if (x86_dseg_exists(env)) {
+        x86_dseg_clear_registers(env);
+    }
+}
+
+/* Fills in the CPUID leaf of direct segments.  False if @leaf is another. */
+bool x86_dseg_cpuid_leaf(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
+                         uint32_t *ecx, uint32_t *edx);
+
+static inline bool x86_dseg_cpuid(CPUX86State *env, uint32_t leaf,
+                                  uint32_t *eax, uint32_t *ebx,
+                                  uint32_t *ecx, uint32_t *edx)
+{
+    return x86_dseg_exists(env) && leaf == 0x44534547 &&
+           x86_dseg_cpuid_leaf(env, eax, ebx, ecx, edx);
+}
+
+/* Whether @cr is a control register of direct segments: CR9 to CR13. */
+static inline bool x86_dseg_has_cr(CPUX86State *env, unsigned cr)
+{
+    return env->dseg && cr >= 9 && cr <= 13;
+}
+
+/* MOV to one of them.  Raises #GP(0) if @value breaks a rule. */
+void x86_dseg_write_cr(CPUX86State *env, unsigned cr, uint64_t value,
+                       uintptr_t ra);
+
+/* MOV to CR0 changes it to @cr0. */
+void x86_dseg_clear_guest_segment(CPUX86State *env);
+
+static inline void x86_dseg_write_cr0(CPUX86State *env, target_ulong cr0)
+{
+    if (env->dseg && (env->cr[0] & ~cr0 & CR0_PG_MASK)) {
+        x86_dseg_clear_guest_segment(env);
+    }
+}
+
+/*
+ * WRMSR and RDMSR.  False if @msr is none of direct segments; raise #GP(0) if it
+ * is one and a rule is broken.
+ */
+bool x86_dseg_write_msr(CPUX86State *env, uint32_t msr, uint64_t value,
+                        uintptr_t ra);
+bool x86_dseg_read_msr(CPUX86State *env, uint32_t msr, uint64_t *value,
+                       uintptr_t ra);
+
+static inline bool x86_dseg_wrmsr(CPUX86State *env, uint32_t msr,
+                                  uint64_t value, uintptr_t ra)
+{
+    return env->dseg && x86_dseg_write_msr(env, msr, value, ra);
+}
+
+static inline bool x86_dseg_rdmsr(CPUX86State *env, uint32_t msr,
+                                  uint64_t *value, uintptr_t ra)
+{
+    return env->dseg && x86_dseg_read_msr(env, msr, value, ra);
+}
+
+/* VMRUN saves the host's state. */
+void x86_dseg_save_host(CPUX86State *env);
+
+static inline void x86_dseg_vmrun_save(CPUX86State *env)
+{
+    if (env->dseg) {
+        x86_dseg_save_host(env);
+    }
+}
+
+/*
+ * VMRUN has loaded the guest's other control registers, and nothing but this
+ * can fail any more.  False if the VMCB has a value that breaks a rule.
+ */
+bool x86_dseg_load_guest(CPUX86State *env);
+
+static inline bool x86_dseg_vmrun_load(CPUX86State *env)
+{
+    return !env->dseg || x86_dseg_load_guest(env);
+}
+
+/* #VMEXIT saves the guest's state, as far as VMRUN has loaded it. */
+void x86_dseg_leave_guest(CPUX86State *env);
+
+static inline void x86_dseg_vmexit_save(CPUX86State *env)
+{
+    if (env->dseg) {
+        x86_dseg_leave_guest(env);
+    }
+}
+
+/* #VMEXIT has loaded the host's other control registers. */
+void x86_dseg_load_host(CPUX86State *env);
+
+static inline void x86_dseg_vmexit_load(CPUX86State *env)
+{
+    if (env->dseg) {
+        x86_dseg_load_host(env);
+    }
+}
+
+/*
+ * A multi-byte NOP of this ModRM byte and displacement, without a prefix, is
+ * the marker instruction: its label is in the low bits of the displacement.
+ */
+#define X86_DSEG_LABEL_BITS 24
+
+static inline bool x86_dseg_is_marker(uint8_t modrm, uint32_t displacement)
+{
+    return modrm == 0x87 && displacement >> X86_DSEG_LABEL_BITS == 0xd5;
+}
+
+/* For "info registers". */
+void x86_dseg_dump_registers(CPUX86State *env, FILE *f);
+
+static inline void x86_dseg_dump(CPUX86State *env, FILE *f)
+{
+    if (x86_dseg_exists(env)) {
+        x86_dseg_dump_registers(env, f);
+    }
+}
+
+/* The subsection of the CPU's state in a snapshot or migration. */
+extern const VMStateDescription vmstate_x86_dseg;
 
 /*
  * A walk starts: of the guest's (or native) page tables, or of the nested ones

@@ -130,6 +130,20 @@ void dseg_escapes_clear(DsegEscapes *escapes)
     *escapes = (DsegEscapes){};
 }
 
+bool dseg_escapes_valid(const DsegEscapes *escapes, unsigned phys_bits)
+{
+    if (escapes->count > DSEG_ESCAPES_MAX) {
+        return false;
+    }
+    for (unsigned i = 0; i < escapes->count; i++) {
+        if ((escapes->page[i] & ~DSEG_PAGE_MASK) ||
+            escapes->page[i] >> phys_bits) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool dseg_escapes_contains(const DsegEscapes *escapes, uint64_t gpa)
 {
     return find(escapes, gpa & DSEG_PAGE_MASK) < escapes->count;

@@ -78,6 +78,9 @@ DsegEscapeResult dseg_escapes_add(DsegEscapes *escapes, uint64_t gpa,
 DsegEscapeResult dseg_escapes_remove(DsegEscapes *escapes, uint64_t gpa);
 void dseg_escapes_clear(DsegEscapes *escapes);
 
+/* Whether every page of the list could have been added. */
+bool dseg_escapes_valid(const DsegEscapes *escapes, unsigned phys_bits);
+
 /* Whether the page of byte address @gpa is one of the list. */
 bool dseg_escapes_contains(const DsegEscapes *escapes, uint64_t gpa);
 

@@ -196,6 +196,17 @@ static void print_numbers(Monitor *mon, const char *name, int digits,
     monitor_printf(mon, "\n");
 }
 
+static void print_registers(Monitor *mon, const X86DsegRegisters *r)
+{
+    monitor_printf(mon, "  registers: CR9 0x%" PRIx64 ", CR10 0x%" PRIx64
+                   ", CR11 0x%" PRIx64 ", CR12 0x%" PRIx64 "\n",
+                   r->cr9, r->cr10, r->cr11, r->cr12);
+    monitor_printf(mon, "  MSRs: base 0x%" PRIx64 ", limit 0x%" PRIx64
+                   ", offset 0x%" PRIx64 "\n",
+                   r->vmm_base, r->vmm_limit, r->vmm_offset);
+    print_numbers(mon, "  MSR filter", 16, r->vmm_filter);
+}
+
 static void hmp_info_dseg(Monitor *mon, const QDict *qdict)
 {
     g_autoptr(X86DsegCpuList) cpus = NULL;
@@ -219,6 +230,7 @@ static void hmp_info_dseg(Monitor *mon, const QDict *qdict)
                            info->nested_cr3);
         }
         monitor_printf(mon, "\n");
+        print_registers(mon, info->registers);
         print_segment(mon, "guest", info->guest, "CR3");
         print_segment(mon, "vmm", info->vmm, "nested CR3");
         print_numbers(mon, "  filter", 16, info->filter);

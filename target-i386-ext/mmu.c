@@ -30,20 +30,43 @@ static bool in_force(const X86DsegScoped *scoped, CPUX86State *env, bool nested)
             x86_dseg_root_matches(&scoped->nested_cr3, env->nested_cr3));
 }
 
+/* CR9 to CR11; paging and long mode are looked at in lookup_guest(). */
+static const DsegSegment *guest_registers(CPUX86State *env)
+{
+    const DsegSegment *segment = &env->dseg->registers.control.guest;
+
+    return dseg_segment_enabled(segment) && !(env->hflags & HF_SMM_MASK) ?
+           segment : NULL;
+}
+
 static const DsegSegment *guest_segment(CPUX86State *env, bool nested)
 {
     const X86DsegScoped *scoped = &env->dseg->monitor.guest;
 
     return in_force(scoped, env, nested) &&
            x86_dseg_root_matches(&scoped->cr3, env->cr[3]) ?
-           &scoped->segment : NULL;
+           &scoped->segment : guest_registers(env);
 }
 
-static const DsegSegment *vmm_segment(CPUX86State *env, bool nested)
+/* Finds the VMM segment in force, the monitor's first, and its filter. */
+static void find_vmm_segment(X86DsegWalk *walk, bool nested)
 {
-    const X86DsegScoped *scoped = &env->dseg->monitor.vmm;
+    const X86DsegState *dseg = walk->env->dseg;
+    const DsegRegisters *registers = &dseg->registers;
 
-    return nested && in_force(scoped, env, true) ? &scoped->segment : NULL;
+    walk->vmm = NULL;
+    if (!nested) {
+        return;
+    }
+    if (in_force(&dseg->monitor.vmm, walk->env, true)) {
+        walk->vmm = &dseg->monitor.vmm.segment;
+        walk->escapes = &dseg->monitor.escapes;
+        walk->escapes_unknown = false;
+    } else if (dseg_segment_enabled(&registers->vmm)) {
+        walk->vmm = &registers->vmm;
+        walk->escapes = &registers->escapes;
+        walk->escapes_unknown = registers->escapes_unknown;
+    }
 }
 
 X86DsegWalk *x86_dseg_start_guest(CPUX86State *env)
@@ -54,7 +77,7 @@ X86DsegWalk *x86_dseg_start_guest(CPUX86State *env)
     walk->env = env;
     walk->nested_mode = paging_of_pg_mode(env->nested_pg_mode);
     walk->guest = guest_segment(env, nested);
-    walk->vmm = vmm_segment(env, nested);
+    find_vmm_segment(walk, nested);
     walk->cost.in_nested = nested;
     return walk;
 }
@@ -65,7 +88,7 @@ X86DsegWalk *x86_dseg_start_nested(CPUX86State *env)
 
     walk->env = env;
     walk->nested_dimension = true;
-    walk->vmm = vmm_segment(env, true);
+    find_vmm_segment(walk, true);
     env->dseg->counters.softmmu_nested_fills++;
     return walk;
 }
@@ -73,7 +96,7 @@ X86DsegWalk *x86_dseg_start_nested(CPUX86State *env)
 /* How the VMM's side translates @gpa. */
 static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa)
 {
-    const DsegEscapes *escapes = &walk->env->dseg->monitor.escapes;
+    const DsegEscapes *escapes = walk->escapes;
 
     if (!walk->vmm || !dseg_segment_contains(walk->vmm, gpa)) {
         return DSEG_NESTED_WALKED;
@@ -82,8 +105,8 @@ static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa)
         !dseg_filter_test(&escapes->filter, gpa)) {
         return DSEG_NESTED_SEGMENT;
     }
-    return dseg_escapes_contains(escapes, gpa) ? DSEG_NESTED_ESCAPED
-                                               : DSEG_NESTED_FALSE_ESCAPE;
+    return walk->escapes_unknown || dseg_escapes_contains(escapes, gpa) ?
+           DSEG_NESTED_ESCAPED : DSEG_NESTED_FALSE_ESCAPE;
 }
 
 static DsegHit lookup_vmm(X86DsegWalk *walk, hwaddr gpa, uint64_t *hpa)

@@ -15,6 +15,14 @@
 #define DSEG_PAGE_SIZE (UINT64_C(1) << DSEG_PAGE_BITS)
 #define DSEG_PAGE_MASK (~(DSEG_PAGE_SIZE - 1))
 
+/* Whether bits 63 to @virt_bits - 1 of @addr are all the same. */
+static inline bool dseg_canonical(uint64_t addr, unsigned virt_bits)
+{
+    uint64_t top = addr >> (virt_bits - 1);
+
+    return top == 0 || top == UINT64_MAX >> (virt_bits - 1);
+}
+
 /*
  * The paging modes of the AMD64 Architecture (APM volume 2, chapter 5), in the
  * order of their levels: see dseg_paging_levels().

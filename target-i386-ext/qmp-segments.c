@@ -326,6 +326,24 @@ static X86DsegSegment *describe(const X86DsegScoped *scoped, X86DsegLevel level)
     return out;
 }
 
+static X86DsegRegisters *describe_registers(const DsegRegisters *r)
+{
+    X86DsegRegisters *out = g_new0(X86DsegRegisters, 1);
+    uint64List **word = &out->vmm_filter;
+
+    out->cr9 = r->control.guest.base;
+    out->cr10 = r->control.guest.limit;
+    out->cr11 = r->control.guest.offset;
+    out->cr12 = r->control.select;
+    out->vmm_base = r->vmm.base;
+    out->vmm_limit = r->vmm.limit;
+    out->vmm_offset = r->vmm.offset;
+    for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
+        QAPI_LIST_APPEND(word, r->escapes.filter.word[i]);
+    }
+    return out;
+}
+
 static void do_query(CPUState *cs, run_on_cpu_data data)
 {
     X86DsegCpuList ***tail = data.host_ptr;
@@ -343,6 +361,7 @@ static void do_query(CPUState *cs, run_on_cpu_data data)
     info->cr3 = env->cr[3];
     info->has_nested_cr3 = tables.has_nested;
     info->nested_cr3 = tables.has_nested ? tables.nested.root : 0;
+    info->registers = describe_registers(&env->dseg->registers);
     info->guest = describe(&owned->guest, X86_DSEG_LEVEL_GUEST);
     info->vmm = describe(&owned->vmm, X86_DSEG_LEVEL_VMM);
     for (unsigned i = 0; i < owned->escapes.count; i++) {

@@ -153,40 +153,46 @@ QEMU_BUILD_BUG_ON((int)X86_DSEG_ACCESS__MAX != DSEG_ACCESS__MAX);
 QEMU_BUILD_BUG_ON((int)X86_DSEG_PRIVILEGE__MAX != DSEG_PRIVILEGE__MAX);
 QEMU_BUILD_BUG_ON((int)X86_DSEG_PAGE_KIND__MAX != DSEG_PAGE__MAX);
 
+X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters)
+{
+    DsegTally total = dseg_counters_total(counters);
+    X86DsegWalks *walks = g_new0(X86DsegWalks, 1);
+
+    walks->cpu = index;
+    walks->total = g_new0(X86DsegTally, 1);
+    *walks->total = tally_of(&total);
+    walks->regimes = regimes_of(counters);
+    add_histograms(walks, counters);
+    walks->pages = pages_of(counters);
+    walks->faults = faults_of(counters);
+    walks->softmmu_nested_fills = counters->softmmu_nested_fills;
+    return walks;
+}
+
 X86DsegWalksList *qmp_query_x86_dseg_walks(bool has_cpu, int64_t cpu,
                                            Error **errp)
 {
     g_autoptr(GArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
-    g_autofree DsegCounters *c = g_new(DsegCounters, 1);
+    g_autofree DsegCounters *counters = g_new(DsegCounters, 1);
     X86DsegWalksList *list = NULL;
     X86DsegWalksList **tail = &list;
 
     for (guint i = 0; cpus && i < cpus->len; i++) {
         int index = g_array_index(cpus, int, i);
-        X86DsegWalks *walks;
-        DsegTally total;
 
-        if (!x86_dseg_snapshot(index, c)) {
-            continue;
+        if (x86_dseg_snapshot(index, counters)) {
+            QAPI_LIST_APPEND(tail, x86_dseg_describe_walks(index, counters));
         }
-        total = dseg_counters_total(c);
-        walks = g_new0(X86DsegWalks, 1);
-        walks->cpu = index;
-        walks->total = g_new0(X86DsegTally, 1);
-        *walks->total = tally_of(&total);
-        walks->regimes = regimes_of(c);
-        add_histograms(walks, c);
-        walks->pages = pages_of(c);
-        walks->faults = faults_of(c);
-        walks->softmmu_nested_fills = c->softmmu_nested_fills;
-        QAPI_LIST_APPEND(tail, walks);
     }
     return list;
 }
 
 static void do_reset(CPUState *cs, run_on_cpu_data data)
 {
-    cpu_env(cs)->dseg->counters = (DsegCounters) {};
+    X86DsegState *dseg = cpu_env(cs)->dseg;
+
+    dseg->counters = (DsegCounters) {};
+    x86_dseg_forget_markers(dseg);
 }
 
 void qmp_x86_dseg_walks_reset(bool has_cpu, int64_t cpu, Error **errp)

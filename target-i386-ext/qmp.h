@@ -26,6 +26,9 @@ void x86_dseg_on_each(GArray *cpus, run_on_cpu_func fn, void *opaque);
 void x86_dseg_on_cpus(bool has_cpu, int64_t index, run_on_cpu_func fn,
                       void *opaque, Error **errp);
 
+/* @counters, of the CPU with that index, for QMP. */
+X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters);
+
 /*
  * Copies the counters of the CPU with @index, as of one moment between two
  * instructions; false if it has gone.

@@ -34,13 +34,6 @@ static bool fits(uint64_t last, unsigned bits)
     return !(last >> bits);
 }
 
-static bool canonical(uint64_t addr, unsigned virt_bits)
-{
-    uint64_t top = addr >> (virt_bits - 1);
-
-    return top == 0 || top == UINT64_MAX >> (virt_bits - 1);
-}
-
 DsegRule dseg_segment_make(DsegSegment *out, DsegLevel level, uint64_t base,
                            uint64_t size, uint64_t target,
                            unsigned phys_bits, unsigned virt_bits)
@@ -68,7 +61,8 @@ DsegRule dseg_segment_make(DsegSegment *out, DsegLevel level, uint64_t base,
         return DSEG_RULE_TARGET_WRAPS;
     }
     if (level == DSEG_GUEST &&
-        (!canonical(base, virt_bits) || !canonical(last, virt_bits) ||
+        (!dseg_canonical(base, virt_bits) ||
+         !dseg_canonical(last, virt_bits) ||
          (base ^ last) >> 63)) {
         return DSEG_RULE_BASE_CANONICAL;
     }

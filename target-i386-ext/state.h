@@ -13,6 +13,7 @@
 #include "dseg.h"
 #include "counters.h"
 #include "filter.h"
+#include "registers.h"
 #include "segment.h"
 
 /* A page-table root that something belongs to, or any. */
@@ -48,18 +49,52 @@ struct X86DsegWalk {
     DsegPaging nested_mode;     /* paging mode of the nested tables */
     const DsegSegment *guest;   /* the segments in force, or NULL */
     const DsegSegment *vmm;
+    const DsegEscapes *escapes; /* those of the owner of @vmm */
+    bool escapes_unknown;       /* @escapes does not list all of them */
     DsegWalk cost;
 };
 
+/* All of DsegCounters are uint64_t. */
+#define X86_DSEG_COUNTERS (sizeof(DsegCounters) / sizeof(uint64_t))
+
 struct X86DsegState {
+    DsegRegisters registers;
+    bool control_is_guests;     /* VMRUN has loaded registers.control */
     X86DsegMonitorOwned monitor;
     X86DsegWalk guest_walk;
     X86DsegWalk nested_walk;
-    DsegCounters counters;
+    union {
+        DsegCounters counters;
+        uint64_t counter_words[X86_DSEG_COUNTERS]; /* for vmstate.c */
+    };
+    GHashTable *markers;        /* by label; see marker.c */
 };
 
-/* MAXPHYADDR of the CPU, and the width of its canonical addresses. */
+/*
+ * MAXPHYADDR of the CPU, and the width of its canonical addresses: the widest
+ * that it has, and that of now.
+ */
 unsigned x86_dseg_phys_bits(CPUX86State *env);
 unsigned x86_dseg_virt_bits(CPUX86State *env);
+unsigned x86_dseg_virt_bits_now(CPUX86State *env);
+
+/*
+ * Writes a register as software would; the address space is flushed.  False if
+ * @value breaks a rule; nothing changes then.
+ */
+bool x86_dseg_set_cr(CPUX86State *env, unsigned cr, uint64_t value);
+bool x86_dseg_set_msr(CPUX86State *env, uint32_t msr, uint64_t value);
+
+/* Reads a control register, CR9 to CR13, as software would. */
+uint64_t x86_dseg_get_cr(CPUX86State *env, unsigned cr);
+
+/* Whether the CPU has a VMM segment: it needs nested paging. */
+bool x86_dseg_has_vmm(CPUX86State *env);
+
+/* Forgets the snapshots that marker instructions have taken. */
+void x86_dseg_forget_markers(X86DsegState *dseg);
+
+/* gdb's view of the registers. */
+void x86_dseg_gdb_init(CPUState *cs);
 
 #endif

@@ -66,3 +66,10 @@ void qmp_x86_dseg_walks_reset(bool has_cpu, int64_t cpu, Error **errp)
 {
     no_dseg(errp);
 }
+
+X86DsegMarkerList *qmp_query_x86_dseg_markers(bool has_cpu, int64_t cpu,
+                                              Error **errp)
+{
+    no_dseg(errp);
+    return NULL;
+}
