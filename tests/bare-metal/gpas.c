@@ -34,16 +34,6 @@ static unsigned bits_in(unsigned set)
     return bits;
 }
 
-/* The page of a guest's table of that level, or of the data. */
-static uint64_t gpa_of(struct vm *vm, unsigned bit)
-{
-    if (bit == 0) {
-        return to_gpa(vm->data_hpa);
-    }
-    return tables_entry_address(&vm->guest_tables, to_gva(vm->data_hpa), bit) &
-           -PAGE;
-}
-
 static struct cost cost_of(const struct vm_shape *shape, enum guest_segment s,
                            unsigned outside, unsigned escaped)
 {
@@ -83,7 +73,7 @@ static void one_walk(const struct vm_shape *shape, enum guest_segment s,
     set_vmm_segment(segment(to_gpa(0), OUTSIDE_START, 0));
     for (unsigned bit = 0; bit <= MAX_LEVELS; bit++) {
         if (escaped >> bit & 1) {
-            filter_add(gpa_of(&vm, bit));
+            filter_add(vm_page_gpa(&vm, bit));
         }
     }
     if (s != NONE) {

@@ -60,6 +60,32 @@ void vm_init(struct vm *vm, const struct vm_shape *shape)
     vm_init_split(vm, shape, 0);
 }
 
+uint64_t vm_page_gpa(struct vm *vm, unsigned which)
+{
+    uint64_t gva = to_gva(vm->data_hpa);
+
+    return which ? tables_entry_address(&vm->guest_tables, gva, which) & -PAGE
+                 : to_gpa(vm->data_hpa);
+}
+
+uint64_t vm_page_hpa(struct vm *vm, unsigned which)
+{
+    return vm_page_gpa(vm, which) - GPA_BASE;
+}
+
+void vm_move_page(struct vm *vm, unsigned which, uint64_t gpa)
+{
+    tables_map(&vm->nested, gpa, vm_page_hpa(vm, which), PAGE, 1, LEAF_FLAGS);
+    if (which == vm->guest_tables.levels) {
+        vm->guest.vmcb->cr3 = gpa;
+    } else {
+        volatile uint64_t *entry = tables_entry(
+            &vm->guest_tables, to_gva(vm->data_hpa), which + 1);
+
+        *entry = (*entry & ~PTE_ADDRESS) | gpa;
+    }
+}
+
 struct l2_end vm_access(struct vm *vm, enum access access, uint64_t gva)
 {
     struct l2_end end;

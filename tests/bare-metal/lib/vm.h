@@ -52,6 +52,22 @@ void vm_init_split(struct vm *vm, const struct vm_shape *shape,
                    unsigned outside_levels);
 
 /*
+ * A page that the walk of the data's first page needs: its gPA, and its hPA. "which" is the
+ * level of a table, or 0 for the page itself.
+ */
+uint64_t vm_page_gpa(struct vm *vm, unsigned which);
+uint64_t vm_page_hpa(struct vm *vm, unsigned which);
+
+/*
+ * Let the guest's tables have such a page at another gPA, which is mapped to the same hPA
+ * in the nested tables, as a 4 KiB page. After that, no more calls for these guest tables.
+ */
+void vm_move_page(struct vm *vm, unsigned which, uint64_t gpa);
+
+/* Nothing is there. It has an entry of its own in nested tables of level 4. */
+#define FAR_GPA (600 * GiB)
+
+/*
  * One access of a byte at a gVA. Its exit code is EXIT_VMMCALL if nothing was wrong, also of
  * a fetch (of DATA_BYTE). What is stored is STORED_BYTE.
  */
