@@ -90,7 +90,9 @@ int main(int argc, char **argv)
         double begin = seconds_now();
 
         r.updates = o.updates;
+        mark(r.number, UPDATES_BEGIN);
         r.errors = chase(lines, n, &position, o.updates);
+        mark(r.number, UPDATES_END);
         r.seconds = seconds_now() - begin;
         if (stop_requested) {
             break;

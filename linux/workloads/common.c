@@ -3,6 +3,7 @@
  * What the three workloads share.
  */
 #define _GNU_SOURCE
+#include "../include/dseg.h"
 #include "common.h"
 
 #include <errno.h>
@@ -216,6 +217,18 @@ uint64_t checksum(const uint64_t *words, size_t n)
         hash = (hash ^ words[i]) * 0x100000001b3;
     }
     return hash;
+}
+
+void mark(uint64_t round, enum phase phase)
+{
+#define LABEL(i) case i: DSEG_MARK(FIRST_LABEL + i); break
+    switch (round % 4 * 4 + phase) {
+    LABEL(0); LABEL(1); LABEL(2); LABEL(3);
+    LABEL(4); LABEL(5); LABEL(6); LABEL(7);
+    LABEL(8); LABEL(9); LABEL(10); LABEL(11);
+    LABEL(12); LABEL(13); LABEL(14); LABEL(15);
+    }
+#undef LABEL
 }
 
 void print_round(const struct options *o, const struct round *r,

@@ -41,6 +41,16 @@ double seconds_now(void);
 /* Depends on every word of @words and on its position. */
 uint64_t checksum(const uint64_t *words, size_t n);
 
+/*
+ * The marker instructions around the updates of a round: what they do between
+ * UPDATES_BEGIN and UPDATES_END, or AGAIN_BEGIN and AGAIN_END, is what the
+ * workload is about.  The label is FIRST_LABEL + 4 * (round % 4) + phase.
+ */
+enum phase { UPDATES_BEGIN, UPDATES_END, AGAIN_BEGIN, AGAIN_END };
+#define FIRST_LABEL 0x100
+
+void mark(uint64_t round, enum phase phase);
+
 /* What one round did, to be printed in the form that scripts parse. */
 struct round {
     uint64_t number;      /* from 1 */

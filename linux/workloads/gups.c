@@ -128,9 +128,13 @@ static bool run_round(const struct options *o, uint64_t *table, struct round *r)
 
     plan_round(o, table, parts, r->number);
     r->updates = 2 * o->updates;
+    mark(r->number, UPDATES_BEGIN);
     r->seconds = update_table(parts, o->threads);
+    mark(r->number, UPDATES_END);
     r->checksum = checksum(table, words);
+    mark(r->number, AGAIN_BEGIN);
     r->seconds += update_table(parts, o->threads);
+    mark(r->number, AGAIN_END);
     if (stop_requested) {
         return false;
     }

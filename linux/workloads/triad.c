@@ -75,9 +75,11 @@ int main(int argc, char **argv)
     for (;;) {
         double begin = seconds_now();
 
+        mark(r.number, UPDATES_BEGIN);
         for (uint64_t pass = 0; pass < passes; pass++) {
             triad(&s, factor(r.number));
         }
+        mark(r.number, UPDATES_END);
         r.seconds = seconds_now() - begin;
         if (stop_requested) {
             break;

@@ -160,11 +160,12 @@ def kernel_modules():
 
 def workload_sources(name):
     folder = ROOT / 'linux/workloads'
-    return [folder / f'{name}.c', folder / 'common.c', folder / 'common.h']
+    return [folder / f'{name}.c', folder / 'common.c', folder / 'common.h',
+            ROOT / 'linux/include/dseg.h']
 
 
 def build_workload(name):
-    *sources, _ = workload_sources(name)
+    sources = [file for file in workload_sources(name) if file.suffix == '.c']
     run(*os.environ.get('CC', 'gcc').split(), '-std=gnu11', '-O2', '-Wall', '-Wextra',
         '-static', '-pthread', '-s', '-o', GUEST / name, *sources)
 

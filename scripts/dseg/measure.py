@@ -6,8 +6,9 @@
     result = measure(stack, workload, 'vmm-direct', rounds=2)
     workload.stop()
 
-The counters come from the QMP command query-x86-dseg-walks; its fields are
-described in target-i386-ext/x86-dseg.json.
+The counters come from the QMP commands query-x86-dseg-walks and
+query-x86-dseg-markers; their fields are described in
+target-i386-ext/x86-dseg.json.
 """
 
 import statistics
@@ -21,6 +22,7 @@ READY = r'^\w+: ready va=(0x[0-9a-f]+) pa=(0x[0-9a-f]+) bytes=(\d+)\n'
 ROUND = (r'^\w+: round (\d+) updates (\d+) seconds ([\d.]+) .* '
          r'checksum ([0-9a-f]+) (ok|BAD) errors (\d+)\n')
 ROUND_TIMEOUT = 120
+FIRST_LABEL = 0x100     # of linux/workloads/common.h
 
 # On each CPU of L1 a process that wakes up now and then. L1 alone would so seldom switch
 # address spaces that QEMU's TLB, which grows as needed, would soon hold the whole work area,
@@ -125,6 +127,18 @@ class Walks:
                 checks[bar['checks']] += bar['walks']
         return cls(total, regimes, refs, checks)
 
+    @classmethod
+    def none(cls):
+        return cls(*(Counter() for _ in range(4)))
+
+    def __add__(self, other):
+        return Walks(self.total + other.total, self.regimes + other.regimes,
+                     self.refs + other.refs, self.checks + other.checks)
+
+    def __sub__(self, other):
+        return Walks(self.total - other.total, self.regimes - other.regimes,
+                     self.refs - other.refs, self.checks - other.checks)
+
     @property
     def count(self):
         return self.total['walks']
@@ -203,8 +217,44 @@ def measure(stack, workload, mode, rounds, remark=''):
     runs; the kernels below it make others meanwhile.
     """
     earlier = workload.begin_round()
+    if len(stack.qmp('query-cpus-fast')) == 1:
+        measured, walks = between_markers(stack, workload, rounds)
+    else:
+        measured, walks = between_rounds(stack, workload, rounds)
+    return Result(mode, walks, measured, remark, tuple(earlier))
+
+
+def between_markers(stack, workload, rounds):
+    """Only what the updates cost: between the marker instructions."""
+    measured = []
+    walks = Walks.none()
+    for _ in range(rounds):
+        measured.append(workload.next_round())
+        reply = stack.qmp('query-x86-dseg-markers')
+        walks += marked_walks(reply, measured[-1].number, workload.area.world)
+    return measured, walks
+
+
+def between_rounds(stack, workload, rounds):
+    """All of whole rounds: for threads that move between CPUs."""
     stack.qmp('x86-dseg-walks-reset')
     measured = [workload.next_round() for _ in range(rounds)]
-    walks = Walks.from_reply(stack.qmp('query-x86-dseg-walks'),
-                             workload.area.world, 'user')
-    return Result(mode, walks, measured, remark, tuple(earlier))
+    reply = stack.qmp('query-x86-dseg-walks')
+    return measured, Walks.from_reply(reply, workload.area.world, 'user')
+
+
+def marked_walks(markers, number, world):
+    """The user walks in @world of round @number: see linux/workloads/common.h."""
+    snapshots = {marker['label']: marker for marker in markers}
+    first = FIRST_LABEL + 4 * (number % 4)
+    walks = Walks.none()
+    for begin in first, first + 2:
+        if begin not in snapshots:
+            continue
+        before, after = snapshots[begin], snapshots[begin + 1]
+        if before['count'] != after['count']:
+            raise RuntimeError(f'round {number} is over, and its markers have been '
+                               'passed again: the machine is too busy to measure')
+        walks += (Walks.from_reply([after['walks']], world, 'user')
+                  - Walks.from_reply([before['walks']], world, 'user'))
+    return walks
