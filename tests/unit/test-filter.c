@@ -50,6 +50,41 @@ static void test_hash_of_zero(void)
     g_assert_cmphex(hash_all(0), ==, 0);
 }
 
+/* As docs/spec/registers.rst writes it out. */
+static uint64_t splitmix64(uint64_t *state)
+{
+    uint64_t x, y, z;
+
+    x = *state += UINT64_C(0x9e3779b97f4a7c15);
+    y = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (y ^ (y >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* Software that computes a filter itself must come to the same one. */
+static void test_hash_constants(void)
+{
+    uint64_t state = 0x64736567;
+
+    for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
+        for (unsigned j = 0; j < DSEG_FILTER_KEY_BITS; j++) {
+            unsigned row;
+
+            do {
+                row = splitmix64(&state) >> 58;
+            } while (!row);
+            g_assert_cmpuint(dseg_filter_hash(i, UINT64_C(1) << j), ==, row);
+        }
+    }
+}
+
+static void test_hash_ignores_other_bits(void)
+{
+    for (unsigned bit = DSEG_FILTER_KEY_BITS; bit < 64; bit++) {
+        g_assert_cmphex(hash_all(5 | UINT64_C(1) << bit), ==, hash_all(5));
+    }
+}
+
 static void test_hash_is_linear(void)
 {
     g_autoptr(GRand) rand = random_new();
@@ -520,6 +555,60 @@ static void test_escapes_clear(void)
     add_pages(&escapes, 256);
 }
 
+/* Nothing says so of the filter: software may have written its words. */
+static void test_escapes_valid(void)
+{
+    DsegEscapes escapes = { 0 };
+
+    g_assert_true(dseg_escapes_valid(&escapes, 32));
+    add_pages(&escapes, 256);
+    g_assert_true(dseg_escapes_valid(&escapes, 32));
+    escapes.filter = (DsegFilter) { { UINT64_MAX, 0, 1, 2 } };
+    g_assert_true(dseg_escapes_valid(&escapes, 32));
+}
+
+static void test_escapes_too_many_are_invalid(void)
+{
+    DsegEscapes escapes = { 0 };
+
+    escapes.count = 257;
+    g_assert_false(dseg_escapes_valid(&escapes, 40));
+    escapes.count = UINT_MAX;
+    g_assert_false(dseg_escapes_valid(&escapes, 40));
+}
+
+/* Wherever in the list the page is that could not have been added. */
+static void test_escapes_bad_page_is_invalid(void)
+{
+    static const uint64_t bad[] = {
+        1, PAGE + 0x800, UINT64_C(1) << 40, -PAGE, UINT64_MAX,
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        for (unsigned at = 0; at < 3; at++) {
+            DsegEscapes escapes = { 0 };
+
+            add_pages(&escapes, 3);
+            escapes.page[at] = bad[i];
+            g_assert_false(dseg_escapes_valid(&escapes, 40));
+        }
+    }
+}
+
+static void test_escapes_valid_up_to_maxphyaddr(void)
+{
+    static const unsigned widths[] = { 32, 36, 40, 48, 52 };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(widths); i++) {
+        uint64_t end = UINT64_C(1) << widths[i];
+        DsegEscapes escapes = { .count = 1, .page = { end - PAGE } };
+
+        g_assert_true(dseg_escapes_valid(&escapes, widths[i]));
+        escapes.page[0] = end;
+        g_assert_false(dseg_escapes_valid(&escapes, widths[i]));
+    }
+}
+
 /* Against a list kept by GLib, with pages few enough to collide often. */
 static void test_escapes_equal_model(void)
 {
@@ -571,6 +660,10 @@ int main(int argc, char **argv)
     g_test_set_nonfatal_assertions();
 
     g_test_add_func("/filter/hash/of-zero-is-zero", test_hash_of_zero);
+    g_test_add_func("/filter/hash/constants-are-those-specified",
+                    test_hash_constants);
+    g_test_add_func("/filter/hash/looks-at-40-bits",
+                    test_hash_ignores_other_bits);
     g_test_add_func("/filter/hash/is-linear", test_hash_is_linear);
     g_test_add_func("/filter/hash/is-below-64", test_hash_range);
     g_test_add_func("/filter/hash/uses-every-key-bit",
@@ -607,6 +700,14 @@ int main(int argc, char **argv)
     g_test_add_func("/escapes/remove-last-page", test_escapes_remove_last);
     g_test_add_func("/escapes/remove-absent-page", test_escapes_remove_absent);
     g_test_add_func("/escapes/clear", test_escapes_clear);
+    g_test_add_func("/escapes/valid-if-all-could-be-added",
+                    test_escapes_valid);
+    g_test_add_func("/escapes/more-than-256-are-invalid",
+                    test_escapes_too_many_are_invalid);
+    g_test_add_func("/escapes/page-that-breaks-a-rule-is-invalid",
+                    test_escapes_bad_page_is_invalid);
+    g_test_add_func("/escapes/valid-up-to-maxphyaddr",
+                    test_escapes_valid_up_to_maxphyaddr);
     g_test_add_func("/escapes/random-edits-equal-the-model",
                     test_escapes_equal_model);
     return g_test_run();
