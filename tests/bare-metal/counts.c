@@ -54,13 +54,13 @@ static struct cost cost_of(enum regime regime, unsigned row)
 
     switch (regime) {
     case BASE:
-        return (struct cost) { regime, g, rows[row].two_d - g, 0, 0, 0 };
+        return (struct cost) { regime, g, rows[row].two_d - g, 0, 0, 0, 0 };
     case VMM_DIRECT:
-        return (struct cost) { regime, g, 0, g + 1, g + 1, 0 };
+        return (struct cost) { regime, g, 0, g + 1, g + 1, 0, 0 };
     case GUEST_DIRECT:
-        return (struct cost) { regime, 0, n, 1, 0, 0 };
+        return (struct cost) { regime, 0, n, 1, 0, 0, 0 };
     default:
-        return (struct cost) { regime, 0, 0, 1, 1, 0 };
+        return (struct cost) { regime, 0, 0, 1, 1, 0, 0 };
     }
 }
 

@@ -42,13 +42,13 @@ static struct cost cost_of(const struct vm_shape *shape, enum guest_segment s,
     unsigned walked = bits_in(outside | escaped);
     struct cost cost = {
         walked == g + 1 ? BASE : walked ? MIXED : VMM_DIRECT,
-        g, walked * n, g + 1 + (s == MISSES), g + 1, bits_in(escaped & ~outside),
+        g, walked * n, g + 1 + (s == MISSES), g + 1, bits_in(escaped & ~outside), 0,
     };
 
     if (s == HITS) {
         cost = (struct cost) {
             walked ? GUEST_DIRECT : DUAL_DIRECT, 0, walked * n, 1, 1,
-            bits_in(escaped & ~outside),
+            bits_in(escaped & ~outside), 0,
         };
     }
     return cost;

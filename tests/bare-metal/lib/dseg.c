@@ -120,7 +120,7 @@ void expect_cost(const struct costs *before, const struct cost *cost)
 {
     const uint64_t expected[] = {
         1, cost->guest_refs, cost->nested_refs, cost->checks, cost->lookups,
-        cost->escapes, 0,
+        cost->escapes, cost->false_escapes,
     };
     struct costs after = costs_now(before->privilege, before->access);
     bool own_walks = before->privilege == KERNEL && cost->regime >= BASE;

@@ -71,7 +71,7 @@ struct costs {
 /* What one walk costs. */
 struct cost {
     enum regime regime;
-    unsigned guest_refs, nested_refs, checks, lookups, escapes;
+    unsigned guest_refs, nested_refs, checks, lookups, escapes, false_escapes;
 };
 
 /* Read the counters now; the rest compares with them. */

@@ -33,6 +33,11 @@ l2_code:
     mov %rsi, %rax
     vmmcall
 
+    snippet l2_load1_store1
+    movzbl (%rdi), %eax
+    mov %sil, (%rdi)
+    vmmcall
+
     /* RDI: MSR, RSI: value */
     snippet l2_read_msr
     mov %edi, %ecx

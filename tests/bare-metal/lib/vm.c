@@ -31,8 +31,8 @@ void vm_init_split(struct vm *vm, const struct vm_shape *shape,
     struct arena *from[MAX_LEVELS + 1];
 
     set_levels(shape->nested_levels);
-    vm->inside = (struct arena) { INSIDE_START, OUTSIDE_START };
-    vm->outside = (struct arena) { OUTSIDE_START, HOST_START };
+    vm->inside = (struct arena) { INSIDE_START, INSIDE_START + PART_SIZE };
+    vm->outside = (struct arena) { OUTSIDE_START, OUTSIDE_START + PART_SIZE };
     vm->host = (struct arena) { HOST_START, MEMORY_END };
     for (unsigned i = 0; i <= MAX_LEVELS; i++) {
         from[i] = outside_levels >> i & 1 ? &vm->outside : &vm->inside;
@@ -41,7 +41,9 @@ void vm_init_split(struct vm *vm, const struct vm_shape *shape,
     __builtin_memset(at_hpa(vm->data_hpa), DATA_BYTE, DATA_PAGES * PAGE);
 
     tables_init(&vm->nested, shape->nested_levels, 0, &vm->host);
-    map_linear(&vm->nested, INSIDE_START, HOST_START - INSIDE_START, GPA_BASE, 0,
+    map_linear(&vm->nested, INSIDE_START, PART_SIZE, GPA_BASE, 0,
+               shape->nested_leaf);
+    map_linear(&vm->nested, OUTSIDE_START, PART_SIZE, GPA_BASE, 0,
                shape->nested_leaf);
     map_linear(&vm->nested, l2_code_hpa(), PAGE, GPA_BASE, 0,
                shape->nested_leaf);

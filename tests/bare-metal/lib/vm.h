@@ -16,10 +16,11 @@
 #define GPA_BASE (256 * GiB)
 #define GVA_BASE (4096 * GiB)
 
-/* Memory of the guest, in two halves, and of L1 (VMCB, nested tables). hPAs. */
+/* Memory of the guest, in two parts of PART_SIZE; of L1 (VMCB, nested tables). hPAs. */
 #define INSIDE_START (8 * MiB)
 #define OUTSIDE_START (16 * MiB)
 #define HOST_START (24 * MiB)
+#define PART_SIZE MiB
 
 #define DATA_PAGES 4
 /* What the data consists of at first: an opcode of 1 byte that is #UD at each CPL. */
@@ -45,7 +46,7 @@ struct vm {
 void vm_init(struct vm *vm, const struct vm_shape *shape);
 
 /*
- * As vm_init(), but the guest's tables of level i come from the half "outside" if bit i of
+ * As vm_init(), but the guest's tables of level i come from the part "outside" if bit i of
  * "outside_levels" is set, and its data if bit 0 is.
  */
 void vm_init_split(struct vm *vm, const struct vm_shape *shape,
