@@ -47,12 +47,23 @@ void trap_init(void)
     asm volatile("lidt %0" : : "m"(pointer));
 }
 
+/* A call into a page that can't be fetched from; then the stack has where to return. */
+static bool is_failed_call(const struct trap_frame *frame)
+{
+    return frame->vector == VECTOR_PF && frame->rip == read_cr2() &&
+           frame->code & PF_I;
+}
+
 /* Called by each entry. Go on behind an instruction in TRY(), or not at all. */
 void trap_handle(struct trap_frame *frame)
 {
+    bool call = is_failed_call(frame);
+    uint64_t next = call ? *(uint64_t *)at_hpa(frame->rsp) : 0;
+
     for (const struct fixup *f = fixups_start; f < fixups_end; f++) {
-        if (f->from == frame->rip) {
+        if (f->from == frame->rip || (call && f->to == next)) {
             frame->rip = f->to;
+            frame->rsp += call ? sizeof(next) : 0;
             frame->r11 = TRAP(frame->vector, frame->code);
             return;
         }
@@ -105,4 +116,9 @@ uint64_t try_load(uint64_t address, uint8_t *value)
 uint64_t try_store(uint64_t address, uint8_t value)
 {
     return TRY("", "mov %b2, (%1)", "", "r"(address), "q"(value));
+}
+
+uint64_t try_call(uint64_t address)
+{
+    return TRY("", "call *%1", "", "r"(address));
 }

@@ -44,4 +44,7 @@ uint64_t try_write_msr(uint32_t msr, uint64_t value);
 uint64_t try_load(uint64_t address, uint8_t *value);
 uint64_t try_store(uint64_t address, uint8_t value);
 
+/* Call code that does no more than return, or what can't be fetched. */
+uint64_t try_call(uint64_t address);
+
 #endif
