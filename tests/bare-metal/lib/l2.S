@@ -38,6 +38,32 @@ l2_code:
     mov %sil, (%rdi)
     vmmcall
 
+    /* Load, change something, load again: both bytes in RAX, the first one lowest. */
+    .macro load_again
+    movzbl (%rdi), %ecx
+    shl $8, %ecx
+    or %ecx, %eax
+    vmmcall
+    .endm
+
+    .irp n, 3, 9, 10, 11
+    snippet l2_load_write_cr\n\()_load
+    movzbl (%rdi), %eax
+    mov %rsi, %cr\n
+    load_again
+    .endr
+
+    /* CR3, CR9 to CR11 from RSI, R8 to R10. */
+    snippet l2_load_switch_load
+    movzbl (%rdi), %eax
+    xor %ecx, %ecx
+    mov %rcx, %cr10
+    mov %rsi, %cr3
+    mov %r8, %cr9
+    mov %r10, %cr11
+    mov %r9, %cr10
+    load_again
+
     /* RDI: MSR, RSI: value */
     snippet l2_read_msr
     mov %edi, %ecx

@@ -34,6 +34,8 @@ static void apic_command(uint32_t command)
 
 void smp_start(void)
 {
+    ap_ready = false;
+    ap_work = NULL;
     ap_levels = read_cr4() & CR4_LA57 ? 5 : 4;
     __builtin_memcpy(at_hpa(AP_PAGE), ap_start, ap_end - ap_start);
     apic_command(COMMAND_INIT);

@@ -3,7 +3,7 @@
 #ifndef BARE_METAL_SMP_H
 #define BARE_METAL_SMP_H
 
-/* Start it; it waits for smp_run(). */
+/* Start it, or once more after INIT; it waits for smp_run(). */
 void smp_start(void);
 
 /* Have it call a function, and go on. */

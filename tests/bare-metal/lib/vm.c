@@ -25,15 +25,13 @@ static void map_linear(struct tables *tables, uint64_t hpa, uint64_t size,
                level, LEAF_FLAGS);
 }
 
-void vm_init_split(struct vm *vm, const struct vm_shape *shape,
-                   unsigned outside_levels)
+/* From what is left in its arenas. */
+static void make(struct vm *vm, const struct vm_shape *shape,
+                 unsigned outside_levels)
 {
     struct arena *from[MAX_LEVELS + 1];
 
     set_levels(shape->nested_levels);
-    vm->inside = (struct arena) { INSIDE_START, INSIDE_START + PART_SIZE };
-    vm->outside = (struct arena) { OUTSIDE_START, OUTSIDE_START + PART_SIZE };
-    vm->host = (struct arena) { HOST_START, MEMORY_END };
     for (unsigned i = 0; i <= MAX_LEVELS; i++) {
         from[i] = outside_levels >> i & 1 ? &vm->outside : &vm->inside;
     }
@@ -55,6 +53,24 @@ void vm_init_split(struct vm *vm, const struct vm_shape *shape,
 
     guest_init(&vm->guest, at_hpa(arena_page(&vm->host)), &vm->guest_tables,
                &vm->nested);
+}
+
+void vm_init_split(struct vm *vm, const struct vm_shape *shape,
+                   unsigned outside_levels)
+{
+    vm->inside = (struct arena) { INSIDE_START, INSIDE_START + PART_SIZE };
+    vm->outside = (struct arena) { OUTSIDE_START, OUTSIDE_START + PART_SIZE };
+    vm->host = (struct arena) { HOST_START, MEMORY_END };
+    make(vm, shape, outside_levels);
+}
+
+void vm_init_beside(struct vm *vm, const struct vm_shape *shape,
+                    const struct vm *other)
+{
+    vm->inside = other->inside;
+    vm->outside = other->outside;
+    vm->host = other->host;
+    make(vm, shape, 0);
 }
 
 void vm_init(struct vm *vm, const struct vm_shape *shape)

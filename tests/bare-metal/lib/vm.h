@@ -45,6 +45,10 @@ struct vm {
  */
 void vm_init(struct vm *vm, const struct vm_shape *shape);
 
+/* As vm_init(), with memory of its own beside a guest that was made before. */
+void vm_init_beside(struct vm *vm, const struct vm_shape *shape,
+                    const struct vm *other);
+
 /*
  * As vm_init(), but the guest's tables of level i come from the part "outside" if bit i of
  * "outside_levels" is set, and its data if bit 0 is.
