@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The differential test: random worlds (page tables of both dimensions, segments, filter, state)
+ * and random accesses; each is translated by the reference and made by the CPU, and all that can
+ * be seen of it is compared: where it arrives or how it faults, the accessed and dirty bits, and
+ * what CR13 says it has cost.
+ *
+ * Options, on the command line that QEMU gets (-append), or of scripts/dseg/differential.py:
+ *   translations=N   how many to try (default: a million)
+ *   seed=S           of all that is random (default: 1)
+ *   first=W          the world to begin with, to repeat a mismatch: its number is printed
+ *
+ * The last line is "differential: N translations, M mismatches, seed S".
+ */
+#include "counts.h"
+#include "lib/cpu.h"
+#include "lib/print.h"
+#include "lib/tap.h"
+#include "lib/vm.h"
+#include "machine.h"
+#include "options.h"
+#include "report.h"
+#include "trial.h"
+#include "world.h"
+
+#define TRANSLATIONS 1000000
+#define SEED 1
+#define TRIALS 24                           /* in each world */
+#define WORLDS_OF_LEVELS 64                 /* until the host changes its levels */
+#define MAX_REPORTS 1000
+#define PROGRESS 100000
+
+struct test {
+    uint64_t seed, world_number, translations, mismatches;
+    bool reported;                          /* this world, or this trial */
+    struct world world;
+    struct trial trial;
+    struct guest guest;
+    struct coverage coverage;
+    struct ref_hash hash;
+    unsigned maxphyaddr;
+    uint64_t access_count[ACCESS_COUNTERS], world_count[WORLD_COUNTERS];
+    struct expected_costs world_costs;
+};
+
+static struct test test;
+static struct vmcb vmcb __attribute__((aligned(PAGE)));
+
+/* A translation counts as one mismatch, however much of it is wrong. */
+static void mismatch(void *opaque, const char *what, uint64_t expected,
+                     uint64_t got)
+{
+    struct test *t = opaque;
+
+    if (!t->reported) {
+        t->reported = true;
+        t->mismatches++;
+        if (t->mismatches <= MAX_REPORTS) {
+            print("mismatch %lu: seed %lu, world %lu, translation %lu\n",
+                  t->mismatches, t->seed, t->world_number, t->translations);
+            report_world(&t->world);
+            report_trial(&t->trial);
+        }
+    }
+    if (t->mismatches <= MAX_REPORTS) {
+        print("  %s: expected 0x%lx, got 0x%lx\n", what, expected, got);
+    }
+}
+
+/* Where "quiet", what is wrong has been reported. */
+static void compare_counters(struct test *t, const struct expected_costs *costs,
+                             uint64_t (*selector)(unsigned), unsigned counters,
+                             uint64_t *count, bool quiet)
+{
+    for (unsigned i = 0; i < counters; i++) {
+        uint64_t now = counter(selector(i));
+        uint64_t expected = expected_count(costs, selector(i));
+
+        if (now - count[i] != expected && !quiet) {
+            mismatch(t, "selector of a wrong count", selector(i), selector(i));
+            mismatch(t, "... that count", expected, now - count[i]);
+        }
+        count[i] = now;
+    }
+}
+
+static void add_costs(struct test *t)
+{
+    for (unsigned i = 0; i < t->trial.steps; i++) {
+        expected_add(&t->world_costs, &t->trial.step[i].access,
+                  &t->trial.step[i].result);
+    }
+}
+
+static void try_access(struct test *t, struct random *random)
+{
+    world_access(&t->world, random, &t->trial.access);
+    t->trial.value = random64(random);
+    if (!trial_plan(&t->trial, &t->world)) {
+        t->coverage.skipped++;
+        return;
+    }
+    t->reported = false;
+    trial_run(&t->trial, &t->world, &t->guest, mismatch, t);
+    compare_counters(t, &t->trial.costs, access_counter, ACCESS_COUNTERS,
+                     t->access_count, false);
+    add_costs(t);
+    coverage_add(&t->coverage, &t->world, &t->trial);
+    t->translations++;
+    if (t->translations % PROGRESS == 0) {
+        print("%lu translations, %lu mismatches\n", t->translations,
+              t->mismatches);
+    }
+}
+
+/* Nothing but the walks that were to be expected has written to the tables. */
+static void compare_tables(struct test *t)
+{
+    for (unsigned number = 0; number < TABLES; number++) {
+        const uint64_t *table = at_hpa(table_hpa(number));
+        const uint64_t *shadow = at_hpa(table_shadow(number));
+
+        for (unsigned i = 0; i < PAGE / sizeof(*table); i++) {
+            if (table[i] != shadow[i]) {
+                mismatch(t, "hPA of an entry that was changed",
+                         (uint64_t)&table[i], (uint64_t)&table[i]);
+                mismatch(t, "... that entry", shadow[i], table[i]);
+            }
+        }
+    }
+}
+
+static void try_world(struct test *t)
+{
+    uint64_t before = t->mismatches;
+    struct random random = { t->seed * 0x9e3779b97f4a7c15 ^ t->world_number << 20 };
+    unsigned levels = t->world_number / WORLDS_OF_LEVELS % 2 ? 5 : 4;
+
+    set_levels(levels);
+    world_make(&t->world, &random, &t->hash, levels, t->maxphyaddr);
+    machine_load(&t->guest, &t->world);
+    __builtin_memset(&t->world_costs, 0, sizeof(t->world_costs));
+    for (unsigned i = 0; i < TRIALS; i++) {
+        try_access(t, &random);
+    }
+    t->reported = false;
+    compare_counters(t, &t->world_costs, world_counter, WORLD_COUNTERS,
+                     t->world_count, t->mismatches != before);
+    compare_tables(t);
+    t->world_number++;
+}
+
+static void start(struct test *t)
+{
+    const struct tables none = { .levels = 4 };
+
+    ref_hash_init(&t->hash);
+    t->maxphyaddr = cpuid(0x80000008, 0).eax & 0xff;
+    world_init();
+    guest_init(&t->guest, &vmcb, &none, NULL);
+    for (unsigned i = 0; i < ACCESS_COUNTERS; i++) {
+        t->access_count[i] = counter(access_counter(i));
+    }
+    for (unsigned i = 0; i < WORLD_COUNTERS; i++) {
+        t->world_count[i] = counter(world_counter(i));
+    }
+}
+
+void tests(void)
+{
+    uint64_t wanted = option("translations", TRANSLATIONS);
+    struct test *t = &test;
+    unsigned missing;
+
+    t->seed = option("seed", SEED);
+    t->world_number = option("first", 0);
+    start(t);
+    while (t->translations < wanted) {
+        try_world(t);
+    }
+    missing = coverage_print(&t->coverage);
+    if (missing) {
+        print("%u of these kinds were never tried\n", missing);
+    }
+    print("differential: %lu translations, %lu mismatches, seed %lu\n",
+          t->translations, t->mismatches, t->seed);
+    quit(t->mismatches || missing ? 1 : 0);
+}

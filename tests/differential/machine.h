@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The real CPU: it takes on the state of a world, and makes an access. */
+#ifndef DIFFERENTIAL_MACHINE_H
+#define DIFFERENTIAL_MACHINE_H
+
+#include "enter.h"
+#include "lib/svm.h"
+#include "world.h"
+
+struct outcome {
+    uint64_t exit_code, info1, info2, rip, rax;
+    struct native_counts native;
+};
+
+/* Write all registers of a world, and those of its guest into the guest's VMCB. */
+void machine_load(struct guest *guest, const struct world *world);
+
+/* Where the guest's code for an access begins: a gVA. */
+uint64_t machine_code(const struct world *world, const struct try *access);
+
+/* Make the access; "value" is what is stored. */
+void machine_access(struct guest *guest, const struct world *world,
+                    const struct try *access, uint32_t value,
+                    struct outcome *outcome);
+
+#endif

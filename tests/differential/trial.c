@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One access, by the reference and by the CPU. */
+#include "trial.h"
+
+#include "lib/cpu.h"
+
+#define DESCRIPTOR_SELECTOR 8
+#define TLB_ENTRIES 64                      /* QEMU's has at least as many */
+#define FETCHED_INSTRUCTION 5               /* bytes of mov $tag, %eax */
+
+/* -- Memory -- */
+
+static bool is_tables_or_data(uint64_t hpa)
+{
+    return hpa >= WINDOW && hpa < SHADOW;
+}
+
+/* Whether it is known what is there, and that it stays. */
+static bool is_known(uint64_t hpa)
+{
+    return is_tables_or_data(hpa) || hpa >= HOLE;
+}
+
+/* For the reference; *opaque becomes false if it reads what isn't known. */
+static uint64_t read_memory(void *opaque, uint64_t hpa)
+{
+    bool *known = opaque;
+
+    *known = *known && is_known(hpa);
+    return is_tables_or_data(hpa) ? *(uint64_t *)at_hpa(hpa) : 0;
+}
+
+/* -- The plan -- */
+
+static bool is_code_fetch(const struct trial *trial, const struct step *step)
+{
+    return step->access.kind == REF_FETCH &&
+           trial->access.ref.kind != REF_FETCH;
+}
+
+/* Whether the access may arrive where it does. */
+static bool may_arrive(const struct trial *trial, const struct step *step)
+{
+    uint64_t hpa = step->result.hpa;
+
+    if (is_code_fetch(trial, step)) {
+        return (hpa & -PAGE) == CODE_HPA;
+    }
+    if (step->access.kind == REF_LOAD && !step->access.implicit) {
+        return is_known(hpa);
+    }
+    return in_data(hpa) || (step->access.kind == REF_STORE && hpa >= HOLE);
+}
+
+static bool may_update(const struct ref_result *result)
+{
+    for (unsigned i = 0; i < result->updates; i++) {
+        uint64_t hpa = result->update[i].hpa;
+
+        if (!in_data(hpa) && !shadow_of(hpa)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Whether QEMU's TLB needs one walk for it, as the counters have it: not if it has the page already,
+ * for the code; and a device's page may go, if the code's takes its place, at any time.
+ */
+static bool is_one_walk(const struct trial *trial, const struct step *step)
+{
+    uint64_t page = step->access.gva / PAGE;
+    uint64_t code = trial->step[0].access.gva / PAGE;
+
+    return step == &trial->step[0] ||
+           (step->result.hpa < HOLE ? page != code
+                                    : page % TLB_ENTRIES != code % TLB_ENTRIES);
+}
+
+/* CPUs differ in what they do about reserved bits in PAE's topmost entries. */
+static bool is_odd_pae(const struct world *world, const struct ref_result *result)
+{
+    return world->mode == MODE_PAE && result->fault == REF_PF_RESERVED &&
+           result->guest_refs == 1;
+}
+
+/* False if it can't be tried. */
+static bool plan_step(struct trial *trial, const struct world *world,
+                      const struct ref_access *access)
+{
+    bool known = true;
+    const struct ref_memory memory = { read_memory, &known };
+    struct step *step = &trial->step[trial->steps++];
+
+    step->access = *access;
+    ref_translate(&world->state, access, &memory, &step->result);
+    expected_add(&trial->costs, access, &step->result);
+    return known && may_update(&step->result) && is_one_walk(trial, step) &&
+           !is_odd_pae(world, &step->result) &&
+           (step->result.fault || may_arrive(trial, step));
+}
+
+static bool plan_code(struct trial *trial, const struct world *world)
+{
+    const struct ref_access fetch = {
+        .gva = machine_code(world, &trial->access), .kind = REF_FETCH,
+        .user = trial->access.cpl == 3, .ac = trial->access.ref.ac,
+    };
+
+    return trial->access.ref.kind == REF_FETCH ||
+           plan_step(trial, world, &fetch);
+}
+
+/* The part of an access on the second page that it straddles. */
+static bool plan_second_page(struct trial *trial, const struct world *world)
+{
+    struct ref_access second = trial->access.ref;
+    uint64_t last = second.gva + trial->access.size - 1;
+
+    if ((second.gva & -PAGE) == (last & -PAGE)) {
+        return true;
+    }
+    second.gva = last & -PAGE;
+    return last_step(trial)->result.hpa < HOLE &&
+           plan_step(trial, world, &second) &&
+           (last_step(trial)->result.fault || last_step(trial)->result.hpa < HOLE);
+}
+
+bool trial_plan(struct trial *trial, const struct world *world)
+{
+    trial->steps = 0;
+    __builtin_memset(&trial->costs, 0, sizeof(trial->costs));
+    if (!plan_code(trial, world)) {
+        return false;
+    }
+    if (trial->steps && last_step(trial)->result.fault) {
+        return true;
+    }
+    if (!plan_step(trial, world, &trial->access.ref)) {
+        return false;
+    }
+    return last_step(trial)->result.fault || plan_second_page(trial, world);
+}
+
+/* -- How it ended -- */
+
+/* The hPA of a byte of an access that does not fault. */
+static uint64_t byte_hpa(const struct trial *trial, unsigned byte)
+{
+    uint64_t gva = trial->access.ref.gva + byte;
+    const struct step *step = last_step(trial);
+
+    if ((gva & -PAGE) != (step->access.gva & -PAGE)) {
+        step--;
+    }
+    return (step->result.hpa & -PAGE) + gva % PAGE;
+}
+
+static uint8_t *byte_at(const struct trial *trial, unsigned byte)
+{
+    static uint8_t hole;
+    uint64_t hpa = byte_hpa(trial, byte);
+
+    hole = 0;
+    return hpa >= HOLE ? &hole : at_hpa(hpa);
+}
+
+static uint32_t bytes_there(const struct trial *trial)
+{
+    uint32_t bytes = 0;
+
+    for (unsigned i = 0; i < trial->access.size; i++) {
+        bytes |= (uint32_t)*byte_at(trial, i) << (8 * i);
+    }
+    return bytes;
+}
+
+/* RAX after an access that does not fault. */
+static uint64_t expected_rax(const struct trial *trial)
+{
+    switch (trial->access.ref.kind) {
+    case REF_STORE:
+        return trial->value;
+    case REF_FETCH:
+        return *(uint32_t *)at_hpa(last_step(trial)->result.hpa + 1);
+    default:
+        return trial->access.size == 4
+            ? bytes_there(trial) : (trial->value & ~0xffu) | bytes_there(trial);
+    }
+}
+
+static struct outcome expected_fault(const struct step *step)
+{
+    const struct ref_result *result = &step->result;
+    struct outcome outcome = {
+        .exit_code = EXIT_NPF, .info1 = result->error, .info2 = result->address,
+    };
+
+    if (result->fault == REF_NON_CANONICAL) {
+        outcome.exit_code = EXIT_EXCEPTION(VECTOR_GP);
+    } else if (result->fault < REF_NPF_FINAL) {
+        outcome.exit_code = EXIT_EXCEPTION(VECTOR_PF);
+    }
+    return outcome;
+}
+
+static struct outcome expected_success(const struct trial *trial)
+{
+    if (trial->access.ref.implicit) {       /* that is no descriptor */
+        return (struct outcome) {
+            .exit_code = EXIT_EXCEPTION(VECTOR_GP), .info1 = DESCRIPTOR_SELECTOR,
+        };
+    }
+    return (struct outcome) {
+        .exit_code = EXIT_VMMCALL, .rax = expected_rax(trial),
+    };
+}
+
+static void compare_outcome(const struct trial *trial,
+                            const struct outcome *expected,
+                            trial_mismatch *mismatch, void *opaque)
+{
+    const struct outcome *got = &trial->outcome;
+
+    if (got->exit_code != expected->exit_code) {
+        mismatch(opaque, "exit code", expected->exit_code, got->exit_code);
+    } else if (got->exit_code == EXIT_VMMCALL) {
+        if (got->rax != expected->rax) {
+            mismatch(opaque, "RAX", expected->rax, got->rax);
+        }
+        return;
+    }
+    if (got->info1 != expected->info1) {
+        mismatch(opaque, "error code", expected->info1, got->info1);
+    }
+    if (got->info2 != expected->info2 && expected->info2) {
+        mismatch(opaque, "faulting address", expected->info2, got->info2);
+    }
+}
+
+/* Where a fault left RIP, or VMMCALL. */
+static void compare_rip(const struct trial *trial, const struct world *world,
+                        trial_mismatch *mismatch, void *opaque)
+{
+    uint64_t expected = machine_code(world, &trial->access);
+
+    if (!last_step(trial)->result.fault && !trial->access.ref.implicit) {
+        expected += trial->access.ref.kind == REF_FETCH ? FETCHED_INSTRUCTION : 2;
+    }
+    if (trial->outcome.rip != expected) {
+        mismatch(opaque, "RIP", expected, trial->outcome.rip);
+    }
+}
+
+/* -- Traces in memory -- */
+
+/* What a store overwrites, and what the entries are that the walks update. */
+struct traces {
+    uint32_t bytes;
+    uint64_t entry[MAX_STEPS][REF_MAX_UPDATES];
+};
+
+static bool stores(const struct trial *trial)
+{
+    return trial->access.ref.kind == REF_STORE &&
+           !last_step(trial)->result.fault;
+}
+
+static void remember(struct traces *traces, const struct trial *trial)
+{
+    for (unsigned i = 0; i < trial->steps; i++) {
+        const struct ref_result *result = &trial->step[i].result;
+
+        for (unsigned j = 0; j < result->updates; j++) {
+            traces->entry[i][j] = *(uint64_t *)at_hpa(result->update[j].hpa);
+        }
+    }
+    if (stores(trial)) {
+        traces->bytes = bytes_there(trial);
+    }
+}
+
+static void write_bytes(const struct trial *trial, uint32_t bytes)
+{
+    for (unsigned i = 0; i < trial->access.size; i++) {
+        *byte_at(trial, i) = bytes >> (8 * i);
+    }
+}
+
+/* Compare what the store has left there, and undo it. */
+static void compare_store(const struct trial *trial, const struct traces *traces,
+                          trial_mismatch *mismatch, void *opaque)
+{
+    unsigned unused = 8 * (4 - trial->access.size);
+    uint32_t expected = trial->value << unused >> unused;
+    uint32_t got = bytes_there(trial);
+
+    if (got != expected && byte_hpa(trial, 0) < HOLE &&
+        byte_hpa(trial, trial->access.size - 1) < HOLE) {
+        mismatch(opaque, "bytes stored", expected, got);
+    }
+    write_bytes(trial, traces->bytes);
+}
+
+/* Of one entry: the bits that it has to have, or may have, by all steps. */
+static void bits_of_entry(const struct trial *trial, uint64_t hpa,
+                          uint64_t *certain, uint64_t *possible)
+{
+    *certain = *possible = 0;
+    for (unsigned i = 0; i < trial->steps; i++) {
+        const struct ref_result *result = &trial->step[i].result;
+
+        for (unsigned j = 0; j < result->updates; j++) {
+            if (result->update[j].hpa == hpa) {
+                *possible |= result->update[j].bits;
+                *certain |= result->update[j].certain ? result->update[j].bits : 0;
+            }
+        }
+    }
+}
+
+static void compare_update(const struct trial *trial, uint64_t hpa, uint64_t old,
+                           trial_mismatch *mismatch, void *opaque)
+{
+    uint64_t now = *(uint64_t *)at_hpa(hpa);
+    uint64_t shadow = shadow_of(hpa);
+    uint64_t certain, possible;
+
+    bits_of_entry(trial, hpa, &certain, &possible);
+    if ((now | possible) != (old | possible) || (now & certain) != certain ||
+        (now & old) != old) {
+        mismatch(opaque, "hPA of an entry whose A and D are wrong", hpa, hpa);
+        mismatch(opaque, "... that entry", old | certain, now);
+    }
+    if (shadow) {
+        *(uint64_t *)at_hpa(shadow) = now;
+    }
+}
+
+static void compare_updates(const struct trial *trial,
+                            const struct traces *traces,
+                            trial_mismatch *mismatch, void *opaque)
+{
+    for (unsigned i = 0; i < trial->steps; i++) {
+        const struct ref_result *result = &trial->step[i].result;
+
+        for (unsigned j = 0; j < result->updates; j++) {
+            compare_update(trial, result->update[j].hpa, traces->entry[i][j],
+                           mismatch, opaque);
+        }
+    }
+}
+
+/* Data that were taken for a table. */
+static void restore_data(const struct trial *trial, const struct traces *traces)
+{
+    for (unsigned i = 0; i < trial->steps; i++) {
+        const struct ref_result *result = &trial->step[i].result;
+
+        for (unsigned j = 0; j < result->updates; j++) {
+            if (in_data(result->update[j].hpa)) {
+                *(uint64_t *)at_hpa(result->update[j].hpa) = traces->entry[i][j];
+            }
+        }
+    }
+}
+
+/* -- Native walks of the kernel -- */
+
+/* L1's fetch after the #VMEXIT: its pages have 1 GiB, so two levels less than it has. */
+static void add_own_fetch(uint64_t counts[NATIVE_COUNTS],
+                          const struct world *world)
+{
+    counts[NATIVE_WALKS]++;
+    counts[NATIVE_REFS] += world->state.host.cr4 & CR4_LA57 ? 3 : 2;
+}
+
+static void compare_native(const struct trial *trial, const struct world *world,
+                           trial_mismatch *mismatch, void *opaque)
+{
+    static const unsigned count[NATIVE_COUNTS] = { WALKS, GUEST_REFS, CHECKS };
+    const struct native_counts *got = &trial->outcome.native;
+
+    for (unsigned kind = LOAD; kind <= FETCH; kind++) {
+        uint64_t expected[NATIVE_COUNTS];
+
+        for (unsigned i = 0; i < NATIVE_COUNTS; i++) {
+            expected[i] = expected_count(&trial->costs,
+                                   SELECTOR(count[i], NATIVE, KERNEL, kind));
+        }
+        if (kind == FETCH) {
+            add_own_fetch(expected, world);
+        }
+        for (unsigned i = 0; i < NATIVE_COUNTS; i++) {
+            uint64_t delta = got->count[1][kind - 1][i] -
+                             got->count[0][kind - 1][i];
+
+            if (delta != expected[i]) {
+                mismatch(opaque, "selector of a wrong count",
+                         SELECTOR(count[i], NATIVE, KERNEL, kind),
+                         SELECTOR(count[i], NATIVE, KERNEL, kind));
+                mismatch(opaque, "... that count", expected[i], delta);
+            }
+        }
+    }
+}
+
+void trial_run(struct trial *trial, const struct world *world,
+               struct guest *guest, trial_mismatch *mismatch, void *opaque)
+{
+    struct traces traces = { .bytes = 0 };
+    struct outcome expected;
+
+    remember(&traces, trial);
+    machine_access(guest, world, &trial->access, trial->value, &trial->outcome);
+    expected = last_step(trial)->result.fault
+               ? expected_fault(last_step(trial)) : expected_success(trial);
+    compare_outcome(trial, &expected, mismatch, opaque);
+    compare_rip(trial, world, mismatch, opaque);
+    compare_updates(trial, &traces, mismatch, opaque);
+    if (stores(trial)) {
+        compare_store(trial, &traces, mismatch, opaque);
+    }
+    restore_data(trial, &traces);
+    compare_native(trial, world, mismatch, opaque);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A random world: state, segments and filter. Its page tables are made in tables.c. */
+#include "world.h"
+
+#include "enter.h"
+#include "lib/cpu.h"
+#include "world-tables.h"
+
+#define CR0_PAGING 0x80000033ull            /* PG, NE, ET, MP, PE */
+#define MAX_FILTER_PAGES 256
+
+void world_init(void)
+{
+    struct random random = { 1 };
+
+    for (uint64_t hpa = DATA; hpa < WINDOW_END; hpa += 16) {
+        uint8_t *code = at_hpa(hpa);
+        uint32_t tag = random64(&random);
+
+        /* mov $tag, %eax; vmmcall: executed, it says where that was. */
+        code[0] = 0xb8;
+        __builtin_memcpy(code + 1, &tag, 4);
+        __builtin_memcpy(code + 5, "\x0f\x01\xd9", 3);
+        *(uint64_t *)at_hpa(hpa + 8) = random64(&random);
+    }
+    __builtin_memcpy(at_hpa(CODE_HPA), guest_code, guest_code_end - guest_code);
+}
+
+/* -- State -- */
+
+static uint64_t some_cr4(struct random *random)
+{
+    return CR4_PAE | (random64(random) & (CR4_SMEP | CR4_SMAP | CR4_PKE));
+}
+
+static enum mode some_mode(struct random *random, bool nested)
+{
+    switch (random_below(random, 16)) {
+    case 0:
+        return MODE_COMPATIBILITY;
+    case 1:
+        return MODE_PAE;
+    case 2:
+        return nested ? MODE_UNPAGED : MODE_LONG;
+    default:
+        return MODE_LONG;
+    }
+}
+
+static void make_host(struct world *world, struct random *random,
+                      unsigned levels)
+{
+    world->state.host = (struct ref_paging) {
+        .cr0 = CR0_PAGING | (one_in(random, 2) ? CR0_WP : 0),
+        .cr4 = some_cr4(random) | (levels == 5 ? CR4_LA57 : 0),
+        .efer = EFER_SVME | EFER_LME | EFER_LMA |
+                (one_in(random, 4) ? 0 : EFER_NXE),
+    };
+}
+
+static void make_guest(struct world *world, struct random *random)
+{
+    struct ref_paging *guest = &world->state.guest;
+    uint64_t nxe = one_in(random, 4) ? 0 : EFER_NXE;
+
+    guest->cr0 = CR0_PAGING | (one_in(random, 2) ? CR0_WP : 0);
+    guest->cr4 = some_cr4(random);
+    guest->efer = EFER_SVME | EFER_LME | EFER_LMA | nxe;
+    switch (world->mode) {
+    case MODE_LONG:
+    case MODE_COMPATIBILITY:
+        guest->cr4 |= one_in(random, 3) ? CR4_LA57 : 0;
+        break;
+    case MODE_UNPAGED:
+        guest->cr0 &= ~CR0_PG;
+        /* fall through */
+    case MODE_PAE:
+        guest->efer = EFER_SVME | nxe;
+        break;
+    }
+}
+
+/* -- Addresses -- */
+
+static const unsigned top_indices[] = { 0, 1, 255, 256, 511 };
+static const unsigned pointer_indices[] = { 0, 1, 3, 511 };
+
+/* The first byte of a hot page, with the low 30 bits of the window. */
+static uint64_t some_low_bits(struct random *random)
+{
+    return WINDOW + 2 * MiB * random_below(random, WINDOW_2M) +
+           PAGE * random_of(random, hot_pages);
+}
+
+static bool is_32_bit(const struct world *world)
+{
+    return world->mode != MODE_LONG;
+}
+
+/* A page's gVA that the tables may know. In 32-bit code it is below 4 GiB. */
+static uint64_t some_gva(const struct world *world, struct random *random)
+{
+    uint64_t low = some_low_bits(random);
+    uint64_t gva;
+
+    if (is_32_bit(world)) {
+        return low + random_below(random, 4) * GiB;
+    }
+    gva = low | (uint64_t)random_of(random, pointer_indices) << 30 |
+          (uint64_t)random_of(random, top_indices) << 39;
+    if (world->state.guest.cr4 & CR4_LA57) {
+        gva |= (uint64_t)random_of(random, top_indices) << 48;
+        return (int64_t)(gva << 7) >> 7;
+    }
+    return (int64_t)(gva << 16) >> 16;
+}
+
+uint64_t some_slot(const struct world *world, struct random *random)
+{
+    uint64_t last = (1ull << (world->state.maxphyaddr - 30)) - 1;
+    const uint64_t slots[] = { 0, 1, 2, 3, last / 2 + 1, last };
+
+    return world->state.nested ? random_of(random, slots) * GiB : 0;
+}
+
+static uint64_t some_gpa(const struct world *world, struct random *random)
+{
+    return some_slot(world, random) + some_low_bits(random);
+}
+
+/* -- Segments -- */
+
+/* BASE and LIMIT around a page, below "end". */
+static void make_bounds(struct ref_segment *segment, struct random *random,
+                        uint64_t page, uint64_t other, uint64_t end)
+{
+    segment->base = page;
+    switch (random_below(random, 6)) {
+    case 0:                                         /* one page */
+        segment->limit = page + PAGE;
+        break;
+    case 1:                                         /* some pages */
+        segment->limit = page + PAGE * (1 + random_below(random, 9));
+        break;
+    case 2:                                         /* a 1 GiB page */
+        segment->base = page & -GiB;
+        segment->limit = segment->base + GiB;
+        break;
+    case 3:                                         /* all up to some page */
+        segment->base = 0;
+        segment->limit = page + PAGE;
+        break;
+    case 4:                                         /* everything from there */
+        segment->limit = end;
+        break;
+    case 5:                                         /* maybe none */
+        segment->limit = other;
+        break;
+    }
+    if (segment->limit > end) {
+        segment->limit = end;
+    }
+}
+
+/*
+ * An OFFSET that translates "from" to an address with the same low 30 bits, or a little beside it,
+ * or to the end of physical memory, or below 0. The caller sees to what is too wide.
+ */
+static uint64_t some_offset(const struct world *world, struct random *random,
+                            uint64_t from, uint64_t to)
+{
+    switch (random_below(random, 12)) {
+    case 0:
+        return (1ull << world->state.maxphyaddr) - from;
+    case 1:
+        return (1ull << world->state.maxphyaddr) - PAGE - from;
+    case 2:
+        return -from - PAGE;
+    case 3:
+        return to - from + PAGE * random_below(random, 8);
+    case 4:
+        return to - from - 2 * MiB * random_below(random, 3);
+    default:
+        return to - from;
+    }
+}
+
+static void make_guest_segment(struct world *world, struct random *random)
+{
+    struct ref_segment *segment = &world->state.guest_segment;
+    uint64_t page = some_gva(world, random);
+    unsigned width = world->state.guest.cr4 & CR4_LA57 ? 56 : 47;
+
+    *segment = (struct ref_segment) { 0 };
+    if (one_in(random, 3)) {
+        return;
+    }
+    make_bounds(segment, random, page, some_gva(world, random),
+                page >> 63 ? -PAGE : (1ull << width) - PAGE);
+    if (page >> 63 && segment->base == 0) {
+        segment->base = page & -(GiB << 3);
+    }
+    segment->offset = some_offset(world, random, page & -GiB,
+                                  some_slot(world, random));
+}
+
+static void make_vmm_segment(struct world *world, struct random *random)
+{
+    struct ref_segment *segment = &world->state.vmm_segment;
+    uint64_t end = 1ull << world->state.maxphyaddr;
+    uint64_t page = some_gpa(world, random);
+
+    *segment = (struct ref_segment) { 0 };
+    if (one_in(random, 3)) {
+        return;
+    }
+    make_bounds(segment, random, page, some_gpa(world, random), end);
+    segment->offset = some_offset(world, random, page & -GiB, 0);
+    if ((int64_t)segment->offset < -(int64_t)end ||
+        (int64_t)segment->offset >= (int64_t)end) {
+        segment->offset = -(page & -GiB);
+    }
+}
+
+/* -- Filter -- */
+
+static void filter_add_page(struct world *world, uint64_t gpa)
+{
+    struct ref_state *state = &world->state;
+    unsigned bit[4];
+
+    ref_filter_bits(state->hash, gpa, bit);
+    for (unsigned i = 0; i < 4; i++) {
+        state->filter[i] |= 1ull << bit[i];
+    }
+    world->added[state->added_count++] = gpa;
+}
+
+static void make_filter_words(struct world *world, struct random *random)
+{
+    uint64_t ones = one_in(random, 4) ? ~0ull : 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        world->state.filter[i] = ones | (random64(random) & random64(random));
+    }
+    world->state.added_known = false;
+}
+
+static void make_filter(struct world *world, struct random *random)
+{
+    static const uint8_t counts[] = { 1, 2, 3, 4, 8, 16, 40 };
+    unsigned pages = 0;
+
+    __builtin_memset(world->state.filter, 0, sizeof(world->state.filter));
+    world->state.added = world->added;
+    world->state.added_count = 0;
+    world->state.added_known = true;
+    switch (random_below(random, 8)) {
+    case 0:
+        make_filter_words(world, random);
+        return;
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+        pages = one_in(random, 32) ? 2 * random_below(random, MAX_ADDED / 2)
+                                   : random_of(random, counts);
+        break;
+    }
+    for (unsigned i = 0; i < pages; i++) {
+        filter_add_page(world, pages <= 40 ? some_gpa(world, random) : i * PAGE);
+    }
+    if (pages > MAX_FILTER_PAGES) {
+        world->state.added_known = false;
+    }
+}
+
+/* -- All of it -- */
+
+void world_make(struct world *world, struct random *random,
+                const struct ref_hash *hash, unsigned host_levels,
+                unsigned maxphyaddr)
+{
+    static const uint8_t anomalies[] = { 0, 0, 128, 64, 24, 8 };
+
+    world->state.hash = hash;
+    world->state.maxphyaddr = maxphyaddr;
+    world->state.nested = !one_in(random, 5);
+    world->state.pkru = random64(random) & random64(random);
+    world->mode = some_mode(random, world->state.nested);
+    world->anomalies = random_of(random, anomalies);
+    make_host(world, random, host_levels);
+    make_guest(world, random);
+    world_make_tables(world, random);
+    make_guest_segment(world, random);
+    make_vmm_segment(world, random);
+    make_filter(world, random);
+}
+
+/* -- Accesses -- */
+
+/* A page beside an edge of the guest segment, or any. */
+static uint64_t some_page(const struct world *world, struct random *random)
+{
+    const struct ref_segment *segment = &world->state.guest_segment;
+
+    if (segment->base < segment->limit && !is_32_bit(world)) {
+        switch (random_below(random, 12)) {
+        case 0:
+            return segment->base;
+        case 1:
+            return segment->base - PAGE;
+        case 2:
+            return segment->limit;
+        case 3:
+            return segment->limit - PAGE;
+        }
+    }
+    return some_gva(world, random);
+}
+
+/* Where in a page, and how many bytes: the tags are 4 bytes at 16 * n + 1. */
+static void make_offset(struct random *random, struct try *access)
+{
+    access->size = 1;
+    switch (random_below(random, 16)) {
+    case 0:
+        access->ref.gva += PAGE - 1;
+        break;
+    case 1:
+        break;
+    case 2:
+        access->ref.gva += PAGE - 1 - random_below(random, 3);
+        access->size = 4;
+        break;
+    default:
+        access->ref.gva += 16 * random_below(random, PAGE / 16) + 1;
+        access->size = 4;
+    }
+}
+
+void world_access(const struct world *world, struct random *random,
+                  struct try *access)
+{
+    bool user = one_in(random, 2);
+
+    access->cpl = user ? 3 : 0;
+    access->ref = (struct ref_access) {
+        .gva = some_page(world, random),
+        .kind = REF_LOAD + random_below(random, 3),
+        .user = user,
+        .ac = one_in(random, 2),
+    };
+    if (access->ref.kind == REF_LOAD && one_in(random, 8)) {
+        access->ref.implicit = true;
+        access->ref.user = false;
+    }
+    if (access->ref.kind == REF_FETCH || access->ref.implicit) {
+        access->size = 1;
+        access->ref.gva += 16 * random_below(random, PAGE / 16);
+        return;
+    }
+    make_offset(random, access);
+    if (world->mode == MODE_LONG && one_in(random, 64)) {
+        access->ref.gva ^= 1ull << (57 + random_below(random, 6));
+    }
+}
