@@ -64,6 +64,20 @@ l2_code:
     mov %r9, %cr10
     load_again
 
+    /* Handlers of exceptions: the error code is in RAX, CR2 in RBX. */
+    snippet l2_handler
+    mov %cr2, %rbx
+    vmmcall
+    snippet l2_handler_of_code
+    pop %rax
+    mov %cr2, %rbx
+    vmmcall
+
+    /* docs/spec/registers.rst, "Marker instruction": label 0x123456. */
+    snippet l2_marker
+    .byte 0x0f, 0x1f, 0x87, 0x56, 0x34, 0x12, 0xd5
+    vmmcall
+
     /* RDI: MSR, RSI: value */
     snippet l2_read_msr
     mov %edi, %ecx
