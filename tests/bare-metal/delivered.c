@@ -132,10 +132,7 @@ static void page_faults(unsigned mode)
     case_end();
 }
 
-/*
- * #UD reads the IDT, which is a user's page: SMAP forbids that at CPL 3, too, and even with
- * AC. (At CPL 0 with AC, QEMU allows it, where manuals do not.)
- */
+/* #UD reads the IDT, which is a user's page: SMAP forbids that, even with AC. */
 static void implicit_access(unsigned mode, unsigned cpl, bool smap, bool ac)
 {
     struct l2_end end;
@@ -167,6 +164,7 @@ void tests(void)
         page_faults(mode);
         implicit_access(mode, 0, false, false);
         implicit_access(mode, 0, true, false);
+        implicit_access(mode, 0, true, true);
         implicit_access(mode, 3, true, false);
         implicit_access(mode, 3, true, true);
     }

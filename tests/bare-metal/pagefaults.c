@@ -154,6 +154,49 @@ static void nested_fault_first(void)
     case_end();
 }
 
+/* Bits that are reserved in entries of one level only. */
+static void reserved_bits(void)
+{
+    static const struct {
+        const char *name;
+        unsigned levels, leaf, level, bit;
+    } rows[] = {
+        { "bit 7 of a PML4 entry", 4, 1, 4, 7 },
+        { "bit 8 of a PML4 entry", 4, 1, 4, 8 },
+        { "bit 7 of a PML4 entry of 5 levels", 5, 1, 4, 7 },
+        { "bit 7 of a PML5 entry", 5, 1, 5, 7 },
+        { "bit 8 of a PML5 entry", 5, 1, 5, 8 },
+        { "bit 13 of a 1 GiB page's entry", 4, 3, 3, 13 },
+        { "bit 29 of a 1 GiB page's entry", 4, 3, 3, 29 },
+        { "bit 13 of a 2 MiB page's entry", 4, 2, 2, 13 },
+        { "bit 20 of a 2 MiB page's entry", 4, 2, 2, 20 },
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct vm_shape own_shape = { rows[i].levels, rows[i].leaf, 4, 1 };
+        uint64_t gva, entry;
+        struct l2_end end;
+        struct vm vm;
+
+        case_begin("%s is reserved in a guest's tables", rows[i].name);
+        dseg_reset();
+        vm_init(&vm, &own_shape);
+        gva = to_gva(vm.data_hpa);
+        *tables_entry(&vm.guest_tables, gva, rows[i].level) |= BIT(rows[i].bit);
+        entry = gva;
+        /* The code is fetched by the same entry of level 5. */
+        if (rows[i].level == 5) {
+            entry = L2_CODE_KERNEL + (l2_load1 - l2_code);
+        }
+        end = vm_access(&vm, LOAD, gva);
+        expect("exit code", EXIT_EXCEPTION(VECTOR_PF), end.exit_code);
+        expect("error code", PF_P | PF_RSVD | (entry == gva ? 0 : PF_I),
+               end.exit_info1);
+        expect("address", entry, end.exit_info2);
+        case_end();
+    }
+}
+
 /* The host's own settings are nothing to nested translations: all are a user's. */
 static void host_settings(void)
 {
@@ -161,9 +204,9 @@ static void host_settings(void)
     struct vm vm;
 
     case_begin("CR4.SMEP and SMAP of L1 do not matter to nested tables");
-    make(&vm, 0, 0);
     write_cr4(read_cr4() | CR4_SMEP | CR4_SMAP);
     for (enum access access = LOAD; access <= FETCH; access++) {
+        make(&vm, 0, 0);
         end = vm_access(&vm, access, to_gva(vm.data_hpa));
         expect("exit code", EXIT_VMMCALL, end.exit_code);
     }
@@ -181,15 +224,22 @@ static void host_settings(void)
     expect("EXITINFO1", PF_P | PF_W | PF_U | NPF_FINAL, end.exit_info1);
     case_end();
 
-    case_begin("a fetch is I/D in EXITINFO1 with SMEP in L1, too");
-    make(&vm, 0, 0);
-    *tables_entry(&vm.nested, to_gpa(vm.data_hpa), 1) = 0;
-    write_cr4(read_cr4() | CR4_SMEP);
-    end = vm_access(&vm, FETCH, to_gva(vm.data_hpa));
-    write_cr4(read_cr4() & ~CR4_SMEP);
-    expect("exit code", EXIT_NPF, end.exit_code);
-    expect("EXITINFO1", PF_U | PF_I | NPF_FINAL, end.exit_info1);
-    case_end();
+    for (unsigned bits = 0; bits < 4; bits++) {
+        uint64_t nxe = bits & 1 ? EFER_NXE : 0, smep = bits & 2 ? CR4_SMEP : 0;
+
+        case_begin("EXITINFO1 has I/D for a fetch if L1 has NXE or SMEP: NXE=%d "
+                   "SMEP=%d", !!nxe, !!smep);
+        make(&vm, 0, 0);
+        *tables_entry(&vm.nested, to_gpa(vm.data_hpa), 1) = 0;
+        write_msr(MSR_EFER, (read_msr(MSR_EFER) & ~EFER_NXE) | nxe);
+        write_cr4(read_cr4() | smep);
+        end = vm_access(&vm, FETCH, to_gva(vm.data_hpa));
+        write_cr4(read_cr4() & ~smep);
+        write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
+        expect("exit code", EXIT_NPF, end.exit_code);
+        expect("EXITINFO1", PF_U | (bits ? PF_I : 0) | NPF_FINAL, end.exit_info1);
+        case_end();
+    }
 }
 
 void tests(void)
@@ -205,5 +255,6 @@ void tests(void)
     }
     page_fault_first();
     nested_fault_first();
+    reserved_bits();
     host_settings();
 }
