@@ -3,6 +3,7 @@
  * Direct segments: the escape filter
  */
 
+#include <string.h>
 #include "filter.h"
 #include "paging.h"
 
@@ -106,6 +107,17 @@ DsegEscapeResult dseg_escapes_add(DsegEscapes *escapes, uint64_t gpa,
     return DSEG_ESCAPE_OK;
 }
 
+/* A filter of all the pages of the list. */
+static DsegFilter filter_of(const DsegEscapes *escapes)
+{
+    DsegFilter filter = {};
+
+    for (unsigned i = 0; i < escapes->count; i++) {
+        dseg_filter_add(&filter, escapes->page[i]);
+    }
+    return filter;
+}
+
 DsegEscapeResult dseg_escapes_remove(DsegEscapes *escapes, uint64_t gpa)
 {
     unsigned at = find(escapes, gpa);
@@ -118,10 +130,7 @@ DsegEscapeResult dseg_escapes_remove(DsegEscapes *escapes, uint64_t gpa)
     }
     escapes->page[at] = escapes->page[--escapes->count];
     escapes->page[escapes->count] = 0;
-    escapes->filter = (DsegFilter){};
-    for (unsigned i = 0; i < escapes->count; i++) {
-        dseg_filter_add(&escapes->filter, escapes->page[i]);
-    }
+    escapes->filter = filter_of(escapes);
     return DSEG_ESCAPE_OK;
 }
 
@@ -132,16 +141,25 @@ void dseg_escapes_clear(DsegEscapes *escapes)
 
 bool dseg_escapes_valid(const DsegEscapes *escapes, unsigned phys_bits)
 {
+    DsegEscapes scratch = {};
+
     if (escapes->count > DSEG_ESCAPES_MAX) {
         return false;
     }
     for (unsigned i = 0; i < escapes->count; i++) {
-        if ((escapes->page[i] & ~DSEG_PAGE_MASK) ||
-            escapes->page[i] >> phys_bits) {
+        if (dseg_escapes_add(&scratch, escapes->page[i], phys_bits)
+            != DSEG_ESCAPE_OK) {
             return false;
         }
     }
     return true;
+}
+
+bool dseg_escapes_whole(const DsegEscapes *escapes)
+{
+    DsegFilter filter = filter_of(escapes);
+
+    return !memcmp(&filter, &escapes->filter, sizeof(filter));
 }
 
 bool dseg_escapes_contains(const DsegEscapes *escapes, uint64_t gpa)

@@ -78,8 +78,11 @@ DsegEscapeResult dseg_escapes_add(DsegEscapes *escapes, uint64_t gpa,
 DsegEscapeResult dseg_escapes_remove(DsegEscapes *escapes, uint64_t gpa);
 void dseg_escapes_clear(DsegEscapes *escapes);
 
-/* Whether every page of the list could have been added. */
+/* Whether every page of the list could have been added, one after the other. */
 bool dseg_escapes_valid(const DsegEscapes *escapes, unsigned phys_bits);
+
+/* Whether the filter is that of the list: no page more, and none less. */
+bool dseg_escapes_whole(const DsegEscapes *escapes);
 
 /* Whether the page of byte address @gpa is one of the list. */
 bool dseg_escapes_contains(const DsegEscapes *escapes, uint64_t gpa);

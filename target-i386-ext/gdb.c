@@ -5,6 +5,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/error-report.h"
 #include "qemu/qemu-print.h"
 #include "exec/gdbstub.h"
 #include "gdbstub/helpers.h"
@@ -50,7 +51,7 @@ static int gdb_get(CPUState *cs, GByteArray *buffer, int i)
            gdb_get_reg64(buffer, get(cpu_env(cs), &registers[i])) : 0;
 }
 
-/* 0 tells gdb that the write failed. */
+/* Returns 0 if @buffer breaks a rule; nothing changes then. */
 static int gdb_set(CPUState *cs, uint8_t *buffer, int i)
 {
     CPUX86State *env = cpu_env(cs);
@@ -64,19 +65,26 @@ static int gdb_set(CPUState *cs, uint8_t *buffer, int i)
     if (value == get(env, r)) {
         return sizeof(value); /* gdb writes back whole sets of registers */
     }
-    return (r->cr ? x86_dseg_set_cr(env, r->cr, value)
-                  : x86_dseg_set_msr(env, r->msr, value)) ? sizeof(value) : 0;
+    if (!(r->cr ? x86_dseg_set_cr(env, r->cr, value)
+                : x86_dseg_set_msr(env, r->msr, value))) {
+        /* gdb itself is told that all is well: see handle_set_reg(). */
+        error_report("gdb: %s: software could not write 0x%" PRIx64 ": see "
+                     "docs/spec/registers.rst of direct segments", r->name,
+                     value);
+        return 0;
+    }
+    return sizeof(value);
 }
 
 void x86_dseg_gdb_init(CPUState *cs)
 {
-    static GDBFeature feature;
+    static GDBFeature feature;  /* of all CPUs: they have the same registers */
 
     if (!feature.xml) {
         GDBFeatureBuilder builder;
 
         gdb_feature_builder_init(&builder, &feature, "org.qemu.i386.dseg",
-                                 "i386-dseg.xml", 0);
+                                 "i386-dseg.xml", cs->gdb_num_regs);
         for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
             gdb_feature_builder_append_reg(&builder, registers[i].name, 64, i,
                                            "int", "system");
@@ -89,10 +97,12 @@ void x86_dseg_gdb_init(CPUState *cs)
 void x86_dseg_dump_registers(CPUX86State *env, FILE *f)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
+        g_autofree char *name = g_ascii_strup(registers[i].name, -1);
+
         if (registers[i].msr && !x86_dseg_has_vmm(env)) {
             continue;
         }
-        qemu_fprintf(f, "%s=%016" PRIx64 "%c", registers[i].name,
+        qemu_fprintf(f, "%s=%016" PRIx64 "%c", name,
                      get(env, &registers[i]),
                      registers[i].cr == DSEG_CR_COUNT ||
                      registers[i].msr == DSEG_MSR_OFFSET ||

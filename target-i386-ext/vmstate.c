@@ -123,7 +123,8 @@ static const char *find_broken(CPUX86State *env)
     if (!scoped_valid(&dseg->monitor.vmm, DSEG_VMM, env)) {
         return "the monitor's VMM segment";
     }
-    if (!dseg_escapes_valid(&dseg->monitor.escapes, phys_bits)) {
+    if (!dseg_escapes_valid(&dseg->monitor.escapes, phys_bits) ||
+        !dseg_escapes_whole(&dseg->monitor.escapes)) {
         return "the monitor's escape filter";
     }
     return NULL;
@@ -139,6 +140,8 @@ static int dseg_post_load(void *opaque, int version_id)
                      "in %s", CPU(cpu)->cpu_index, broken);
         return -EINVAL;
     }
+    /* They are of counters that may be ahead of these. */
+    x86_dseg_forget_markers(cpu->env.dseg);
     return 0;
 }
 

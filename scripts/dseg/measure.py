@@ -251,10 +251,11 @@ def marked_walks(markers, number, world):
     for begin in first, first + 2:
         if begin not in snapshots:
             continue
-        before, after = snapshots[begin], snapshots[begin + 1]
-        if before['count'] != after['count']:
+        before, after = (snapshots[label]['walks'] for label in (begin, begin + 1))
+        # Counters only grow, so this is the begin of a later round.
+        if before['total']['walks'] > after['total']['walks']:
             raise RuntimeError(f'round {number} is over, and its markers have been '
                                'passed again: the machine is too busy to measure')
-        walks += (Walks.from_reply([after['walks']], world, 'user')
-                  - Walks.from_reply([before['walks']], world, 'user'))
+        walks += (Walks.from_reply([after], world, 'user')
+                  - Walks.from_reply([before], world, 'user'))
     return walks

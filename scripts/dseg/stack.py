@@ -207,11 +207,14 @@ class Stack:
             log = self.l1.run('cat /tmp/l2.log', timeout=10)
             raise BootError(f'L2 did not boot:\n{log}{console.last_lines()}')
 
+    def qemu_log(self):
+        """What QEMU itself has printed."""
+        return (Path(self._log_dir) / 'qemu.log').read_text(errors='replace')
+
     def _qemu_says(self):
-        """What QEMU itself has printed, for a message."""
-        log = (Path(self._log_dir) / 'qemu.log').read_text(errors='replace')
+        """The same, for a message."""
         # TCG lacks a few features of an EPYC that nothing here needs.
-        text = '\n'.join(line for line in log.splitlines()
+        text = '\n'.join(line for line in self.qemu_log().splitlines()
                          if 'TCG doesn\'t support requested feature' not in line)
         return f'\nQEMU says: {text}' if text else ''
 

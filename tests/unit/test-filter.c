@@ -595,6 +595,33 @@ static void test_escapes_bad_page_is_invalid(void)
     }
 }
 
+static void test_escapes_twice_is_invalid(void)
+{
+    DsegEscapes escapes = { 0 };
+
+    add_pages(&escapes, 3);
+    escapes.page[2] = escapes.page[0];
+    g_assert_false(dseg_escapes_valid(&escapes, 40));
+}
+
+/* A filter that misses a page, or has a bit too many, is not that of the list. */
+static void test_escapes_whole(void)
+{
+    DsegEscapes escapes = { 0 };
+
+    g_assert_true(dseg_escapes_whole(&escapes));
+    add_pages(&escapes, 20);
+    g_assert_true(dseg_escapes_whole(&escapes));
+    for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
+        DsegEscapes more = escapes, less = escapes;
+
+        more.filter.word[i] |= more.filter.word[i] + 1;
+        g_assert_false(dseg_escapes_whole(&more));
+        less.filter.word[i] &= less.filter.word[i] - 1;
+        g_assert_false(dseg_escapes_whole(&less));
+    }
+}
+
 static void test_escapes_valid_up_to_maxphyaddr(void)
 {
     static const unsigned widths[] = { 32, 36, 40, 48, 52 };
@@ -706,6 +733,10 @@ int main(int argc, char **argv)
                     test_escapes_too_many_are_invalid);
     g_test_add_func("/escapes/page-that-breaks-a-rule-is-invalid",
                     test_escapes_bad_page_is_invalid);
+    g_test_add_func("/escapes/page-twice-is-invalid",
+                    test_escapes_twice_is_invalid);
+    g_test_add_func("/escapes/whole-if-the-filter-is-that-of-the-list",
+                    test_escapes_whole);
     g_test_add_func("/escapes/valid-up-to-maxphyaddr",
                     test_escapes_valid_up_to_maxphyaddr);
     g_test_add_func("/escapes/random-edits-equal-the-model",
