@@ -113,12 +113,9 @@ static bool is_ram(CPUX86State *env, const DsegTables *nested,
                   : x86_dseg_is_ram(env, target, size, bad);
 }
 
-/*
- * The tables that map what @scoped translates, or NULL if there are none that
- * could.
- */
-static const DsegTables *tables_for(X86DsegTables *tables, X86DsegLevel level,
-                                    const X86DsegScoped *scoped)
+const DsegTables *x86_dseg_tables_for(X86DsegTables *tables,
+                                      X86DsegLevel level,
+                                      const X86DsegScoped *scoped)
 {
     bool nested = scoped->world == X86_DSEG_WORLD_NESTED;
     DsegTables *found = level == X86_DSEG_LEVEL_VMM ? &tables->nested :
@@ -156,7 +153,7 @@ X86DsegComparison x86_dseg_compare(CPUX86State *env, X86DsegLevel level,
     const DsegTables *compared, *target;
 
     x86_dseg_tables(env, &tables);
-    compared = tables_for(&tables, level, scoped);
+    compared = x86_dseg_tables_for(&tables, level, scoped);
     target = compared == &tables.guest ? &tables.nested : NULL;
     if (!compared && level == X86_DSEG_LEVEL_GUEST &&
         scoped->world == X86_DSEG_WORLD_NESTED) {

@@ -7,6 +7,7 @@
 #define I386_DSEG_CHECK_H
 
 #include "state.h"
+#include "tables.h"
 
 typedef enum X86DsegVerdict {
     X86_DSEG_AGREES,    /* as far as pages are mapped; see mapped */
@@ -24,6 +25,14 @@ typedef struct X86DsegComparison {
     uint64_t first_target;  /* what the page tables map it to */
     bool first_permission;  /* the address is right, a permission is missing */
 } X86DsegComparison;
+
+/*
+ * Those of @tables that map what @scoped, of level @level, translates, with the
+ * roots that it belongs to; NULL if there are none that could.
+ */
+const DsegTables *x86_dseg_tables_for(X86DsegTables *tables,
+                                      X86DsegLevel level,
+                                      const X86DsegScoped *scoped);
 
 /*
  * Compares @scoped, of level @level, with the page tables of @env: those of

@@ -6,92 +6,30 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/cutils.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-x86-dseg.h"
 #include "qobject/qdict.h"
 #include "monitor/hmp.h"
 #include "monitor/monitor.h"
-
-/* Reads a number: 0x..., or decimal with a suffix K, M, G or T. */
-static uint64_t get_number(const QDict *qdict, const char *name, Error **errp)
-{
-    const char *text = qdict_get_str(qdict, name);
-    uint64_t value = 0;
-
-    if (!*errp && qemu_strtosz(text, NULL, &value) < 0) {
-        error_setg(errp, "%s '%s' must be a number: 0x..., or decimal with a "
-                   "suffix K, M, G or T", name, text);
-    }
-    return value;
-}
-
-/* The same, for an argument that can be left out or be @any. */
-static bool get_optional(const QDict *qdict, const char *name, const char *any,
-                         uint64_t *value, Error **errp)
-{
-    const char *text = qdict_get_try_str(qdict, name);
-
-    *value = 0;
-    if (!text || !strcmp(text, any)) {
-        return false;
-    }
-    *value = get_number(qdict, name, errp);
-    return true;
-}
-
-static bool get_cpu(const QDict *qdict, int64_t *cpu, Error **errp)
-{
-    uint64_t value;
-    bool given = get_optional(qdict, "cpu", "all", &value, errp);
-
-    *cpu = value;
-    return given;
-}
-
-static X86DsegLevel get_level(const char *text, Error **errp)
-{
-    int level = -1;
-
-    if (!*errp) {
-        level = qapi_enum_parse(&X86DsegLevel_lookup, text, -1, NULL);
-        if (level < 0) {
-            error_setg(errp, "level '%s' must be guest or vmm", text);
-        }
-    }
-    return level;
-}
-
-static X86DsegWorld get_world(const char *text, Error **errp)
-{
-    int world = -1;
-
-    if (!*errp) {
-        world = qapi_enum_parse(&X86DsegWorld_lookup, text, -1, NULL);
-        if (world < 0) {
-            error_setg(errp, "world '%s' must be native or nested", text);
-        }
-    }
-    return world;
-}
+#include "hmp-args.h"
 
 static void hmp_dseg_set(Monitor *mon, const QDict *qdict)
 {
     g_autoptr(X86DsegCheckList) checks = NULL;
     const char *world_text = qdict_get_try_str(qdict, "world");
     Error *err = NULL;
-    X86DsegLevel level = get_level(qdict_get_str(qdict, "level"), &err);
-    uint64_t base = get_number(qdict, "base", &err);
-    uint64_t size = get_number(qdict, "size", &err);
-    uint64_t target = get_number(qdict, "target", &err);
-    X86DsegWorld world = world_text ? get_world(world_text, &err) : 0;
+    X86DsegLevel level = hmp_get_level(qdict_get_str(qdict, "level"), &err);
+    uint64_t base = hmp_get_number(qdict, "base", &err);
+    uint64_t size = hmp_get_number(qdict, "size", &err);
+    uint64_t target = hmp_get_number(qdict, "target", &err);
+    X86DsegWorld world = world_text ? hmp_get_world(world_text, &err) : 0;
     bool force = qdict_get_try_bool(qdict, "force", false);
     uint64_t cr3, nested_cr3;
     int64_t cpu;
-    bool has_cpu = get_cpu(qdict, &cpu, &err);
-    bool has_cr3 = get_optional(qdict, "cr3", "any", &cr3, &err);
-    bool has_nested_cr3 = get_optional(qdict, "nested_cr3", "any", &nested_cr3,
-                                       &err);
+    bool has_cpu = hmp_get_cpu(qdict, &cpu, &err);
+    bool has_cr3 = hmp_get_optional(qdict, "cr3", "any", &cr3, &err);
+    bool has_nested_cr3 = hmp_get_optional(qdict, "nested_cr3", "any",
+                                           &nested_cr3, &err);
 
     if (!err) {
         checks = qmp_x86_dseg_set(level, base, size, target, has_cpu, cpu,
@@ -116,9 +54,9 @@ static void hmp_dseg_clear(Monitor *mon, const QDict *qdict)
     const char *level_text = qdict_get_try_str(qdict, "level");
     Error *err = NULL;
     bool has_level = level_text && strcmp(level_text, "all");
-    X86DsegLevel level = has_level ? get_level(level_text, &err) : 0;
+    X86DsegLevel level = has_level ? hmp_get_level(level_text, &err) : 0;
     int64_t cpu;
-    bool has_cpu = get_cpu(qdict, &cpu, &err);
+    bool has_cpu = hmp_get_cpu(qdict, &cpu, &err);
 
     if (!err) {
         qmp_x86_dseg_clear(has_level, level, has_cpu, cpu, &err);
@@ -132,9 +70,9 @@ static void hmp_dseg_escape(Monitor *mon, const QDict *qdict)
     bool clear = !strcmp(action, "clear");
     Error *err = NULL;
     uint64_t page;
-    bool has_page = get_optional(qdict, "page", "all", &page, &err);
+    bool has_page = hmp_get_optional(qdict, "page", "all", &page, &err);
     int64_t cpu;
-    bool has_cpu = get_cpu(qdict, &cpu, &err);
+    bool has_cpu = hmp_get_cpu(qdict, &cpu, &err);
 
     if (err) {
         /* already said what is wrong */
@@ -158,7 +96,7 @@ static void hmp_dseg_walks_reset(Monitor *mon, const QDict *qdict)
 {
     Error *err = NULL;
     int64_t cpu;
-    bool has_cpu = get_cpu(qdict, &cpu, &err);
+    bool has_cpu = hmp_get_cpu(qdict, &cpu, &err);
 
     if (!err) {
         qmp_x86_dseg_walks_reset(has_cpu, cpu, &err);
@@ -212,7 +150,7 @@ static void hmp_info_dseg(Monitor *mon, const QDict *qdict)
     g_autoptr(X86DsegCpuList) cpus = NULL;
     Error *err = NULL;
     int64_t cpu;
-    bool has_cpu = get_cpu(qdict, &cpu, &err);
+    bool has_cpu = hmp_get_cpu(qdict, &cpu, &err);
 
     if (!err) {
         cpus = qmp_query_x86_dseg(has_cpu, cpu, &err);
@@ -290,7 +228,7 @@ static void hmp_info_dseg_walks(Monitor *mon, const QDict *qdict)
     g_autoptr(X86DsegWalksList) cpus = NULL;
     Error *err = NULL;
     int64_t cpu;
-    bool has_cpu = get_cpu(qdict, &cpu, &err);
+    bool has_cpu = hmp_get_cpu(qdict, &cpu, &err);
 
     if (!err) {
         cpus = qmp_query_x86_dseg_walks(has_cpu, cpu, &err);

@@ -13,9 +13,6 @@
 #include "qmp.h"
 #include "tables.h"
 
-/* CR3 bits 11:0 are flags or a PCID. */
-#define ROOT_MASK DSEG_PAGE_MASK
-
 /*
  * x86-dseg-set
  */
@@ -25,45 +22,6 @@ typedef struct SetRequest {
     X86DsegScoped scoped;
     X86DsegComparison comparison;   /* of the CPU that was asked last */
 } SetRequest;
-
-static X86DsegRoot root_of(bool has_cr3, uint64_t cr3)
-{
-    return (X86DsegRoot) {
-        .addr = cr3 & ROOT_MASK,
-        .mask = has_cr3 ? ROOT_MASK : 0,
-    };
-}
-
-static bool check_root(CPUX86State *env, const char *argument, bool has_cr3,
-                       uint64_t cr3, Error **errp)
-{
-    if (has_cr3 && cr3 >> x86_dseg_phys_bits(env)) {
-        error_setg(errp, "%s 0x%" PRIx64 " must not be beyond MAXPHYADDR "
-                   "(%u bits)", argument, cr3, x86_dseg_phys_bits(env));
-        return false;
-    }
-    return true;
-}
-
-static bool check_world(X86DsegLevel level, bool has_world, X86DsegWorld world,
-                        bool has_nested_cr3, Error **errp)
-{
-    if (level == X86_DSEG_LEVEL_VMM && has_world) {
-        error_setg(errp, "world is only for level guest: level vmm is always "
-                   "nested");
-        return false;
-    }
-    if (level == X86_DSEG_LEVEL_VMM && has_nested_cr3) {
-        error_setg(errp, "nested-cr3 is only for level guest: level vmm takes "
-                   "its nested CR3 as cr3");
-        return false;
-    }
-    if (has_nested_cr3 && has_world && world != X86_DSEG_WORLD_NESTED) {
-        error_setg(errp, "world must be nested where nested-cr3 is given");
-        return false;
-    }
-    return true;
-}
 
 static bool make_segment(CPUX86State *env, X86DsegLevel level, uint64_t base,
                          uint64_t size, uint64_t target, DsegSegment *segment,
@@ -187,39 +145,6 @@ static bool compare_all(GArray *cpus, SetRequest *request, bool force,
     return true;
 }
 
-static void do_has_nested(CPUState *cs, run_on_cpu_data data)
-{
-    bool *has_nested = data.host_ptr;
-    X86DsegTables tables;
-
-    x86_dseg_tables(cpu_env(cs), &tables);
-    *has_nested |= tables.has_nested;
-}
-
-/*
- * The world of a segment of level guest for which none is given: clear only
- * where no nested guest has run.
- */
-static bool default_world(GArray *cpus, bool has_nested_cr3,
-                          X86DsegWorld *world, Error **errp)
-{
-    bool has_nested = false;
-
-    *world = X86_DSEG_WORLD_NESTED;
-    if (has_nested_cr3) {
-        return true;
-    }
-    x86_dseg_on_each(cpus, do_has_nested, &has_nested);
-    if (has_nested) {
-        error_setg(errp, "world must be given, as native or nested, because a "
-                   "nested guest has run: is base an address in it, or in its "
-                   "host?");
-        return false;
-    }
-    *world = X86_DSEG_WORLD_NATIVE;
-    return true;
-}
-
 X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
                                    uint64_t size, uint64_t target,
                                    bool has_cpu, int64_t cpu,
@@ -232,30 +157,25 @@ X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
     g_autoptr(X86DsegCheckList) results = NULL;
     SetRequest request = { .level = level };
     X86DsegScoped *scoped = &request.scoped;
+    const X86DsegScope scope = {
+        .has_cr3 = has_cr3,
+        .cr3 = cr3,
+        .has_world = has_world,
+        .world = world,
+        .has_nested_cr3 = has_nested_cr3,
+        .nested_cr3 = nested_cr3,
+    };
 
-    if (!cpus || !check_world(level, has_world, world, has_nested_cr3, errp)) {
+    if (!cpus || !x86_dseg_scope(cpus, level, &scope, scoped, errp)) {
         return NULL;
     }
     for (guint i = 0; i < cpus->len; i++) {
         CPUX86State *env = cpu_env(qemu_get_cpu(g_array_index(cpus, int, i)));
 
         if (!make_segment(env, level, base, size, target, &scoped->segment,
-                          errp) ||
-            !check_root(env, "cr3", has_cr3, cr3, errp) ||
-            !check_root(env, "nested-cr3", has_nested_cr3, nested_cr3, errp)) {
+                          errp)) {
             return NULL;
         }
-    }
-    if (level == X86_DSEG_LEVEL_VMM) {
-        scoped->world = X86_DSEG_WORLD_NESTED;
-        scoped->nested_cr3 = root_of(has_cr3, cr3);
-    } else {
-        if (!has_world && !default_world(cpus, has_nested_cr3, &world, errp)) {
-            return NULL;
-        }
-        scoped->world = world;
-        scoped->cr3 = root_of(has_cr3, cr3);
-        scoped->nested_cr3 = root_of(has_nested_cr3, nested_cr3);
     }
     if (!compare_all(cpus, &request, has_force && force, &results, errp)) {
         return NULL;

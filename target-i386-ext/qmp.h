@@ -29,6 +29,24 @@ void x86_dseg_on_cpus(bool has_cpu, int64_t index, run_on_cpu_func fn,
 /* @counters, of the CPU with that index, for QMP. */
 X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters);
 
+/* The arguments of a QMP command that say where something is in force. */
+typedef struct X86DsegScope {
+    bool has_cr3;
+    uint64_t cr3;
+    bool has_world;
+    X86DsegWorld world;
+    bool has_nested_cr3;
+    uint64_t nested_cr3;
+} X86DsegScope;
+
+/*
+ * Sets all of *@out but its segment by @scope, for level @level on @cpus; false
+ * with an error that names the argument and the rule that it breaks.
+ */
+bool x86_dseg_scope(GArray *cpus, X86DsegLevel level,
+                    const X86DsegScope *scope, X86DsegScoped *out,
+                    Error **errp);
+
 /*
  * Copies the counters of the CPU with @index, as of one moment between two
  * instructions; false if it has gone.

@@ -73,3 +73,17 @@ X86DsegMarkerList *qmp_query_x86_dseg_markers(bool has_cpu, int64_t cpu,
     no_dseg(errp);
     return NULL;
 }
+
+X86DsegScan *qmp_x86_dseg_scan(X86DsegLevel level, bool has_base,
+                               uint64_t base, bool has_size, uint64_t size,
+                               bool has_min_size, uint64_t min_size,
+                               bool has_runs, int64_t runs,
+                               bool has_cpu, int64_t cpu,
+                               bool has_cr3, uint64_t cr3,
+                               bool has_world, X86DsegWorld world,
+                               bool has_nested_cr3, uint64_t nested_cr3,
+                               Error **errp)
+{
+    no_dseg(errp);
+    return NULL;
+}

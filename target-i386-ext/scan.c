@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: the longest linear runs of page tables
+ */
+
+#include "scan.h"
+
+/* Puts @run where it belongs among the longest, if it is one of them. */
+static void keep(DsegScan *scan, const DsegRun *run)
+{
+    unsigned at = scan->out_runs;
+
+    if (run->size < scan->in_min_size) {
+        return;
+    }
+    while (at > 0 && scan->out_run[at - 1].size < run->size) {
+        at--;
+    }
+    if (at == scan->in_runs) {
+        return;
+    }
+    if (scan->out_runs < scan->in_runs) {
+        scan->out_runs++;
+    }
+    for (unsigned i = scan->out_runs - 1; i > at; i--) {
+        scan->out_run[i] = scan->out_run[i - 1];
+    }
+    scan->out_run[at] = *run;
+}
+
+void dseg_scan_end_run(DsegScan *scan)
+{
+    if (scan->open.size) {
+        keep(scan, &scan->open);
+    }
+    scan->open = (DsegRun){};
+}
+
+/* @size bytes at @base are one mapping, or a part of one. */
+static void add_mapping(DsegScan *scan, uint64_t base, uint64_t size,
+                        const DsegMapping *mapping)
+{
+    DsegRun *open = &scan->open;
+
+    if (open->size && mapping->addr != open->target + open->size) {
+        dseg_scan_end_run(scan);
+    }
+    if (!open->size) {
+        open->base = base;
+        open->target = mapping->addr;
+    }
+    open->size += size;
+    open->pages[dseg_page_kind(mapping->lg_size)]++;
+    scan->out_suitable += size;
+}
+
+static bool is_suitable(const DsegScan *scan, const DsegMapping *mapping)
+{
+    return mapping->writable && mapping->user &&
+           (mapping->executable || !scan->in_executable);
+}
+
+/* The page or hole at scan->next, up to the limit. */
+static void look_up(DsegScan *scan)
+{
+    DsegMapping mapping;
+    bool mapped = dseg_tables_lookup(scan->in_tables, scan->next, &mapping) ==
+                  DSEG_LOOKUP_MAPPED;
+    uint64_t page = UINT64_C(1) << mapping.lg_size;
+    uint64_t size = page - (scan->next & (page - 1));
+
+    if (size > scan->in_limit - scan->next) {
+        size = scan->in_limit - scan->next;
+    }
+    if (mapped) {
+        scan->out_mapped += size;
+    }
+    if (mapped && is_suitable(scan, &mapping)) {
+        add_mapping(scan, scan->next, size, &mapping);
+    } else {
+        dseg_scan_end_run(scan);
+    }
+    scan->next += size;
+}
+
+bool dseg_scan_step(DsegScan *scan, unsigned lookups)
+{
+    for (; lookups && scan->next < scan->in_limit; lookups--) {
+        look_up(scan);
+    }
+    if (scan->next < scan->in_limit) {
+        return false;
+    }
+    dseg_scan_end_run(scan);
+    return true;
+}
