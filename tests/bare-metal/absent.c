@@ -36,14 +36,16 @@ static void control_registers_in_guest(unsigned n, unsigned cpl)
     struct l2_end end;
     struct vm vm;
 
-    case_begin("dseg=off: CR%u is #UD in L2, intercepted or not, at CPL %u", n, cpl);
+    case_begin("dseg=off: CR%u is #UD in L2, intercepted or not, at CPL %u",
+               n, cpl);
     vm_init(&vm, &shape);
     guest_set_cpl(&vm.guest, cpl);
     for (unsigned i = 0; i < 2; i++) {
         end = l2_run(&vm.guest, reads[n - 9], 0, 0);
         expect("exit code of a read", EXIT_EXCEPTION(VECTOR_UD), end.exit_code);
         end = l2_run(&vm.guest, writes[n - 9], 0, 0);
-        expect("exit code of a write", EXIT_EXCEPTION(VECTOR_UD), end.exit_code);
+        expect("exit code of a write", EXIT_EXCEPTION(VECTOR_UD),
+               end.exit_code);
         vm.guest.vmcb->intercept_cr_reads = 0xfff8;
         vm.guest.vmcb->intercept_cr_writes = 0xfff8;
     }
@@ -77,7 +79,7 @@ static void world_switch(void)
     struct vmcb *vmcb;
     struct vm vm;
 
-    case_begin("dseg=off: a world switch leaves the VMCB's reserved bytes alone");
+    case_begin("dseg=off: a world switch leaves the VMCB's bytes alone");
     vm_init(&vm, &shape);
     vmcb = vm.guest.vmcb;
     vmcb->dseg_cr9 = vmcb->dseg_cr10 = UNTOUCHED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Accessed and dirty bits (docs/spec/translation.rst): what a walk sets in the guest's and
- * in the nested tables, and that segments set none.
+ * Accessed and dirty bits (docs/spec/translation.rst): what a walk sets in the
+ * guest's and in the nested tables, and that segments set none.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -24,11 +24,10 @@ static const struct {
     { "both segments, escaped", true, true, true },
 };
 
-static const char *const access_names[] = {
-    [LOAD] = "load", [STORE] = "store", [FETCH] = "fetch",
-};
-
-/* One of the pages of a walk, with nested entries of its own, and all that leads there. */
+/*
+ * One of the pages of a walk, with nested entries of its own, and all that
+ * leads there.
+ */
 struct entries {
     volatile uint64_t *guest[TOP + 1], *nested[TOP + 1];
 };
@@ -98,7 +97,7 @@ static void one_access(unsigned which, unsigned mode, enum access access)
         return;     /* nothing reads that table */
     }
     case_begin("%s, %s%u: bits set by a %s", modes[mode].name,
-               which ? "table " : "page ", which, access_names[access]);
+               which ? "table " : "page ", which, dseg_access_names[access]);
     entries = make(&vm, which, mode);
     end = vm_access(&vm, access, to_gva(vm.data_hpa));
     expect("exit code", EXIT_VMMCALL, end.exit_code);
@@ -123,7 +122,7 @@ static void store_after_load(unsigned mode)
 
 void tests(void)
 {
-    for (unsigned mode = 0; mode < sizeof(modes) / sizeof(modes[0]); mode++) {
+    for (unsigned mode = 0; mode < ARRAY_SIZE(modes); mode++) {
         for (unsigned which = 0; which <= TOP; which++) {
             for (enum access access = LOAD; access <= FETCH; access++) {
                 one_access(which, mode, access);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What each walk costs: the table of docs/spec/counters.rst, for all page sizes and levels
- * in both dimensions. g and n are references of one walk of the guest's or nested tables.
+ * What each walk costs: the table of docs/spec/counters.rst, for all page sizes
+ * and levels in both dimensions. g and n are references of one walk of the
+ * guest's or nested tables.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -23,16 +24,9 @@ static const struct {
     ROW(5, 1, 5, 1, 35), ROW(5, 2, 5, 2, 24), ROW(5, 3, 5, 3, 15),
 };
 
-static const char *const regime_names[] = {
-    [NATIVE] = "native", [NATIVE_DIRECT] = "native-direct", [BASE] = "base",
-    [VMM_DIRECT] = "vmm-direct", [GUEST_DIRECT] = "guest-direct",
-    [DUAL_DIRECT] = "dual-direct",
-};
-static const char *const access_names[] = {
-    [LOAD] = "load", [STORE] = "store", [FETCH] = "fetch",
-};
-
-/* Bring the guest into a regime: with the segments that cover all its memory. */
+/*
+ * Bring the guest into a regime: with the segments that cover all its memory.
+ */
 static void enter(struct vm *vm, enum regime regime)
 {
     if (regime == NATIVE_DIRECT || regime == GUEST_DIRECT ||
@@ -74,9 +68,10 @@ static void one_access(unsigned row, enum regime regime, unsigned cpl,
     struct vm vm;
 
     case_begin("%s, %u levels with leaf %u in %u with leaf %u: a %s at CPL %u "
-               "costs %u references", regime_names[regime], shape->guest_levels,
-               shape->guest_leaf, shape->nested_levels, shape->nested_leaf,
-               access_names[access], cpl, cost.guest_refs + cost.nested_refs);
+               "costs %u references", dseg_regime_names[regime],
+               shape->guest_levels, shape->guest_leaf, shape->nested_levels, shape->nested_leaf,
+               dseg_access_names[access], cpl,
+               cost.guest_refs + cost.nested_refs);
     dseg_reset();
     vm_init(&vm, shape);
     guest_set_cpl(&vm.guest, cpl);
@@ -90,7 +85,7 @@ static void one_access(unsigned row, enum regime regime, unsigned cpl,
 
 void tests(void)
 {
-    for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+    for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
         for (enum regime regime = BASE; regime < MIXED; regime++) {
             for (enum access access = LOAD; access <= FETCH; access++) {
                 one_access(row, regime, 3, access);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Exceptions that L2 handles by itself, while its IDT, GDT and stack are translated by a
- * segment: error codes and CR2 as L2 sees them; and accesses that are implicitly the
- * supervisor's, which SMAP forbids whatever EFLAGS.AC is.
+ * Exceptions that L2 handles by itself, while its IDT, GDT and stack are
+ * translated by a segment: error codes and CR2 as L2 sees them; and accesses
+ * that are implicitly the supervisor's, which SMAP forbids whatever EFLAGS.AC
+ * is.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -34,8 +35,9 @@ struct gate {
 };
 
 /*
- * IDT, GDT and stack are in the second and third page of the data. A guest segment
- * translates these two, and the first page, and the tables then have none of them.
+ * IDT, GDT and stack are in the second and third page of the data. A guest
+ * segment translates these two, and the first page, and the tables then have
+ * none of them.
  */
 static void make(struct vm *vm, unsigned mode)
 {
@@ -70,8 +72,8 @@ static void make(struct vm *vm, unsigned mode)
     vm->guest.vmcb->intercept_exceptions = 0;
     if (modes[mode].guest_segment) {
         for (unsigned i = 0; i <= SYSTEM_PAGES; i++) {
-            *tables_entry(&vm->guest_tables, to_gva(vm->data_hpa) + i * PAGE, 1) =
-                0;
+            *tables_entry(&vm->guest_tables,
+                          to_gva(vm->data_hpa) + i * PAGE, 1) = 0;
         }
         set_guest_segment(&vm->guest,
                           segment(to_gva(vm->data_hpa), 3 * PAGE,
@@ -132,7 +134,9 @@ static void page_faults(unsigned mode)
     case_end();
 }
 
-/* #UD reads the IDT, which is a user's page: SMAP forbids that, even with AC. */
+/*
+ * #UD reads the IDT, which is a user's page: SMAP forbids that, even with AC.
+ */
 static void implicit_access(unsigned mode, unsigned cpl, bool smap, bool ac)
 {
     struct l2_end end;
@@ -160,7 +164,7 @@ static void implicit_access(unsigned mode, unsigned cpl, bool smap, bool ac)
 
 void tests(void)
 {
-    for (unsigned mode = 0; mode < sizeof(modes) / sizeof(modes[0]); mode++) {
+    for (unsigned mode = 0; mode < ARRAY_SIZE(modes); mode++) {
         page_faults(mode);
         implicit_access(mode, 0, false, false);
         implicit_access(mode, 0, true, false);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where a segment begins and ends: [BASE, LIMIT), to the byte; and accesses that straddle
- * an edge, where each page is decided by itself. The segments lead to other pages than
- * the page tables do, so the value loaded says which of both translated an address.
+ * Where a segment begins and ends: [BASE, LIMIT), to the byte; and accesses
+ * that straddle an edge, where each page is decided by itself. The segments
+ * lead to other pages than the page tables do, so the value loaded says which
+ * of both translated an address.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -19,7 +20,10 @@ enum level { GUEST, VMM };
 
 static const struct vm_shape shape = { 4, 1, 4, 1 };
 
-/* Offsets from the data's start, and how many bytes of 8 the segment translates. */
+/*
+ * Offsets from the data's start, and how many bytes of 8 the segment
+ * translates.
+ */
 static const struct {
     const char *name;
     uint64_t offset;
@@ -47,7 +51,10 @@ static const struct {
     { "8 bytes across LIMIT, 1 inside", END - 1, 8, 1 },
 };
 
-/* A guest with a segment in the middle of its data, that leads to pages of its own. */
+/*
+ * A guest with a segment in the middle of its data, that leads to pages of its
+ * own.
+ */
 static uint64_t make(struct vm *vm, enum level level)
 {
     uint64_t own;
@@ -63,12 +70,16 @@ static uint64_t make(struct vm *vm, enum level level)
                           segment(to_gva(vm->data_hpa) + START, END - START,
                                   to_gpa(own)));
     } else {
-        set_vmm_segment(segment(to_gpa(vm->data_hpa) + START, END - START, own));
+        set_vmm_segment(segment(to_gpa(vm->data_hpa) + START, END - START,
+                                own));
     }
     return own;
 }
 
-/* The bytes that a load finds: the segment's at one end, the tables' at the other. */
+/*
+ * The bytes that a load finds: the segment's at one end, the tables' at the
+ * other.
+ */
 static uint64_t value_of(unsigned row)
 {
     bool segment_first = rows[row].offset >= START;
@@ -130,16 +141,18 @@ static void store(unsigned row, enum level level)
     case_end();
 }
 
-/* The second half of the access faults: nothing may have been stored, and the address
- * is that of the page's first byte. */
+/*
+ * The second half of the access faults: nothing may have been stored, and the
+ * address is that of the page's first byte.
+ */
 static void straddling_fault(void)
 {
     struct l2_end end;
     uint64_t own;
     struct vm vm;
 
-    case_begin("guest segment: a store across LIMIT to a page not mapped stores "
-               "nothing");
+    case_begin("guest segment: a store across LIMIT to a page not mapped "
+               "stores nothing");
     own = make(&vm, GUEST);
     *tables_entry(&vm.guest_tables, to_gva(vm.data_hpa) + END, 1) = 0;
     end = l2_run(&vm.guest, l2_store8, to_gva(vm.data_hpa) + END - 4, ~0ull);
@@ -149,8 +162,8 @@ static void straddling_fault(void)
     expect("bytes stored", 0, bytes_of(own, SEGMENT_PAGES * PAGE, 0xff));
     case_end();
 
-    case_begin("VMM segment: a store across LIMIT to a page not mapped stores "
-               "nothing");
+    case_begin("VMM segment: a store across LIMIT to a page not mapped "
+               "stores nothing");
     own = make(&vm, VMM);
     *tables_entry(&vm.nested, to_gpa(vm.data_hpa) + END, 1) = 0;
     end = l2_run(&vm.guest, l2_store8, to_gva(vm.data_hpa) + END - 4, ~0ull);
@@ -186,7 +199,7 @@ static void disabled(uint64_t base, uint64_t size, enum level level)
 void tests(void)
 {
     for (enum level level = GUEST; level <= VMM; level++) {
-        for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
             load(row, level);
             store(row, level);
         }

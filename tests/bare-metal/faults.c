@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nested page faults (docs/spec/translation.rst; APM, 15.25.6): for the final page or for a
- * page of the guest's tables, with an entry at each level of the nested tables that does not
- * allow what is done; where nested tables translate it, and where a segment does.
+ * Nested page faults (docs/spec/translation.rst; APM, 15.25.6): for the final
+ * page or for a page of the guest's tables, with an entry at each level of the
+ * nested tables that does not allow what is done; where nested tables translate
+ * it, and where a segment does.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -35,15 +36,12 @@ static const struct {
     { "in the VMM segment", true, true, false, false },
     { "escaped", true, true, true, false },
     { "by the guest segment", false, false, false, true },
-    { "by the guest segment, outside the VMM segment", true, false, false, true },
+    { "by the guest segment, outside the VMM segment",
+      true, false, false, true },
     { "by both segments", true, true, false, true },
     { "by the guest segment, escaped", true, true, true, true },
 };
-#define MODES (sizeof(modes) / sizeof(modes[0]))
-
-static const char *const access_names[] = {
-    [LOAD] = "load", [STORE] = "store", [FETCH] = "fetch",
-};
+#define MODES (ARRAY_SIZE(modes))
 
 /* The EXITINFO1 to expect, or 0 if no fault. */
 static uint64_t expected_info1(unsigned which, unsigned cause, unsigned mode,
@@ -81,8 +79,8 @@ static void set_segments(struct vm *vm, unsigned which, unsigned mode)
 }
 
 /*
- * The faults are counted by kind, with the references that were made before: those of the
- * tables above, each with its nested walk, where both are walked.
+ * The faults are counted by kind, with the references that were made before:
+ * those of the tables above, each with its nested walk, where both are walked.
  */
 static void expect_counted(uint64_t info1, unsigned which, unsigned mode,
                            const uint64_t before[])
@@ -149,17 +147,29 @@ static void one_case(unsigned which, unsigned cause, unsigned nested_level,
         return;
     }
     if (which) {
-        case_begin("%s, table page of level %u, nested entry of level %u %s: %s",
-                   modes[mode].name, which, nested_level, causes[cause].name,
-                   access_names[access]);
+        case_begin("%s, table page of level %u, nested entry of level %u %s: "
+                   "%s", modes[mode].name, which, nested_level,
+                   causes[cause].name, dseg_access_names[access]);
     } else {
         case_begin("%s, final page, nested entry of level %u %s: %s",
                    modes[mode].name, nested_level, causes[cause].name,
-                   access_names[access]);
+                   dseg_access_names[access]);
     }
     one_access(which, cause, nested_level, mode, access, 0);
     one_access(which, cause, nested_level, mode, access, 3);
     case_end();
+}
+
+/* Other modes than the first only need one level of nested entries. */
+static void all_accesses(unsigned which, unsigned cause, unsigned mode)
+{
+    unsigned levels = mode ? 1 : TOP;
+
+    for (enum access access = LOAD; access <= FETCH; access++) {
+        for (unsigned level = 1; level <= levels; level++) {
+            one_case(which, cause, level, mode, access);
+        }
+    }
 }
 
 void tests(void)
@@ -167,11 +177,7 @@ void tests(void)
     for (unsigned mode = 0; mode < MODES; mode++) {
         for (unsigned which = 0; which <= TOP; which++) {
             for (unsigned cause = 0; cause < CAUSES; cause++) {
-                for (enum access access = LOAD; access <= FETCH; access++) {
-                    for (unsigned level = 1; level <= (mode ? 1 : TOP); level++) {
-                        one_case(which, cause, level, mode, access);
-                    }
-                }
+                all_accesses(which, cause, mode);
             }
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The escape filter: which bits a page has, what passes, and which escapes are counted as
- * false (docs/spec/registers.rst).
+ * The escape filter: which bits a page has, what passes, and which escapes are
+ * counted as false (docs/spec/registers.rst).
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -26,7 +26,8 @@ static void added_bits(void)
     for (unsigned bit = 12; bit < 40; bit++) {
         uint64_t words[FILTER_WORDS] = { 0 };
 
-        case_begin("FILTER_ADD of 2^%u sets the bits of the hash functions", bit);
+        case_begin("FILTER_ADD of 2^%u sets the bits of the hash functions",
+                   bit);
         dseg_reset();
         filter_add(BIT(bit));
         filter_bits(BIT(bit), words);
@@ -152,8 +153,8 @@ static void too_many(void)
 
     make(&vm);
     gpa = to_gpa(vm.data_hpa);
-    case_begin("after %u pages escapes are counted as false, after one more not",
-               KNOWN_PAGES);
+    case_begin("after %u pages escapes are counted as false, after one more "
+               "not", KNOWN_PAGES);
     for (unsigned i = 0; i < FILTER_WORDS; i++) {
         filter_add(page_with_bit_of(gpa, i));
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every gPA of a walk is decided by itself: each table page and the final page outside the
- * VMM segment, or inside and in the filter, alone, in pairs, and all of them; each with
- * the nested walk that it costs. Bit 0 of a set is the final page, bit i the table of
- * level i.
+ * Every gPA of a walk is decided by itself: each table page and the final page
+ * outside the VMM segment, or inside and in the filter, alone, in pairs, and
+ * all of them; each with the nested walk that it costs. Bit 0 of a set is the
+ * final page, bit i the table of level i.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -11,7 +11,9 @@
 
 #define FINAL BIT(0)
 
-/* A guest segment, that is not there, is elsewhere, or translates the address. */
+/*
+ * A guest segment, that is not there, is elsewhere, or translates the address.
+ */
 enum guest_segment { NONE, MISSES, HITS };
 
 static const char *const guest_segment_names[] = {
@@ -42,7 +44,8 @@ static struct cost cost_of(const struct vm_shape *shape, enum guest_segment s,
     unsigned walked = bits_in(outside | escaped);
     struct cost cost = {
         walked == g + 1 ? BASE : walked ? MIXED : VMM_DIRECT,
-        g, walked * n, g + 1 + (s == MISSES), g + 1, bits_in(escaped & ~outside), 0,
+        g, walked * n, g + 1 + (s == MISSES), g + 1,
+        bits_in(escaped & ~outside), 0,
     };
 
     if (s == HITS) {
@@ -62,9 +65,10 @@ static void one_walk(const struct vm_shape *shape, enum guest_segment s,
     struct l2_end end;
     struct vm vm;
 
-    case_begin("%u levels with leaf %u in %u with leaf %u, %s: with 0x%x outside "
-               "and 0x%x in the filter, %u references", shape->guest_levels,
-               shape->guest_leaf, shape->nested_levels, shape->nested_leaf,
+    case_begin("%u levels with leaf %u in %u with leaf %u, %s: with 0x%x "
+               "outside and 0x%x in the filter, %u references",
+               shape->guest_levels, shape->guest_leaf, shape->nested_levels,
+               shape->nested_leaf,
                guest_segment_names[s], outside, escaped,
                cost.guest_refs + cost.nested_refs);
     dseg_reset();
@@ -123,7 +127,7 @@ static void all_walks(const struct vm_shape *shape)
 
 void tests(void)
 {
-    for (unsigned i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
         all_walks(&shapes[i]);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CR9 to CR13 in L2: without an exit, unless the VMCB asks for one; and the order of #UD,
- * privilege, intercept and value (docs/spec/registers.rst).
+ * CR9 to CR13 in L2: without an exit, unless the VMCB asks for one; and the
+ * order of #UD, privilege, intercept and value (docs/spec/registers.rst).
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -63,9 +63,11 @@ static void one(unsigned n, bool write, uint16_t intercepts, unsigned cpl,
 void tests(void)
 {
     for (unsigned n = FIRST; n <= LAST; n++) {
-        const uint16_t intercepts[] = { 0, 1 << n, (uint16_t)~(1 << n), 0xffff };
+        const uint16_t intercepts[] = {
+            0, 1 << n, (uint16_t)~(1 << n), 0xffff,
+        };
 
-        for (unsigned i = 0; i < sizeof(intercepts) / sizeof(*intercepts); i++) {
+        for (unsigned i = 0; i < ARRAY_SIZE(intercepts); i++) {
             for (unsigned cpl = 0; cpl <= 3; cpl += 3) {
                 one(n, false, intercepts[i], cpl, false);
                 one(n, true, intercepts[i], cpl, false);

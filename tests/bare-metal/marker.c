@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The marker instruction is a no-operation, in L1 and L2, at each CPL; with dseg=off, too
- * (docs/spec/registers.rst). What it snapshots is seen from QEMU's monitor only.
+ * The marker instruction is a no-operation, in L1 and L2, at each CPL; with
+ * dseg=off, too (docs/spec/registers.rst). What it snapshots is seen from
+ * QEMU's monitor only.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * In which modes of the CPU a guest segment is in force: 64-bit and compatibility mode, and
- * not without long mode (docs/spec/translation.rst, "In force").
+ * In which modes of the CPU a guest segment is in force: 64-bit and
+ * compatibility mode, and not without long mode (docs/spec/translation.rst, "In
+ * force").
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -25,7 +26,10 @@ static const struct {
     { "PAE paging without long mode", false, false, false },
 };
 
-/* The low 4 GiB: l2_code and the data. Page-directory pointers of PAE have P only. */
+/*
+ * The low 4 GiB: l2_code and the data. Page-directory pointers of PAE have P
+ * only.
+ */
 static void map_low(struct vm *vm, struct tables *tables, bool long_mode)
 {
     tables_map(tables, LOW_CODE, to_gpa(l2_code_hpa()), PAGE, 1, PTE_P);
@@ -71,6 +75,8 @@ static void make(struct vm *vm, unsigned row)
 /* l2_load1 has the same encoding in all three modes. */
 static void in_mode(unsigned row)
 {
+    const uint64_t selector = SELECTOR(CHECKS, ALL_REGIMES, ALL_PRIVILEGES,
+                                       LOAD);
     uint64_t checks;
     struct l2_end end;
     struct vm vm;
@@ -78,12 +84,11 @@ static void in_mode(unsigned row)
     case_begin("a guest segment is %sin force in %s",
                rows[row].in_force ? "" : "not ", rows[row].name);
     make(&vm, row);
-    checks = counter(SELECTOR(CHECKS, ALL_REGIMES, ALL_PRIVILEGES, LOAD));
+    checks = counter(selector);
     end = l2_fetch(&vm.guest, LOW_CODE + (l2_load1 - l2_code));
     expect("exit code", EXIT_VMMCALL, end.exit_code);
     expect("value", rows[row].in_force ? SEGMENT_BYTE : TABLES_BYTE, end.rax);
-    checks = counter(SELECTOR(CHECKS, ALL_REGIMES, ALL_PRIVILEGES, LOAD)) - checks;
-    expect("checked at all", rows[row].in_force, checks > 0);
+    expect("checked at all", rows[row].in_force, counter(selector) > checks);
     case_end();
 }
 
@@ -107,7 +112,7 @@ static void above_4_gib(void)
 
 void tests(void)
 {
-    for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+    for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
         in_mode(row);
     }
     above_4_gib();

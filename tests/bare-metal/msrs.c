@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The MSRs of the VMM segment and its filter, in L1 and in L2 (docs/spec/registers.rst). */
+/*
+ * The MSRs of the VMM segment and its filter, in L1 and in L2
+ * (docs/spec/registers.rst).
+ */
 #include "lib/cpu.h"
 #include "lib/tap.h"
 #include "lib/trap.h"
@@ -51,8 +54,8 @@ static void write(unsigned row)
     uint32_t msr = rows[row].msr;
     uint64_t now = 0;
 
-    case_begin("MSR 0x%x %s 0x%lx", msr, rows[row].refused ? "refuses" : "takes",
-               rows[row].value);
+    case_begin("MSR 0x%x %s 0x%lx", msr,
+               rows[row].refused ? "refuses" : "takes", rows[row].value);
     dseg_reset();
     expect("write of an allowed value", 0, try_write_msr(msr, OLD));
     expect("write", rows[row].refused ? TRAP(VECTOR_GP, 0) : 0,
@@ -73,9 +76,9 @@ static void filter_add_rules(void)
     };
     uint64_t now;
 
-    for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        case_begin("FILTER_ADD %s 0x%lx", values[i].refused ? "refuses" : "takes",
-                   values[i].value);
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+        case_begin("FILTER_ADD %s 0x%lx",
+                   values[i].refused ? "refuses" : "takes", values[i].value);
         dseg_reset();
         expect("write", values[i].refused ? TRAP(VECTOR_GP, 0) : 0,
                try_write_msr(MSR_FILTER_ADD, values[i].value));
@@ -91,7 +94,10 @@ static void filter_add_rules(void)
     case_end();
 }
 
-/* A guest's access never reaches the MSR: it exits with MSR_PROT, and is #GP without. */
+/*
+ * A guest's access never reaches the MSR: it exits with MSR_PROT, and is #GP
+ * without.
+ */
 static void in_guest(uint32_t msr, bool write, bool msr_prot, unsigned cpl)
 {
     bool readable = msr != MSR_FILTER_ADD;
@@ -127,7 +133,7 @@ static void in_guest(uint32_t msr, bool write, bool msr_prot, unsigned cpl)
 
 void tests(void)
 {
-    for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+    for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
         write(row);
     }
     filter_add_rules();

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest segment outside virtualization, where it leads from virtual to physical
- * addresses: L1's own, and what its walks cost. And that a VMM segment is not in force
- * there, nor in a guest without nested paging.
+ * The guest segment outside virtualization, where it leads from virtual to
+ * physical addresses: L1's own, and what its walks cost. And that a VMM segment
+ * is not in force there, nor in a guest without nested paging.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
 #include "lib/trap.h"
 #include "lib/vm.h"
 
-#define VA (4096 * GiB)             /* of a GiB that L1's first tables do not have */
+/* In a GiB that L1's first tables do not map. */
+#define VA (4096 * GiB)
 #define TABLES_BYTE 0x22
 #define SEGMENT_BYTE 0x11
 #define RET 0xc3
@@ -20,10 +21,6 @@ static const char *const segment_names[] = {
     [NONE] = "no segment", [ELSEWHERE] = "a segment elsewhere",
     [HIT] = "a segment",
 };
-static const char *const access_names[] = {
-    [LOAD] = "load", [STORE] = "store", [FETCH] = "fetch",
-};
-
 static struct arena arena;
 /* Two pages each, in one and the same GiB, which VA maps in a linear way. */
 static uint64_t tables_data, segment_data, first_root;
@@ -85,7 +82,7 @@ static void cost_of(unsigned levels, unsigned leaf, enum segment_is is,
     uint64_t address;
 
     case_begin("%u levels, leaf %u, %s: a %s costs %u references", levels, leaf,
-               segment_names[is], access_names[access], cost.guest_refs);
+               segment_names[is], dseg_access_names[access], cost.guest_refs);
     use_tables(levels, leaf);
     write_msr(MSR_EFER, read_msr(MSR_EFER) & ~EFER_NXE);
     address = VA + tables_data;
@@ -121,7 +118,7 @@ static void edges(void)
     };
     uint8_t value;
 
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         case_begin("L1's own segment: a load of %s", rows[i].name);
         use_tables(4, 1);
         set_own_segment(segment(VA + tables_data + PAGE, PAGE, segment_data));
@@ -139,7 +136,9 @@ static void edges(void)
     case_end();
 }
 
-/* A segment may be where nothing is mapped, up to the last canonical addresses. */
+/*
+ * A segment may be where nothing is mapped, up to the last canonical addresses.
+ */
 static void anywhere(uint64_t start)
 {
     uint8_t value = 0;
@@ -150,7 +149,8 @@ static void anywhere(uint64_t start)
     expect("load", 0, try_load(start + 0xabc, &value));
     expect("value", SEGMENT_BYTE, value);
     expect("store", 0, try_store(start + 0xabc, STORED_BYTE));
-    expect("value stored", STORED_BYTE, *(uint8_t *)at_hpa(segment_data + 0xabc));
+    expect("value stored", STORED_BYTE,
+           *(uint8_t *)at_hpa(segment_data + 0xabc));
     restore_tables();
     case_end();
 }

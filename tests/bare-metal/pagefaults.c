@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * #PF by an entry at each level of the guest's tables, in each regime that walks them: error
- * code, address, and how it is counted. And which comes first, #PF or #NPF
- * (docs/spec/translation.rst, counters.rst).
+ * #PF by an entry at each level of the guest's tables, in each regime that
+ * walks them: error code, address, and how it is counted. And which comes
+ * first, #PF or #NPF (docs/spec/translation.rst, counters.rst).
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -19,7 +19,8 @@ static const struct {
     bool stores_only, users_only, fetches_only;
 } causes[] = {
     { "not present", PTE_P, 0, 0, FAULTS_NOT_PRESENT, false, false, false },
-    { "write-protected", PTE_W, 0, PF_P, FAULTS_PROTECTION, true, false, false },
+    { "write-protected", PTE_W, 0, PF_P, FAULTS_PROTECTION, true, false,
+      false },
     { "a supervisor's", PTE_U, 0, PF_P, FAULTS_PROTECTION, false, true, false },
     { "no-execute", 0, PTE_NX, PF_P, FAULTS_PROTECTION, false, false, true },
     { "bit 51 set", 0, BIT(51), PF_P | PF_RSVD, FAULTS_RESERVED, false, false,
@@ -34,10 +35,6 @@ static const struct {
 } modes[] = {
     { "base", false },
     { "vmm-direct", true },
-};
-
-static const char *const access_names[] = {
-    [LOAD] = "load", [STORE] = "store", [FETCH] = "fetch",
 };
 
 static void make(struct vm *vm, unsigned mode, unsigned cpl)
@@ -94,8 +91,8 @@ static void one_access(unsigned mode, unsigned level, unsigned cause,
 static void one_case(unsigned mode, unsigned level, unsigned cause,
                      enum access access)
 {
-    case_begin("%s, a guest's entry of level %u %s: %s", modes[mode].name, level,
-               causes[cause].name, access_names[access]);
+    case_begin("%s, a guest's entry of level %u %s: %s", modes[mode].name,
+               level, causes[cause].name, dseg_access_names[access]);
     one_access(mode, level, cause, access, 0);
     one_access(mode, level, cause, access, 3);
     case_end();
@@ -172,8 +169,10 @@ static void reserved_bits(void)
         { "bit 20 of a 2 MiB page's entry", 4, 2, 2, 20 },
     };
 
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct vm_shape own_shape = { rows[i].levels, rows[i].leaf, 4, 1 };
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct vm_shape own_shape = {
+            rows[i].levels, rows[i].leaf, 4, 1,
+        };
         uint64_t gva, entry;
         struct l2_end end;
         struct vm vm;
@@ -197,7 +196,9 @@ static void reserved_bits(void)
     }
 }
 
-/* The host's own settings are nothing to nested translations: all are a user's. */
+/*
+ * The host's own settings are nothing to nested translations: all are a user's.
+ */
 static void host_settings(void)
 {
     struct l2_end end;
@@ -227,8 +228,8 @@ static void host_settings(void)
     for (unsigned bits = 0; bits < 4; bits++) {
         uint64_t nxe = bits & 1 ? EFER_NXE : 0, smep = bits & 2 ? CR4_SMEP : 0;
 
-        case_begin("EXITINFO1 has I/D for a fetch if L1 has NXE or SMEP: NXE=%d "
-                   "SMEP=%d", !!nxe, !!smep);
+        case_begin("EXITINFO1 has I/D for a fetch if L1 has NXE or SMEP: "
+                   "NXE=%d SMEP=%d", !!nxe, !!smep);
         make(&vm, 0, 0);
         *tables_entry(&vm.nested, to_gpa(vm.data_hpa), 1) = 0;
         write_msr(MSR_EFER, (read_msr(MSR_EFER) & ~EFER_NXE) | nxe);
@@ -237,16 +238,17 @@ static void host_settings(void)
         write_cr4(read_cr4() & ~smep);
         write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
         expect("exit code", EXIT_NPF, end.exit_code);
-        expect("EXITINFO1", PF_U | (bits ? PF_I : 0) | NPF_FINAL, end.exit_info1);
+        expect("EXITINFO1", PF_U | (bits ? PF_I : 0) | NPF_FINAL,
+               end.exit_info1);
         case_end();
     }
 }
 
 void tests(void)
 {
-    for (unsigned mode = 0; mode < sizeof(modes) / sizeof(modes[0]); mode++) {
+    for (unsigned mode = 0; mode < ARRAY_SIZE(modes); mode++) {
         for (unsigned level = 1; level <= TOP; level++) {
-            for (unsigned i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+            for (unsigned i = 0; i < ARRAY_SIZE(causes); i++) {
                 for (enum access access = LOAD; access <= FETCH; access++) {
                     one_case(mode, level, i, access);
                 }

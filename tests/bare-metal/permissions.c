@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What may be done through a guest segment, and which #PF there is otherwise: the table of
- * docs/spec/translation.rst. The same is expected of a page with U, W and NX, in each way
- * to translate: a guest segment is such a page.
+ * What may be done through a guest segment, and which #PF there is otherwise:
+ * the table of docs/spec/translation.rst. The same is expected of a page with
+ * U, W and NX, in each way to translate: a guest segment is such a page.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -148,8 +148,8 @@ static void one_setting(unsigned mode, const struct setting *s)
 }
 
 /*
- * All settings, but for those where two things forbid an access, and manuals do not say
- * whether the error code then has PK.
+ * All settings, but for those where two things forbid an access, and manuals do
+ * not say whether the error code then has PK.
  */
 static void all_settings(unsigned mode)
 {
@@ -163,7 +163,7 @@ static void all_settings(unsigned mode)
     };
 
     for (unsigned bits = 0; bits < 32; bits++) {
-        for (unsigned key = 0; key < sizeof(keys) / sizeof(keys[0]); key++) {
+        for (unsigned key = 0; key < ARRAY_SIZE(keys); key++) {
             struct setting s = keys[key];
 
             s.nxe = bits & 1;
@@ -182,7 +182,7 @@ static void all_settings(unsigned mode)
 void tests(void)
 {
     write_cr4(read_cr4() | CR4_PKE);
-    for (unsigned mode = 0; mode < sizeof(modes) / sizeof(modes[0]); mode++) {
+    for (unsigned mode = 0; mode < ARRAY_SIZE(modes); mode++) {
         all_settings(mode);
     }
 }

@@ -87,7 +87,7 @@ static void selectors(void)
         }
         case_end();
     }
-    for (unsigned i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(wide); i++) {
         case_begin("CR12 refuses 0x%lx", wide[i]);
         write_cr12(1);
         expect("write", TRAP(VECTOR_GP, 0), try_write_cr(12, wide[i]));
@@ -105,10 +105,14 @@ static void selectors(void)
 static void neighbours(void)
 {
     case_begin("CR14 and CR15 are #UD");
-    expect("read of CR14", TRAP(VECTOR_UD, 0), TRY("", "mov %%cr14, %%rax", ""));
-    expect("read of CR15", TRAP(VECTOR_UD, 0), TRY("", "mov %%cr15, %%rax", ""));
-    expect("write of CR14", TRAP(VECTOR_UD, 0), TRY("", "mov %%rax, %%cr14", ""));
-    expect("write of CR15", TRAP(VECTOR_UD, 0), TRY("", "mov %%rax, %%cr15", ""));
+    expect("read of CR14", TRAP(VECTOR_UD, 0),
+           TRY("", "mov %%cr14, %%rax", ""));
+    expect("read of CR15", TRAP(VECTOR_UD, 0),
+           TRY("", "mov %%cr15, %%rax", ""));
+    expect("write of CR14", TRAP(VECTOR_UD, 0),
+           TRY("", "mov %%rax, %%cr14", ""));
+    expect("write of CR15", TRAP(VECTOR_UD, 0),
+           TRY("", "mov %%rax, %%cr15", ""));
     case_end();
 }
 
@@ -177,7 +181,7 @@ void tests(void)
     for (unsigned levels = 4; levels <= 5; levels++) {
         set_levels(levels);
         for (unsigned n = 9; n <= 11; n++) {
-            for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+            for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
                 write(n, row, levels);
             }
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reserved bits in nested tables, at each level, and sums beyond the physical addresses
- * (docs/spec/translation.rst; APM, 5.3.3 and 15.25.6): #NPF with P and RSVD. And bits that
- * are none.
+ * Reserved bits in nested tables, at each level, and sums beyond the physical
+ * addresses (docs/spec/translation.rst; APM, 5.3.3 and 15.25.6): #NPF with P
+ * and RSVD. And bits that are none.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -41,7 +41,8 @@ static const struct {
     { "bit 13 of a 1 GiB page's", 4, 3, 3, BIT(13), true, false },
     { "bit 29 of a 1 GiB page's", 4, 3, 3, BIT(29), true, false },
     { "bit 63 without NXE of a page's", 4, 1, 1, BIT(63), true, true },
-    { "bit 63 without NXE of a page directory's", 4, 1, 2, BIT(63), true, true },
+    { "bit 63 without NXE of a page directory's", 4, 1, 2, BIT(63), true,
+      true },
     { "bit 63 without NXE of a PDP's", 4, 1, 3, BIT(63), true, true },
     { "bit 63 without NXE of a PML4's", 4, 1, 4, BIT(63), true, true },
     { "bit 63 without NXE of a PML5's", 5, 1, 5, BIT(63), true, true },
@@ -56,10 +57,6 @@ static const struct {
     { "bit 12 (PAT) of a 2 MiB page's", 4, 2, 2, BIT(12), false, false },
     { "bit 12 (PAT) of a 1 GiB page's", 4, 3, 3, BIT(12), false, false },
     { "bit 7 (PAT) of a page's", 4, 1, 1, BIT(7), false, false },
-};
-
-static const char *const access_names[] = {
-    [LOAD] = "load", [STORE] = "store", [FETCH] = "fetch",
 };
 
 static uint64_t expected_info1(unsigned which, enum access access, bool nx)
@@ -101,14 +98,16 @@ static void nested_entry(unsigned row, unsigned which, enum access access)
     struct l2_end end;
     struct vm vm;
 
-    /* The top-level tables are those of L2's code, too, which is fetched first. */
+    /*
+     * The top-level tables are those of L2's code, too, which is fetched first.
+     */
     if ((which == TOP || rows[row].level == 5) &&
         (which != TOP || access != FETCH)) {
         return;
     }
     case_begin("%s entry is %s, at a %s of %s%u", rows[row].name,
                rows[row].reserved ? "reserved" : "not reserved",
-               access_names[access], which ? "table " : "page ", which);
+               dseg_access_names[access], which ? "table " : "page ", which);
     make(&vm, which, rows[row].nested_levels, rows[row].leaf, &gpa);
     gva = to_gva(vm.data_hpa);
     in_page = which ? gva / level_size(which) % 512 * sizeof(uint64_t) : 0;
@@ -172,8 +171,9 @@ static void wide_sum(uint64_t to, unsigned which, enum access access)
     if (which == TOP && access != FETCH) {
         return;
     }
-    case_begin("a VMM segment's sum of 0x%lx is a reserved bit, at a %s of %s%u",
-               to, access_names[access], which ? "table " : "page ", which);
+    case_begin("a VMM segment's sum of 0x%lx is a reserved bit, at a %s of "
+               "%s%u", to, dseg_access_names[access],
+               which ? "table " : "page ", which);
     make(&vm, which, 4, 1, &gpa);
     gva = to_gva(vm.data_hpa);
     in_page = which ? gva / level_size(which) % 512 * sizeof(uint64_t) : 0;
@@ -196,10 +196,10 @@ void tests(void)
 
     for (unsigned which = 0; which <= TOP; which++) {
         for (enum access access = LOAD; access <= FETCH; access++) {
-            for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
                 nested_entry(i, which, access);
             }
-            for (unsigned i = 0; i < sizeof(sums) / sizeof(sums[0]); i++) {
+            for (unsigned i = 0; i < ARRAY_SIZE(sums); i++) {
                 wide_sum(sums[i], which, access);
             }
         }

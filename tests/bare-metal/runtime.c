@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The test system itself, and with it QEMU's stock emulation of nested paging: what the
- * other tests rely on.
+ * The test system itself, and with it QEMU's stock emulation of nested paging:
+ * what the other tests rely on.
  */
 #include "lib/cpu.h"
 #include "lib/l2.h"
@@ -33,7 +33,7 @@ static void exceptions_are_caught(void)
 
 static void guests_load_and_store(unsigned cpl)
 {
-    for (unsigned i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
         const struct vm_shape *shape = &shapes[i];
         struct l2_end end;
         uint64_t *data;

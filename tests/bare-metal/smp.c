@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two CPUs: each has its own registers and counters, INIT clears the registers of one, and
- * both run guests at the same time, by segments that differ.
+ * Two CPUs: each has its own registers and counters, INIT clears the registers
+ * of one, and both run guests at the same time, by segments that differ.
  */
 #include "lib/smp.h"
 
@@ -15,7 +15,10 @@
 
 static const struct vm_shape shape = { 4, 1, 4, 1 };
 
-/* What the second CPU finds in its registers: CR9 to CR12, and the MSRs by number. */
+/*
+ * What the second CPU finds in its registers: CR9 to CR12, and the MSRs by
+ * number.
+ */
 static struct {
     uint64_t cr[4], msr[8], walks;
 } found;
@@ -34,7 +37,10 @@ static void look(void)
     found.walks = counter(WALKS);
 }
 
-/* Something in each register, without a segment in force; the number of walks last. */
+/*
+ * Something in each register, without a segment in force; the number of walks
+ * last.
+ */
 static void fill(void)
 {
     write_cr9(0x3000);
@@ -85,7 +91,7 @@ static void init_clears(void)
 {
     uint64_t walks;
 
-    case_begin("INIT sets CR9 to CR12 and the MSRs to 0, and leaves the counters");
+    case_begin("INIT sets CR9 to CR12 and the MSRs to 0, not the counters");
     run_and_wait(fill);
     walks = found.walks;
     smp_start();
@@ -95,7 +101,10 @@ static void init_clears(void)
     case_end();
 }
 
-/* Two virtual CPUs of one guest, each on a CPU: what they load, and how often it is right. */
+/*
+ * Two virtual CPUs of one guest, each on a CPU: what they load, and how often
+ * it is right.
+ */
 static struct {
     struct guest *guest;
     struct segment guest_segment, vmm_segment;
@@ -138,7 +147,10 @@ static void run_second(void)
     run(1);
 }
 
-/* Regimes from BASE to DUAL_DIRECT: the byte that is loaded says which segments acted. */
+/*
+ * Regimes from BASE to DUAL_DIRECT: the byte that is loaded says which segments
+ * acted.
+ */
 static void prepare(unsigned cpu, enum regime regime)
 {
     bool by_guest = regime == GUEST_DIRECT || regime == DUAL_DIRECT;
@@ -160,13 +172,8 @@ static void prepare(unsigned cpu, enum regime regime)
 
 static void at_the_same_time(enum regime first, enum regime second)
 {
-    static const char *const names[] = {
-        [BASE] = "base", [VMM_DIRECT] = "vmm-direct",
-        [GUEST_DIRECT] = "guest-direct", [DUAL_DIRECT] = "dual-direct",
-    };
-
-    case_begin("CPUs run a guest at the same time, one %s, one %s", names[first],
-               names[second]);
+    case_begin("CPUs run a guest at the same time, one %s, one %s",
+               dseg_regime_names[first], dseg_regime_names[second]);
     dseg_reset();
     vm_init(&vm, &shape);
     guest_init(&second_guest, at_hpa(arena_page(&vm.host)), &vm.guest_tables,

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A translation made under one state of segments and filter is not used under another: each
- * write of a register, address spaces that a guest switches between, guests side by side.
+ * A translation made under one state of segments and filter is not used under
+ * another: each write of a register, address spaces that a guest switches
+ * between, guests side by side.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
 #include "lib/vm.h"
 
 #define TABLES_BYTE 0x22u           /* where the page tables lead */
-#define FIRST_BYTE 0x11u            /* where segments lead: the first page, or the second */
+/* Where segments lead: the first page, or the second. */
+#define FIRST_BYTE 0x11u
 #define SECOND_BYTE 0x33u
 #define ROUNDS 100
 #define PTE_G BIT(8)
@@ -16,7 +18,9 @@
 
 static const struct vm_shape shape = { 4, 1, 4, 1 };
 
-/* A guest with one page of data, and two other pages for segments to lead to. */
+/*
+ * A guest with one page of data, and two other pages for segments to lead to.
+ */
 struct space {
     struct vm vm;
     uint64_t gva, first, second;    /* the last two are hPAs */
@@ -39,7 +43,9 @@ static void make(struct space *s, const struct space *beside)
     s->vm.guest.vmcb->tlb_control = 0;
 }
 
-/* CR9 to CR11 before (0: gva, 1: gva + a page for CR9 and CR10), and the write. */
+/*
+ * CR9 to CR11 before (0: gva, 1: gva + a page for CR9 and CR10), and the write.
+ */
 static const struct {
     const char *name, *snippet;
     bool base_above, limit_above, second;
@@ -76,8 +82,8 @@ static void register_write(unsigned row, bool vmm_segment, bool global)
     struct l2_end end;
     struct space s;
 
-    case_begin("L2, %s, VMM segment=%d, global page=%d: the next load is by the new "
-               "value", rows[row].name, vmm_segment, global);
+    case_begin("L2, %s, VMM segment=%d, global page=%d: the next load is by "
+               "the new value", rows[row].name, vmm_segment, global);
     make(&s, NULL);
     set_guest_segment(&s.vm.guest, (struct segment) {
         s.gva + (rows[row].base_above ? PAGE : 0),
@@ -112,7 +118,10 @@ static void cr3_alone(void)
     case_end();
 }
 
-/* Two processes of one guest: each with its CR3, and a segment of its own or none. */
+/*
+ * Two processes of one guest: each with its CR3, and a segment of its own or
+ * none.
+ */
 static void two_address_spaces(bool from_segment, bool to_segment)
 {
     struct tables other;
@@ -120,7 +129,8 @@ static void two_address_spaces(bool from_segment, bool to_segment)
     struct space s;
 
     case_begin("L2 goes from a process %s a segment to one %s",
-               from_segment ? "with" : "without", to_segment ? "with" : "without");
+               from_segment ? "with" : "without",
+               to_segment ? "with" : "without");
     make(&s, NULL);
     if (from_segment) {
         set_guest_segment(&s.vm.guest, segment(s.gva, PAGE, to_gpa(s.first)));
@@ -151,8 +161,8 @@ static void msr_writes(void)
 
     make(&s, NULL);
     gpa = to_gpa(s.vm.data_hpa);
-    case_begin("a write of VMM_LIMIT, BASE, OFFSET or the filter is in force at the "
-               "next VMRUN, without a flush");
+    case_begin("a write of VMM_LIMIT, BASE, OFFSET or the filter is in force "
+               "at the next VMRUN, without a flush");
     expect("no segment", TABLES_BYTE, loaded(&s));
     set_vmm_segment(segment(gpa, PAGE, s.first));
     expect("segment", FIRST_BYTE, loaded(&s));
@@ -178,7 +188,10 @@ static void msr_writes(void)
     case_end();
 }
 
-/* Guests that have something else at the same gVA, and of which L1 runs one, then the other. */
+/*
+ * Guests that have something else at the same gVA, and of which L1 runs one,
+ * then the other.
+ */
 static void guests_in_turn(bool own_asid)
 {
     static struct space a, b;
@@ -213,7 +226,7 @@ static void guests_in_turn(bool own_asid)
 
 void tests(void)
 {
-    for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+    for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
         for (unsigned bits = 0; bits < 4; bits++) {
             register_write(row, bits & 1, bits & 2);
         }

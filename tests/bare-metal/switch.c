@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What VMRUN and #VMEXIT do with CR9 to CR12, also where VMRUN fails, and what leaves them
- * alone (docs/spec/registers.rst, "VMCB and world switch").
+ * What VMRUN and #VMEXIT do with CR9 to CR12, also where VMRUN fails, and what
+ * leaves them alone (docs/spec/registers.rst, "VMCB and world switch").
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -14,7 +14,9 @@
 static const struct vm_shape shape = { 4, 1, 4, 1 };
 
 /* What L1 has while L2 runs, and what is L2's: no segment, as CR9 >= CR10. */
-static const uint64_t hosts[DSEG_QUADWORDS] = { 0x5000, 0x4000, 0x3000, CHECKS };
+static const uint64_t hosts[DSEG_QUADWORDS] = {
+    0x5000, 0x4000, 0x3000, CHECKS,
+};
 static const uint64_t guests[DSEG_QUADWORDS] = {
     0x9000, 0x8000, BIT(63), GUEST_REFS,
 };

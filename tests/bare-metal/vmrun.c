@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VMRUN that fails because of direct segments or of something else, and VMRUN of a guest
- * without paging (docs/spec/registers.rst, "VMCB and world switch").
+ * VMRUN that fails because of direct segments or of something else, and VMRUN
+ * of a guest without paging (docs/spec/registers.rst, "VMCB and world switch").
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -14,7 +14,9 @@
 /* What L1 has meanwhile. */
 static const uint64_t hosts[4] = { 0x5000, 0x4000, 0x3000, CHECKS };
 
-/* What the VMCB has. The guest has 4 or 5 levels of page tables, or no paging. */
+/*
+ * What the VMCB has. The guest has 4 or 5 levels of page tables, or no paging.
+ */
 static const struct {
     const char *name;
     uint64_t cr9, cr10, cr11, cr12;
@@ -116,7 +118,7 @@ static void other_failures(void)
         "CR0.NW without CD", "reserved bits of EFER",
     };
 
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
         struct vmcb *vmcb;
         struct l2_end end;
         struct vm vm;
@@ -171,7 +173,7 @@ static void cost_without_paging(bool vmm_segment)
 
 void tests(void)
 {
-    for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+    for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
         one(row);
     }
     other_failures();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest segment whose sum is no physical address: #PF with P and RSVD, before any
- * permission (docs/spec/translation.rst). Sums just below are translated.
+ * A guest segment whose sum is no physical address: #PF with P and RSVD, before
+ * any permission (docs/spec/translation.rst). Sums just below are translated.
  */
 #include "lib/cpu.h"
 #include "lib/tap.h"
@@ -14,17 +14,14 @@ static const uint64_t sums[] = {
     PHYSICAL_END, PHYSICAL_END + PAGE, BIT(51), BIT(52), BIT(63), -PAGE,
 };
 
-static const char *const access_names[] = {
-    [LOAD] = "load", [STORE] = "store", [FETCH] = "fetch",
-};
-
 static uint64_t expected_code(enum access access, unsigned cpl)
 {
     return PF_P | PF_RSVD | (access == STORE ? PF_W : 0) |
            (access == FETCH ? PF_I : 0) | (cpl ? PF_U : 0);
 }
 
-static void in_guest(uint64_t sum, enum access access, unsigned cpl, bool nested)
+static void in_guest(uint64_t sum, enum access access, unsigned cpl,
+                     bool nested)
 {
     uint64_t gva, faults;
     struct l2_end end;
@@ -32,7 +29,7 @@ static void in_guest(uint64_t sum, enum access access, unsigned cpl, bool nested
 
     case_begin("%s, a sum of 0x%lx: a %s at CPL %u is #PF RSVD",
                nested ? "guest-direct" : "native-direct in a guest", sum,
-               access_names[access], cpl);
+               dseg_access_names[access], cpl);
     dseg_reset();
     vm_init(&vm, &shape);
     guest_set_cpl(&vm.guest, cpl);
@@ -76,7 +73,10 @@ static void in_host(uint64_t sum)
     case_end();
 }
 
-/* The sum is a gPA here: the nested tables can have the last of them, RAM need not. */
+/*
+ * The sum is a gPA here: the nested tables can have the last of them, RAM need
+ * not.
+ */
 static void highest_sum(void)
 {
     struct l2_end end;
@@ -112,7 +112,8 @@ static void partly_wide(void)
     end = vm_access(&vm, LOAD, gva + PAGE - 1);
     expect("exit code of the last byte", EXIT_VMMCALL, end.exit_code);
     end = l2_run(&vm.guest, l2_load8, gva + PAGE - 4, 0);
-    expect("exit code across the end", EXIT_EXCEPTION(VECTOR_PF), end.exit_code);
+    expect("exit code across the end", EXIT_EXCEPTION(VECTOR_PF),
+           end.exit_code);
     expect("error code", PF_P | PF_RSVD, end.exit_info1);
     expect("address", gva + PAGE, end.exit_info2);
     case_end();
@@ -120,7 +121,7 @@ static void partly_wide(void)
 
 void tests(void)
 {
-    for (unsigned i = 0; i < sizeof(sums) / sizeof(sums[0]); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(sums); i++) {
         for (enum access access = LOAD; access <= FETCH; access++) {
             for (unsigned bits = 0; bits < 4; bits++) {
                 in_guest(sums[i], access, bits & 1 ? 3 : 0, bits & 2);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From QEMU's -kernel (PVH: 32-bit, no paging) to main() in 64-bit mode, with the first
- * 4 GiB mapped one to one; the same for other CPUs, from real mode; and the way from four
- * levels of page tables to five and back, which leads through 32-bit mode.
+ * From QEMU's -kernel (PVH: 32-bit, no paging) to main() in 64-bit mode, with
+ * the first 4 GiB mapped one to one; the same for other CPUs, from real mode;
+ * and the way from four levels of page tables to five and back, which leads
+ * through 32-bit mode.
  */
 #define CR0_BITS    0x80010033      /* PG, WP, NE, ET, MP, PE */
 #define CR4_PAE     0x20
@@ -93,8 +94,9 @@ boot_set_levels:
     ret
 
 /*
- * What another CPU executes first, in real mode, after smp.c has copied it to the page
- * that its start-up interrupt names. It can only use addresses relative to that page.
+ * What another CPU executes first, in real mode, after smp.c has copied it to
+ * the page that its start-up interrupt names. It can only use addresses
+ * relative to that page.
  */
     .code16
     .globl ap_start, ap_end

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The CPU's registers and bits that the tests use (AMD64 Architecture Programmer's
- * Manual, volumes 2 and 3).
+ * The CPU's registers and bits that the tests use (AMD64 Architecture
+ * Programmer's Manual, volumes 2 and 3).
  */
 #ifndef BARE_METAL_CPU_H
 #define BARE_METAL_CPU_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define BIT(n) (1ull << (n))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define CR0_PE BIT(0)
 #define CR0_WP BIT(16)
@@ -42,7 +43,10 @@
 #define PTE_PK(key) ((uint64_t)(key) << 59)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
-/* Error codes of a page fault, and the low half of a nested page fault's EXITINFO1. */
+/*
+ * Error codes of a page fault, and the low half of a nested page fault's
+ * EXITINFO1.
+ */
 #define PF_P BIT(0)
 #define PF_W BIT(1)
 #define PF_U BIT(2)
@@ -121,7 +125,9 @@ static inline void out32(uint16_t port, uint32_t value)
     asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
-/* The memory at a physical address below 4 GiB, which L1 has mapped one to one. */
+/*
+ * The memory at a physical address below 4 GiB, which L1 has mapped one to one.
+ */
 static inline void *at_hpa(uint64_t hpa)
 {
     return (void *)hpa;

@@ -9,6 +9,18 @@
 #define HASH_INPUTS 40
 #define HASH_SEED 0x64736567
 
+const char *const dseg_regime_names[REGIMES] = {
+    [ALL_REGIMES] = "all", [NATIVE] = "native",
+    [NATIVE_DIRECT] = "native-direct", [BASE] = "base",
+    [VMM_DIRECT] = "vmm-direct", [GUEST_DIRECT] = "guest-direct",
+    [DUAL_DIRECT] = "dual-direct", [MIXED] = "mixed",
+};
+
+const char *const dseg_access_names[FETCH + 1] = {
+    [ALL_ACCESSES] = "all", [LOAD] = "load", [STORE] = "store",
+    [FETCH] = "fetch",
+};
+
 /* LIMIT first and last, so that no other segment is in force in between. */
 void set_own_segment(struct segment s)
 {
@@ -126,7 +138,8 @@ void expect_cost(const struct costs *before, const struct cost *cost)
     bool own_walks = before->privilege == KERNEL && cost->regime >= BASE;
 
     expect_counts(before, &after, cost->regime, expected);
-    for (unsigned regime = own_walks ? BASE : NATIVE; regime < REGIMES; regime++) {
+    for (unsigned regime = own_walks ? BASE : NATIVE; regime < REGIMES;
+         regime++) {
         if (regime != cost->regime) {
             expect("walks in another regime", before->count[regime][WALKS],
                    after.count[regime][WALKS]);

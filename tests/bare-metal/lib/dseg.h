@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Direct segments, as software sees them (docs/spec/registers.rst, counters.rst). */
+/*
+ * Direct segments, as software sees them (docs/spec/registers.rst,
+ * counters.rst).
+ */
 #ifndef BARE_METAL_DSEG_H
 #define BARE_METAL_DSEG_H
 
@@ -30,6 +33,9 @@ enum regime {
 enum privilege { ALL_PRIVILEGES, USER, KERNEL };
 enum access { ALL_ACCESSES, LOAD, STORE, FETCH };
 
+extern const char *const dseg_regime_names[REGIMES];
+extern const char *const dseg_access_names[FETCH + 1];
+
 #define SELECTOR(count, regime, privilege, access)                      \
     ((uint64_t)(count) | (regime) << 4 | (privilege) << 8 | (access) << 10)
 
@@ -45,12 +51,18 @@ static inline struct segment segment(uint64_t start, uint64_t size, uint64_t to)
 
 #define NO_SEGMENT ((struct segment) { 0, 0, 0 })
 
-/* This CPU's guest segment, that of a guest (in its VMCB), this CPU's VMM segment. */
+/*
+ * This CPU's guest segment, that of a guest (in its VMCB), this CPU's VMM
+ * segment.
+ */
 void set_own_segment(struct segment s);
 void set_guest_segment(struct guest *guest, struct segment s);
 void set_vmm_segment(struct segment s);
 
-/* The escape filter: empty it; let a page escape; add the bits that a page has in it. */
+/*
+ * The escape filter: empty it; let a page escape; add the bits that a page has
+ * in it.
+ */
 void filter_clear(void);
 void filter_add(uint64_t gpa);
 void filter_bits(uint64_t gpa, uint64_t words[FILTER_WORDS]);
@@ -78,8 +90,9 @@ struct cost {
 struct costs costs_now(enum privilege privilege, enum access access);
 
 /*
- * Expect that since then there was one walk of that kind, with that cost. Where the kernel's
- * accesses in a guest are meant, native ones do not matter: L1's own are among them.
+ * Expect that since then there was one walk of that kind, with that cost. Where
+ * the kernel's accesses in a guest are meant, native ones do not matter: L1's
+ * own are among them.
  */
 void expect_cost(const struct costs *before, const struct cost *cost);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What L2 executes: a page of snippets of one instruction each, that end with VMMCALL.
- * RDI and RSI are their arguments; the result is in RAX.
+ * What L2 executes: a page of snippets of one instruction each, that end with
+ * VMMCALL. RDI and RSI are their arguments; the result is in RAX.
  */
     .section .l2code, "ax"
     .globl l2_code
@@ -38,7 +38,10 @@ l2_code:
     mov %sil, (%rdi)
     vmmcall
 
-    /* Load, change something, load again: both bytes in RAX, the first one lowest. */
+    /*
+     * Load, change something, load again: both bytes in RAX, the first one
+     * lowest.
+     */
     .macro load_again
     movzbl (%rdi), %ecx
     shl $8, %ecx

@@ -8,7 +8,10 @@
 struct guest;
 struct tables;
 
-/* Where L2 has its code, once for each CPL: an entry of the top-level table of its own. */
+/*
+ * Where L2 has its code, once for each CPL: an entry of the top-level table of
+ * its own.
+ */
 #define L2_CODE_KERNEL 0x7f0000000000ull
 #define L2_CODE_USER 0x7f0000001000ull
 
@@ -16,8 +19,8 @@ struct tables;
 #define L2_VMMCALL "\x0f\x01\xd9"
 
 /*
- * Snippets. RDI and RSI are the first and second argument of l2_run(): address and value;
- * value; MSR and value.
+ * Snippets. RDI and RSI are the first and second argument of l2_run(): address
+ * and value; value; MSR and value.
  */
 extern const char l2_code[], l2_nothing[], l2_load1[], l2_load8[], l2_store1[],
     l2_store8[], l2_exchange8[], l2_load1_store1[],

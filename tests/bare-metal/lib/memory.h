@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Physical memory for page tables and data: from 8 MiB up to 32 MiB, behind the program.
- * Some of it goes to arenas, which hand out pages in order; so it is known where a page
- * is, and resetting an arena gives all of it back.
+ * Physical memory for page tables and data: from 8 MiB up to 32 MiB, behind the
+ * program. Some of it goes to arenas, which hand out pages in order; so it is
+ * known where a page is, and resetting an arena gives all of it back.
  */
 #ifndef BARE_METAL_MEMORY_H
 #define BARE_METAL_MEMORY_H

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 
 /*
- * Print to QEMU's debug console. Known: %s, %c, %d, %u, %x, %lu, %lx (64 bits), %%.
+ * Print to QEMU's debug console. Known: %s, %c, %d, %u, %x, %lu, %lx (64 bits),
+ * %%.
  */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void vprint(const char *format, va_list values);

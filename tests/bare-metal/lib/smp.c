@@ -8,7 +8,7 @@
 #include "trap.h"
 
 #define AP_APIC_ID 1
-#define AP_PAGE 0x8000              /* below 1 MiB: it starts there in real mode */
+#define AP_PAGE 0x8000          /* below 1 MiB: it starts there in real mode */
 #define AP_STACK_SIZE 32768
 #define APIC_COMMAND 0xfee00300ull
 #define APIC_COMMAND_HIGH 0xfee00310ull

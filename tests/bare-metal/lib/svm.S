@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * void svm_switch(struct guest_registers *registers, uint64_t vmcb): VMRUN, until
- * #VMEXIT. RAX and RSP are switched through the VMCB, the other registers here.
+ * void svm_switch(struct guest_registers *registers, uint64_t vmcb): VMRUN,
+ * until #VMEXIT. RAX and RSP are switched through the VMCB, the other registers
+ * here.
  */
     .macro each_register op
     \op %rcx, 0

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* L1's side of AMD's virtualization (APM, volume 2, chapter 15): an L2 guest's CPU. */
+/*
+ * L1's side of AMD's virtualization (APM, volume 2, chapter 15): an L2 guest's
+ * CPU.
+ */
 #ifndef BARE_METAL_SVM_H
 #define BARE_METAL_SVM_H
 
@@ -26,9 +29,10 @@ void svm_init(void);
 uint64_t svm_host_save_area(void);
 
 /*
- * Give a guest, whose VMCB is a page of its own, a CPU in 64-bit mode at CPL 0, without
- * segments and with all registers 0; nested paging if "nested" is not NULL. Exceptions
- * and VMMCALL are intercepted. The TLB is flushed at each VMRUN.
+ * Give a guest, whose VMCB is a page of its own, a CPU in 64-bit mode at CPL 0,
+ * without segments and with all registers 0; nested paging if "nested" is not
+ * NULL. Exceptions and VMMCALL are intercepted. The TLB is flushed at each
+ * VMRUN.
  */
 void guest_init(struct guest *guest, struct vmcb *vmcb,
                 const struct tables *guest_tables,

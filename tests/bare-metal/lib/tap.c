@@ -22,8 +22,8 @@ void expect(const char *what, uint64_t expected, uint64_t got)
 {
     if (expected != got) {
         failing = true;
-        print("# FAIL %s: %s: expected 0x%lx, got 0x%lx\n", name, what, expected,
-              got);
+        print("# FAIL %s: %s: expected 0x%lx, got 0x%lx\n", name, what,
+              expected, got);
     }
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The 32 entries of L1's exceptions: they all save the registers and call trap_handle(). */
+/*
+ * The 32 entries of L1's exceptions: they all save the registers and call
+ * trap_handle().
+ */
     .text
     .macro entry vector
     .balign 16

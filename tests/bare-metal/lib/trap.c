@@ -47,7 +47,10 @@ void trap_init(void)
     asm volatile("lidt %0" : : "m"(pointer));
 }
 
-/* A call into a page that can't be fetched from; then the stack has where to return. */
+/*
+ * A call into a page that can't be fetched from; then the stack has where to
+ * return.
+ */
 static bool is_failed_call(const struct trap_frame *frame)
 {
     return frame->vector == VECTOR_PF && frame->rip == read_cr2() &&
@@ -110,7 +113,8 @@ uint64_t try_write_msr(uint32_t msr, uint64_t value)
 
 uint64_t try_load(uint64_t address, uint8_t *value)
 {
-    return TRY("", "mov (%1), %%al", "mov %%al, (%2)", "r"(address), "r"(value));
+    return TRY("", "mov (%1), %%al", "mov %%al, (%2)", "r"(address),
+               "r"(value));
 }
 
 uint64_t try_store(uint64_t address, uint8_t value)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Exceptions in L1. One that an instruction in TRY() raises is its result; any other ends
- * the run.
+ * Exceptions in L1. One that an instruction in TRY() raises is its result; any
+ * other ends the run.
  */
 #ifndef BARE_METAL_TRAP_H
 #define BARE_METAL_TRAP_H
@@ -13,9 +13,10 @@
 #define TRAP(vector, code) (TRAPPED | (uint64_t)(vector) << 32 | (code))
 
 /*
- * Execute an instruction, and say what it raised: 0 or TRAP(). The address of a page fault
- * is then in CR2. "before" is executed before it, "after" if it raised nothing; they may
- * use RAX, RCX and RDX. ... are the inputs, as for asm().
+ * Execute an instruction, and say what it raised: 0 or TRAP(). The address of a
+ * page fault is then in CR2. "before" is executed before it, "after" if it
+ * raised nothing; they may use RAX, RCX and RDX. ... are the inputs, as for
+ * asm().
  */
 #define TRY(before, instruction, after, ...)                            \
     ({                                                                  \
@@ -36,7 +37,10 @@
 /* Have this CPU use the table of exceptions. */
 void trap_init(void);
 
-/* One instruction each, with the result of TRY(). *value is as it was if it traps. */
+/*
+ * One instruction each, with the result of TRY(). *value is as it was if it
+ * traps.
+ */
 uint64_t try_read_cr(unsigned n, uint64_t *value);
 uint64_t try_write_cr(unsigned n, uint64_t value);
 uint64_t try_read_msr(uint32_t msr, uint64_t *value);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The L2 guest that most tests begin with: its memory lies at gPA = hPA + GPA_BASE, and
- * its data at gVA = hPA + GVA_BASE, by page tables in both dimensions. No address is the
- * same in two of the three spaces.
+ * The L2 guest that most tests begin with: its memory lies at gPA = hPA +
+ * GPA_BASE, and its data at gVA = hPA + GVA_BASE, by page tables in both
+ * dimensions. No address is the same in two of the three spaces.
  */
 #ifndef BARE_METAL_VM_H
 #define BARE_METAL_VM_H
@@ -16,17 +16,26 @@
 #define GPA_BASE (256 * GiB)
 #define GVA_BASE (4096 * GiB)
 
-/* Memory of the guest, in two parts of PART_SIZE; of L1 (VMCB, nested tables). hPAs. */
+/*
+ * Memory of the guest, in two parts of PART_SIZE; of L1 (VMCB, nested tables).
+ * hPAs.
+ */
 #define INSIDE_START (8 * MiB)
 #define OUTSIDE_START (16 * MiB)
 #define HOST_START (24 * MiB)
 #define PART_SIZE MiB
 
 #define DATA_PAGES 4
-/* What the data consists of at first: an opcode of 1 byte that is #UD at each CPL. */
+/*
+ * What the data consists of at first: an opcode of 1 byte that is #UD at each
+ * CPL.
+ */
 #define DATA_BYTE 0x06
 
-/* Levels of tables, 4 or 5, and the level of the leaves: 1, 2, 3 for 4K, 2M, 1G. */
+/*
+ * Levels of tables, 4 or 5, and the level of the leaves: 1, 2, 3 for 4K, 2M,
+ * 1G.
+ */
 struct vm_shape {
     unsigned guest_levels, guest_leaf, nested_levels, nested_leaf;
 };
@@ -40,8 +49,9 @@ struct vm {
 };
 
 /*
- * Make that guest, at CPL 0, and with it all that it needs; what was made before is gone.
- * The leaves of both tables have P, W, U, A and D. L1 takes on shape->nested_levels.
+ * Make that guest, at CPL 0, and with it all that it needs; what was made
+ * before is gone. The leaves of both tables have P, W, U, A and D. L1 takes on
+ * shape->nested_levels.
  */
 void vm_init(struct vm *vm, const struct vm_shape *shape);
 
@@ -50,22 +60,23 @@ void vm_init_beside(struct vm *vm, const struct vm_shape *shape,
                     const struct vm *other);
 
 /*
- * As vm_init(), but the guest's tables of level i come from the part "outside" if bit i of
- * "outside_levels" is set, and its data if bit 0 is.
+ * As vm_init(), but the guest's tables of level i come from the part "outside"
+ * if bit i of "outside_levels" is set, and its data if bit 0 is.
  */
 void vm_init_split(struct vm *vm, const struct vm_shape *shape,
                    unsigned outside_levels);
 
 /*
- * A page that the walk of the data's first page needs: its gPA, and its hPA. "which" is the
- * level of a table, or 0 for the page itself.
+ * A page that the walk of the data's first page needs: its gPA, and its hPA.
+ * "which" is the level of a table, or 0 for the page itself.
  */
 uint64_t vm_page_gpa(struct vm *vm, unsigned which);
 uint64_t vm_page_hpa(struct vm *vm, unsigned which);
 
 /*
- * Let the guest's tables have such a page at another gPA, which is mapped to the same hPA
- * in the nested tables, as a 4 KiB page. After that, no more calls for these guest tables.
+ * Let the guest's tables have such a page at another gPA, which is mapped to
+ * the same hPA in the nested tables, as a 4 KiB page. After that, no more calls
+ * for these guest tables.
  */
 void vm_move_page(struct vm *vm, unsigned which, uint64_t gpa);
 
@@ -73,8 +84,8 @@ void vm_move_page(struct vm *vm, unsigned which, uint64_t gpa);
 #define FAR_GPA (600 * GiB)
 
 /*
- * One access of a byte at a gVA. Its exit code is EXIT_VMMCALL if nothing was wrong, also of
- * a fetch (of DATA_BYTE). What is stored is STORED_BYTE.
+ * One access of a byte at a gVA. Its exit code is EXIT_VMMCALL if nothing was
+ * wrong, also of a fetch (of DATA_BYTE). What is stored is STORED_BYTE.
  */
 struct l2_end vm_access(struct vm *vm, enum access access, uint64_t gva);
 
@@ -90,7 +101,10 @@ static inline uint64_t to_gva(uint64_t hpa)
     return hpa + GVA_BASE;
 }
 
-/* Levels of page tables that L1 has, and so its nested tables: 4 (at first) or 5. */
+/*
+ * Levels of page tables that L1 has, and so its nested tables: 4 (at first) or
+ * 5.
+ */
 void set_levels(unsigned levels);
 
 #endif

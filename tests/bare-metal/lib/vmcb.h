@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The VMCB (APM, volume 2, appendix B; layout, exit codes in appendix C), with the four
- * quadwords of direct segments (docs/spec/registers.rst).
+ * The VMCB (APM, volume 2, appendix B; layout, exit codes in appendix C), with
+ * the four quadwords of direct segments (docs/spec/registers.rst).
  */
 #ifndef BARE_METAL_VMCB_H
 #define BARE_METAL_VMCB_H
@@ -110,7 +110,10 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a VMCB is a page");
 
 #define TLB_FLUSH_ALL 1
 
-/* struct vmcb_segment.attributes: present, 64-bit code; and data, with limits in pages. */
+/*
+ * struct vmcb_segment.attributes: present, 64-bit code; and data, with limits
+ * in pages.
+ */
 #define ATTRIBUTES_CODE64 0xa9b
 #define ATTRIBUTES_DATA 0xc93
 #define ATTRIBUTES_DPL(cpl) ((cpl) << 5)
