@@ -69,8 +69,8 @@ static void one_access(unsigned row, enum regime regime, unsigned cpl,
 
     case_begin("%s, %u levels with leaf %u in %u with leaf %u: a %s at CPL %u "
                "costs %u references", dseg_regime_names[regime],
-               shape->guest_levels, shape->guest_leaf, shape->nested_levels, shape->nested_leaf,
-               dseg_access_names[access], cpl,
+               shape->guest_levels, shape->guest_leaf, shape->nested_levels,
+               shape->nested_leaf, dseg_access_names[access], cpl,
                cost.guest_refs + cost.nested_refs);
     dseg_reset();
     vm_init(&vm, shape);

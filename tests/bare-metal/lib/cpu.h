@@ -13,11 +13,9 @@
 #define BIT(n) (1ull << (n))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define CR0_PE BIT(0)
 #define CR0_WP BIT(16)
 #define CR0_PG BIT(31)
 #define CR4_PAE BIT(5)
-#define CR4_PSE BIT(4)
 #define CR4_LA57 BIT(12)
 #define CR4_SMEP BIT(20)
 #define CR4_SMAP BIT(21)
@@ -40,7 +38,6 @@
 #define PTE_D BIT(6)
 #define PTE_PS BIT(7)
 #define PTE_NX BIT(63)
-#define PTE_PK(key) ((uint64_t)(key) << 59)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
 /*

@@ -28,10 +28,6 @@ l2_code:
     snippet l2_store8
     mov %rsi, (%rdi)
     vmmcall
-    snippet l2_exchange8
-    xchg %rsi, (%rdi)
-    mov %rsi, %rax
-    vmmcall
 
     snippet l2_load1_store1
     movzbl (%rdi), %eax
@@ -96,7 +92,7 @@ l2_code:
     wrmsr
     vmmcall
 
-    .irp n, 0, 3, 4, 9, 10, 11, 12, 13
+    .irp n, 9, 10, 11, 12, 13
     snippet l2_read_cr\n
     mov %cr\n, %rax
     vmmcall

@@ -22,16 +22,17 @@ struct tables;
  * Snippets. RDI and RSI are the first and second argument of l2_run(): address
  * and value; value; MSR and value.
  */
-extern const char l2_code[], l2_nothing[], l2_load1[], l2_load8[], l2_store1[],
-    l2_store8[], l2_exchange8[], l2_load1_store1[],
+extern const char l2_code[], l2_nothing[],
+    l2_load1[], l2_load8[], l2_store1[], l2_store8[], l2_load1_store1[],
     l2_load_write_cr3_load[], l2_load_write_cr9_load[],
     l2_load_write_cr10_load[], l2_load_write_cr11_load[],
-    l2_load_switch_load[], l2_handler[], l2_handler_of_code[], l2_marker[],
+    l2_load_switch_load[],
+    l2_handler[], l2_handler_of_code[], l2_marker[],
     l2_read_msr[], l2_write_msr[],
-    l2_read_cr0[], l2_read_cr3[], l2_read_cr4[], l2_read_cr9[], l2_read_cr10[],
-    l2_read_cr11[], l2_read_cr12[], l2_read_cr13[],
-    l2_write_cr0[], l2_write_cr3[], l2_write_cr4[], l2_write_cr9[],
-    l2_write_cr10[], l2_write_cr11[], l2_write_cr12[], l2_write_cr13[];
+    l2_read_cr9[], l2_read_cr10[], l2_read_cr11[], l2_read_cr12[],
+    l2_read_cr13[],
+    l2_write_cr9[], l2_write_cr10[], l2_write_cr11[], l2_write_cr12[],
+    l2_write_cr13[];
 
 /* How it ended: EXIT_VMMCALL if nothing was wrong. rax: the result. */
 struct l2_end {

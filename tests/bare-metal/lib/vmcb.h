@@ -121,9 +121,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a VMCB is a page");
 #define EXIT_READ_CR(n) (0x000 + (n))
 #define EXIT_WRITE_CR(n) (0x010 + (n))
 #define EXIT_EXCEPTION(vector) (0x040 + (vector))
-#define EXIT_HLT 0x078
 #define EXIT_MSR 0x07c
-#define EXIT_SHUTDOWN 0x07f
 #define EXIT_VMMCALL 0x081
 #define EXIT_NPF 0x400
 #define EXIT_INVALID (~0ull)
