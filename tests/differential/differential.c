@@ -96,6 +96,7 @@ static void try_access(struct test *t, struct random *random)
 {
     world_access(&t->world, random, &t->trial.access);
     t->trial.value = random64(random);
+    t->trial.code_may_fault = one_in(random, 16);
     if (!trial_plan(&t->trial, &t->world)) {
         t->coverage.skipped++;
         return;
@@ -118,7 +119,7 @@ static void compare_tables(struct test *t)
 {
     for (unsigned number = 0; number < TABLES; number++) {
         const uint64_t *table = at_hpa(table_hpa(number));
-        const uint64_t *shadow = at_hpa(table_shadow(number));
+        const uint64_t *shadow = shadow_of(table_hpa(number));
 
         for (unsigned i = 0; i < PAGE / sizeof(*table); i++) {
             if (table[i] != shadow[i]) {

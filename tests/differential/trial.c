@@ -12,7 +12,7 @@
 
 static bool is_tables_or_data(uint64_t hpa)
 {
-    return hpa >= WINDOW && hpa < SHADOW;
+    return hpa >= WINDOW && hpa < NESTED_TABLES_END;
 }
 
 /* Whether it is known what is there, and that it stays. */
@@ -55,9 +55,7 @@ static bool may_arrive(const struct trial *trial, const struct step *step)
 static bool may_update(const struct ref_result *result)
 {
     for (unsigned i = 0; i < result->updates; i++) {
-        uint64_t hpa = result->update[i].hpa;
-
-        if (!in_data(hpa) && !shadow_of(hpa)) {
+        if (!in_tables(result->update[i].hpa)) {
             return false;
         }
     }
@@ -85,6 +83,13 @@ static bool is_odd_pae(const struct world *world, const struct ref_result *resul
            result->guest_refs == 1;
 }
 
+/* VMRUN makes RIP and the base of the descriptor table canonical. */
+static bool is_made_canonical(const struct step *step)
+{
+    return step->result.fault == REF_NON_CANONICAL &&
+           (step->access.implicit || step->access.kind == REF_FETCH);
+}
+
 /* False if it can't be tried. */
 static bool plan_step(struct trial *trial, const struct world *world,
                       const struct ref_access *access)
@@ -97,7 +102,7 @@ static bool plan_step(struct trial *trial, const struct world *world,
     ref_translate(&world->state, access, &memory, &step->result);
     expected_add(&trial->costs, access, &step->result);
     return known && may_update(&step->result) && is_one_walk(trial, step) &&
-           !is_odd_pae(world, &step->result) &&
+           !is_odd_pae(world, &step->result) && !is_made_canonical(step) &&
            (step->result.fault || may_arrive(trial, step));
 }
 
@@ -135,7 +140,7 @@ bool trial_plan(struct trial *trial, const struct world *world)
         return false;
     }
     if (trial->steps && last_step(trial)->result.fault) {
-        return true;
+        return trial->code_may_fault;
     }
     if (!plan_step(trial, world, &trial->access.ref)) {
         return false;
@@ -255,30 +260,10 @@ static void compare_rip(const struct trial *trial, const struct world *world,
 
 /* -- Traces in memory -- */
 
-/* What a store overwrites, and what the entries are that the walks update. */
-struct traces {
-    uint32_t bytes;
-    uint64_t entry[MAX_STEPS][REF_MAX_UPDATES];
-};
-
 static bool stores(const struct trial *trial)
 {
     return trial->access.ref.kind == REF_STORE &&
            !last_step(trial)->result.fault;
-}
-
-static void remember(struct traces *traces, const struct trial *trial)
-{
-    for (unsigned i = 0; i < trial->steps; i++) {
-        const struct ref_result *result = &trial->step[i].result;
-
-        for (unsigned j = 0; j < result->updates; j++) {
-            traces->entry[i][j] = *(uint64_t *)at_hpa(result->update[j].hpa);
-        }
-    }
-    if (stores(trial)) {
-        traces->bytes = bytes_there(trial);
-    }
 }
 
 static void write_bytes(const struct trial *trial, uint32_t bytes)
@@ -288,81 +273,54 @@ static void write_bytes(const struct trial *trial, uint32_t bytes)
     }
 }
 
-/* Compare what the store has left there, and undo it. */
-static void compare_store(const struct trial *trial, const struct traces *traces,
-                          trial_mismatch *mismatch, void *opaque)
+static void compare_store(const struct trial *trial, trial_mismatch *mismatch,
+                          void *opaque)
 {
     unsigned unused = 8 * (4 - trial->access.size);
     uint32_t expected = trial->value << unused >> unused;
-    uint32_t got = bytes_there(trial);
 
-    if (got != expected && byte_hpa(trial, 0) < HOLE &&
-        byte_hpa(trial, trial->access.size - 1) < HOLE) {
-        mismatch(opaque, "bytes stored", expected, got);
+    if (byte_hpa(trial, 0) < HOLE && bytes_there(trial) != expected) {
+        mismatch(opaque, "bytes stored", expected, bytes_there(trial));
     }
-    write_bytes(trial, traces->bytes);
 }
 
-/* Of one entry: the bits that it has to have, or may have, by all steps. */
-static void bits_of_entry(const struct trial *trial, uint64_t hpa,
-                          uint64_t *certain, uint64_t *possible)
+/*
+ * Set the bits in the shadow that the walks have to set; and of those that they may set, what
+ * they did set.
+ */
+static void update_shadow(const struct ref_result *result)
 {
-    *certain = *possible = 0;
-    for (unsigned i = 0; i < trial->steps; i++) {
-        const struct ref_result *result = &trial->step[i].result;
+    for (unsigned i = 0; i < result->updates; i++) {
+        const struct ref_update *update = &result->update[i];
+        uint64_t now = *(uint64_t *)at_hpa(update->hpa);
 
-        for (unsigned j = 0; j < result->updates; j++) {
-            if (result->update[j].hpa == hpa) {
-                *possible |= result->update[j].bits;
-                *certain |= result->update[j].certain ? result->update[j].bits : 0;
-            }
-        }
+        *shadow_of(update->hpa) |= update->bits & (update->certain ? ~0ull : now);
     }
 }
 
-static void compare_update(const struct trial *trial, uint64_t hpa, uint64_t old,
+static void compare_shadow(const struct ref_result *result,
                            trial_mismatch *mismatch, void *opaque)
 {
-    uint64_t now = *(uint64_t *)at_hpa(hpa);
-    uint64_t shadow = shadow_of(hpa);
-    uint64_t certain, possible;
+    for (unsigned i = 0; i < result->updates; i++) {
+        uint64_t hpa = result->update[i].hpa;
+        uint64_t now = *(uint64_t *)at_hpa(hpa);
 
-    bits_of_entry(trial, hpa, &certain, &possible);
-    if ((now | possible) != (old | possible) || (now & certain) != certain ||
-        (now & old) != old) {
-        mismatch(opaque, "hPA of an entry whose A and D are wrong", hpa, hpa);
-        mismatch(opaque, "... that entry", old | certain, now);
-    }
-    if (shadow) {
-        *(uint64_t *)at_hpa(shadow) = now;
+        if (now != *shadow_of(hpa)) {
+            mismatch(opaque, "hPA of an entry whose A or D is wrong", hpa, hpa);
+            mismatch(opaque, "... that entry", *shadow_of(hpa), now);
+            *shadow_of(hpa) = now;
+        }
     }
 }
 
 static void compare_updates(const struct trial *trial,
-                            const struct traces *traces,
                             trial_mismatch *mismatch, void *opaque)
 {
     for (unsigned i = 0; i < trial->steps; i++) {
-        const struct ref_result *result = &trial->step[i].result;
-
-        for (unsigned j = 0; j < result->updates; j++) {
-            compare_update(trial, result->update[j].hpa, traces->entry[i][j],
-                           mismatch, opaque);
-        }
+        update_shadow(&trial->step[i].result);
     }
-}
-
-/* Data that were taken for a table. */
-static void restore_data(const struct trial *trial, const struct traces *traces)
-{
     for (unsigned i = 0; i < trial->steps; i++) {
-        const struct ref_result *result = &trial->step[i].result;
-
-        for (unsigned j = 0; j < result->updates; j++) {
-            if (in_data(result->update[j].hpa)) {
-                *(uint64_t *)at_hpa(result->update[j].hpa) = traces->entry[i][j];
-            }
-        }
+        compare_shadow(&trial->step[i].result, mismatch, opaque);
     }
 }
 
@@ -409,19 +367,18 @@ static void compare_native(const struct trial *trial, const struct world *world,
 void trial_run(struct trial *trial, const struct world *world,
                struct guest *guest, trial_mismatch *mismatch, void *opaque)
 {
-    struct traces traces = { .bytes = 0 };
+    uint32_t overwritten = stores(trial) ? bytes_there(trial) : 0;
     struct outcome expected;
 
-    remember(&traces, trial);
     machine_access(guest, world, &trial->access, trial->value, &trial->outcome);
     expected = last_step(trial)->result.fault
                ? expected_fault(last_step(trial)) : expected_success(trial);
     compare_outcome(trial, &expected, mismatch, opaque);
     compare_rip(trial, world, mismatch, opaque);
-    compare_updates(trial, &traces, mismatch, opaque);
+    compare_updates(trial, mismatch, opaque);
     if (stores(trial)) {
-        compare_store(trial, &traces, mismatch, opaque);
+        compare_store(trial, mismatch, opaque);
+        write_bytes(trial, overwritten);
     }
-    restore_data(trial, &traces);
     compare_native(trial, world, mismatch, opaque);
 }

@@ -17,6 +17,7 @@ struct step {
 
 struct trial {
     struct try access;
+    bool code_may_fault;                    /* the fetch of the code for it */
     unsigned steps;
     struct step step[MAX_STEPS];
     struct expected_costs costs;
@@ -34,7 +35,7 @@ typedef void trial_mismatch(void *opaque, const char *what, uint64_t expected,
  */
 bool trial_plan(struct trial *trial, const struct world *world);
 
-/* Make the access, compare, and undo its traces in memory that isn't a table. */
+/* Make the access, compare, and undo what it has stored. */
 void trial_run(struct trial *trial, const struct world *world,
                struct guest *guest, trial_mismatch *mismatch, void *opaque);
 

@@ -21,9 +21,9 @@ static const struct numbers nested_tables[] = {
     [5] = { GUEST_TABLES, 1 },
 };
 
-/* Indices that are in use in the guest's tables of levels 3 to 5; CODE_SLOT by the code. */
+/* Indices that are in use in the guest's tables of levels 3 to 5; and that of the code. */
 static const uint16_t upper_indices[] = { 0, 1, 3, 255, 256, 511 };
-#define CODE_SLOT 2
+#define CODE_INDEX (CODE_KERNEL / GiB)
 #define WINDOW_INDEX (WINDOW / (2 * MiB))
 
 uint64_t table_hpa(unsigned number)
@@ -38,25 +38,12 @@ uint64_t table_hpa(unsigned number)
            hot_pages[number % HOT_PAGES] * PAGE;
 }
 
-uint64_t table_shadow(unsigned number)
-{
-    return SHADOW + number * PAGE;
-}
-
-uint64_t shadow_of(uint64_t hpa)
-{
-    for (unsigned number = 0; number < TABLES; number++) {
-        if (table_hpa(number) == (hpa & -PAGE)) {
-            return table_shadow(number) + hpa % PAGE;
-        }
-    }
-    return 0;
-}
-
 static void set_entry(unsigned number, unsigned index, uint64_t entry)
 {
-    ((uint64_t *)at_hpa(table_hpa(number)))[index] = entry;
-    ((uint64_t *)at_hpa(table_shadow(number)))[index] = entry;
+    uint64_t hpa = table_hpa(number) + index * sizeof(entry);
+
+    *(uint64_t *)at_hpa(hpa) = entry;
+    *shadow_of(hpa) = entry;
 }
 
 /* -- Bits of an entry -- */
@@ -231,12 +218,12 @@ static void fill_pae_root(const struct maker *maker, unsigned number)
 /* The way to the code, and the code for the kernel and for users. */
 static void map_code(const struct maker *maker)
 {
-    uint64_t slot = maker->world->state.nested ? CODE_SLOT * GiB : 0;
+    uint64_t slot = maker->world->state.nested ? CODE_SLOT : 0;
     uint64_t code = slot + CODE_HPA;
 
     for (unsigned level = 5; level > 1; level--) {
         uint64_t table = slot + table_hpa(guest_tables[level - 1].first);
-        unsigned index = level > 3 ? 0 : level == 3 ? CODE_SLOT : WINDOW_INDEX;
+        unsigned index = level > 3 ? 0 : level == 3 ? CODE_INDEX : WINDOW_INDEX;
 
         set_entry(guest_tables[level].first, index,
                   maker->pae && level == 3 ? table + PTE_P
@@ -250,7 +237,8 @@ static uint64_t guest_root(const struct world *world, struct random *random)
 {
     unsigned level = world->mode == MODE_PAE ? 3
                      : world->state.guest.cr4 & CR4_LA57 ? 5 : 4;
-    uint64_t slot = some_slot(world, random);
+    uint64_t slot = one_in(random, 2) || !world->state.nested
+                    ? some_slot(world, random) : CODE_SLOT;
 
     return (world->mode == MODE_PAE ? slot % (4 * GiB) : slot) +
            table_hpa(guest_tables[level].first);
@@ -339,7 +327,8 @@ static void fill_nested_slot(const struct maker *maker, uint64_t slot)
 {
     unsigned top = slot / GiB >> 9, index = slot / GiB & 511;
     unsigned pointers = nested_tables[3].first + !!top;
-    bool for_code = slot == CODE_SLOT * GiB;
+    bool for_code = slot == CODE_SLOT &&
+                    !(maker->world->one_slot && one_in(maker->random, 2));
 
     set_entry(nested_tables[4].first, top,
               some_entry(maker, table_hpa(pointers), 4, false));

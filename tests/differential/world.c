@@ -120,7 +120,10 @@ uint64_t some_slot(const struct world *world, struct random *random)
     uint64_t last = (1ull << (world->state.maxphyaddr - 30)) - 1;
     const uint64_t slots[] = { 0, 1, 2, 3, last / 2 + 1, last };
 
-    return world->state.nested ? random_of(random, slots) * GiB : 0;
+    if (!world->state.nested) {
+        return 0;
+    }
+    return world->one_slot ? CODE_SLOT : random_of(random, slots) * GiB;
 }
 
 static uint64_t some_gpa(const struct world *world, struct random *random)
@@ -135,7 +138,7 @@ static void make_bounds(struct ref_segment *segment, struct random *random,
                         uint64_t page, uint64_t other, uint64_t end)
 {
     segment->base = page;
-    switch (random_below(random, 6)) {
+    switch (random_below(random, 8)) {
     case 0:                                         /* one page */
         segment->limit = page + PAGE;
         break;
@@ -155,6 +158,10 @@ static void make_bounds(struct ref_segment *segment, struct random *random,
         break;
     case 5:                                         /* maybe none */
         segment->limit = other;
+        break;
+    default:                                        /* most of what there is */
+        segment->base = page & -(4 * GiB);
+        segment->limit = segment->base + 4 * GiB;
         break;
     }
     if (segment->limit > end) {
@@ -281,13 +288,14 @@ void world_make(struct world *world, struct random *random,
                 const struct ref_hash *hash, unsigned host_levels,
                 unsigned maxphyaddr)
 {
-    static const uint8_t anomalies[] = { 0, 0, 128, 64, 24, 8 };
+    static const uint8_t anomalies[] = { 0, 0, 0, 128, 64, 24, 8 };
 
     world->state.hash = hash;
     world->state.maxphyaddr = maxphyaddr;
     world->state.nested = !one_in(random, 5);
     world->state.pkru = random64(random) & random64(random);
     world->mode = some_mode(random, world->state.nested);
+    world->one_slot = one_in(random, 2);
     world->anomalies = random_of(random, anomalies);
     make_host(world, random, host_levels);
     make_guest(world, random);
@@ -299,24 +307,37 @@ void world_make(struct world *world, struct random *random,
 
 /* -- Accesses -- */
 
-/* A page beside an edge of the guest segment, or any. */
+/* A page in the guest segment, or beside an edge of it. */
+static uint64_t some_page_by_segment(const struct world *world,
+                                     struct random *random)
+{
+    const struct ref_segment *segment = &world->state.guest_segment;
+
+    switch (random_below(random, 8)) {
+    case 0:
+        return segment->base;
+    case 1:
+        return segment->base - PAGE;
+    case 2:
+        return segment->limit;
+    case 3:
+        return segment->limit - PAGE;
+    default:
+        return segment->base +
+               (some_low_bits(random) - segment->base % GiB) % GiB;
+    }
+}
+
 static uint64_t some_page(const struct world *world, struct random *random)
 {
     const struct ref_segment *segment = &world->state.guest_segment;
 
-    if (segment->base < segment->limit && !is_32_bit(world)) {
-        switch (random_below(random, 12)) {
-        case 0:
-            return segment->base;
-        case 1:
-            return segment->base - PAGE;
-        case 2:
-            return segment->limit;
-        case 3:
-            return segment->limit - PAGE;
-        }
+    uint64_t page = some_gva(world, random);
+
+    if (segment->base < segment->limit && one_in(random, 2)) {
+        page = some_page_by_segment(world, random);
     }
-    return some_gva(world, random);
+    return is_32_bit(world) ? (uint32_t)page : page;
 }
 
 /* Where in a page, and how many bytes: the tags are 4 bytes at 16 * n + 1. */

@@ -19,7 +19,12 @@
 #define WINDOW_END (48 * MiB)
 #define DATA (WINDOW + 6 * MiB)             /* hPA of pages with data and code */
 #define NESTED_TABLES (48 * MiB)            /* hPA */
-#define SHADOW (56 * MiB)                   /* of all the tables */
+#define NESTED_TABLES_END (NESTED_TABLES + NESTED_TABLE_COUNT * PAGE)
+/*
+ * What should be in the tables: a copy of all that is below DATA, and of the nested ones; moved a
+ * little, so that a table and its shadow don't compete for a place in QEMU's TLB.
+ */
+#define SHADOW (56 * MiB + 32 * PAGE)
 #define RAM_END (64 * MiB)
 /* No device is there, and no memory: it reads as 0. */
 #define HOLE (8 * GiB)
@@ -32,7 +37,8 @@
 #define CODE_KERNEL (2 * GiB + WINDOW)
 #define CODE_USER (CODE_KERNEL + PAGE)
 #define CODE_HPA (WINDOW + 4 * MiB + PAGE)
-#define CODE_GPA (2 * GiB + CODE_HPA)
+#define CODE_SLOT (2 * GiB)
+#define CODE_GPA (CODE_SLOT + CODE_HPA)
 
 enum mode { MODE_LONG, MODE_COMPATIBILITY, MODE_PAE, MODE_UNPAGED };
 
@@ -41,6 +47,8 @@ enum mode { MODE_LONG, MODE_COMPATIBILITY, MODE_PAE, MODE_UNPAGED };
 struct world {
     struct ref_state state;
     enum mode mode;
+    /* All of the guest's memory is in the 1 GiB where its code is. */
+    bool one_slot;
     uint64_t added[MAX_ADDED];
     /* One entry in so many has something wrong with it; 0: none. */
     unsigned anomalies;
@@ -67,16 +75,25 @@ void world_make(struct world *world, struct random *random,
 void world_access(const struct world *world, struct random *random,
                   struct try *access);
 
-/* The hPA of a table, by number, and the hPA of what it should contain. */
+/* The hPA of a table, by number. */
 uint64_t table_hpa(unsigned number);
-uint64_t table_shadow(unsigned number);
-
-/* Where the shadow of this hPA is; 0 if it isn't in a table. */
-uint64_t shadow_of(uint64_t hpa);
 
 static inline bool in_data(uint64_t hpa)
 {
     return hpa >= DATA && hpa < WINDOW_END;
+}
+
+static inline bool in_tables(uint64_t hpa)
+{
+    return (hpa >= WINDOW && hpa < DATA && (hpa & -PAGE) != CODE_HPA) ||
+           (hpa >= NESTED_TABLES && hpa < NESTED_TABLES_END);
+}
+
+/* What an entry of a table, at this hPA, should be. */
+static inline uint64_t *shadow_of(uint64_t hpa)
+{
+    return (uint64_t *)(hpa < DATA ? hpa - WINDOW + SHADOW
+                                   : hpa - NESTED_TABLES + DATA - WINDOW + SHADOW);
 }
 
 #endif
