@@ -8,6 +8,19 @@ static unsigned passed, failed;
 static bool failing;
 static char name[160];
 
+/* In a name of TAP, # would begin a directive: #PF becomes PF. */
+static void drop_hashes(char *text)
+{
+    char *to = text;
+
+    for (; *text; text++) {
+        if (*text != '#') {
+            *to++ = *text;
+        }
+    }
+    *to = 0;
+}
+
 void case_begin(const char *format, ...)
 {
     va_list values;
@@ -16,6 +29,7 @@ void case_begin(const char *format, ...)
     va_start(values, format);
     vprint_to(name, sizeof(name), format, values);
     va_end(values);
+    drop_hashes(name);
 }
 
 void expect(const char *what, uint64_t expected, uint64_t got)
