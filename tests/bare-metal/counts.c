@@ -5,6 +5,7 @@
  * guest's or nested tables.
  */
 #include "lib/cpu.h"
+#include "lib/invariants.h"
 #include "lib/tap.h"
 #include "lib/vm.h"
 
@@ -93,4 +94,5 @@ void tests(void)
             one_access(row, regime, 0, STORE);
         }
     }
+    check_invariants();
 }

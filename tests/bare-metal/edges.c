@@ -174,6 +174,27 @@ static void straddling_fault(void)
     case_end();
 }
 
+/* One access is then two walks, each of which costs what its page costs. */
+static void straddling_cost(void)
+{
+    const uint64_t direct = SELECTOR(WALKS, GUEST_DIRECT, USER, LOAD);
+    const uint64_t base = SELECTOR(WALKS, BASE, USER, LOAD);
+    const uint64_t checks = SELECTOR(CHECKS, ALL_REGIMES, USER, LOAD);
+    uint64_t before[3];
+    struct vm vm;
+
+    case_begin("guest segment: a load across LIMIT is a walk in each regime");
+    make(&vm, GUEST);
+    before[0] = counter(direct);
+    before[1] = counter(base);
+    before[2] = counter(checks);
+    l2_run(&vm.guest, l2_load8, to_gva(vm.data_hpa) + END - 4, 0);
+    expect("guest-direct walks", 1, counter(direct) - before[0]);
+    expect("base walks", 1, counter(base) - before[1]);
+    expect("checks", 2, counter(checks) - before[2]);
+    case_end();
+}
+
 /* BASE >= LIMIT is no segment. */
 static void disabled(uint64_t base, uint64_t size, enum level level)
 {
@@ -207,4 +228,5 @@ void tests(void)
         disabled(2 * PAGE, -PAGE, level);
     }
     straddling_fault();
+    straddling_cost();
 }

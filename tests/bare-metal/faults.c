@@ -6,6 +6,7 @@
  * it, and where a segment does.
  */
 #include "lib/cpu.h"
+#include "lib/invariants.h"
 #include "lib/tap.h"
 #include "lib/vm.h"
 
@@ -181,4 +182,5 @@ void tests(void)
             }
         }
     }
+    check_invariants();
 }

@@ -4,6 +4,7 @@
  * counted as false (docs/spec/registers.rst).
  */
 #include "lib/cpu.h"
+#include "lib/invariants.h"
 #include "lib/tap.h"
 #include "lib/vm.h"
 
@@ -174,4 +175,5 @@ void tests(void)
     all_four_bits();
     false_escapes();
     too_many();
+    check_invariants();
 }

@@ -6,6 +6,7 @@
  * final page, bit i the table of level i.
  */
 #include "lib/cpu.h"
+#include "lib/invariants.h"
 #include "lib/tap.h"
 #include "lib/vm.h"
 
@@ -130,4 +131,5 @@ void tests(void)
     for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
         all_walks(&shapes[i]);
     }
+    check_invariants();
 }

@@ -5,6 +5,7 @@
  * is not in force there, nor in a guest without nested paging.
  */
 #include "lib/cpu.h"
+#include "lib/invariants.h"
 #include "lib/tap.h"
 #include "lib/trap.h"
 #include "lib/vm.h"
@@ -250,4 +251,5 @@ void tests(void)
         guest_without_nested_paging(is, false);
         guest_without_nested_paging(is, true);
     }
+    check_invariants();
 }

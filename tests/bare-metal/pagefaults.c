@@ -151,6 +151,34 @@ static void nested_fault_first(void)
     case_end();
 }
 
+/* An address that is not canonical is not walked at all, segment or not. */
+static void not_canonical(bool guest_segment)
+{
+    const uint64_t walks = SELECTOR(WALKS, ALL_REGIMES, USER, LOAD);
+    uint64_t faults_before, walks_before;
+    struct l2_end end;
+    struct vm vm;
+
+    case_begin("an address that is not canonical is #GP and no walk, guest "
+               "segment=%d", guest_segment);
+    make(&vm, 0, 3);
+    if (guest_segment) {
+        /* The addresses between the last of L2's code and -PAGE. */
+        set_guest_segment(&vm.guest, (struct segment) {
+            L2_CODE_USER + PAGE, -PAGE, 0,
+        });
+    }
+    faults_before = counter(FAULTS_NOT_PRESENT) + counter(FAULTS_RESERVED);
+    walks_before = counter(walks);
+    end = vm_access(&vm, LOAD, BIT(47));
+    expect("exit code", EXIT_EXCEPTION(VECTOR_GP), end.exit_code);
+    expect("error code", 0, end.exit_info1);
+    expect("faults", faults_before,
+           counter(FAULTS_NOT_PRESENT) + counter(FAULTS_RESERVED));
+    expect("walks", walks_before, counter(walks));
+    case_end();
+}
+
 /* Bits that are reserved in entries of one level only. */
 static void reserved_bits(void)
 {
@@ -257,6 +285,8 @@ void tests(void)
     }
     page_fault_first();
     nested_fault_first();
+    not_canonical(false);
+    not_canonical(true);
     reserved_bits();
     host_settings();
 }

@@ -5,6 +5,7 @@
  * U, W and NX, in each way to translate: a guest segment is such a page.
  */
 #include "lib/cpu.h"
+#include "lib/invariants.h"
 #include "lib/tap.h"
 #include "lib/vm.h"
 
@@ -185,4 +186,5 @@ void tests(void)
     for (unsigned mode = 0; mode < ARRAY_SIZE(modes); mode++) {
         all_settings(mode);
     }
+    check_invariants();
 }

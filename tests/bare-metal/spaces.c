@@ -5,6 +5,7 @@
  * between, guests side by side.
  */
 #include "lib/cpu.h"
+#include "lib/invariants.h"
 #include "lib/tap.h"
 #include "lib/vm.h"
 
@@ -238,4 +239,5 @@ void tests(void)
     msr_writes();
     guests_in_turn(false);
     guests_in_turn(true);
+    check_invariants();
 }
