@@ -31,6 +31,34 @@ static void exceptions_are_caught(void)
     case_end();
 }
 
+/* Address bits beyond MAXPHYADDR, and a bit of CR4 that no CPU has. */
+static void reserved_bits_of_registers(void)
+{
+    static const uint64_t cr3_bits[] = { BIT(40), BIT(51) };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(cr3_bits); i++) {
+        uint64_t cr3 = read_cr3();
+        struct l2_end end;
+        struct vm vm;
+
+        case_begin("reserved bits 0x%lx of CR3 are #GP, in L1 and L2",
+                   cr3_bits[i]);
+        expect("write in L1", TRAP(VECTOR_GP, 0),
+               try_write_cr(3, cr3 | cr3_bits[i]));
+        expect("CR3 then", cr3, read_cr3());
+        vm_init(&vm, &shapes[0]);
+        end = l2_run(&vm.guest, l2_load_write_cr3_load, to_gva(vm.data_hpa),
+                     vm.guest.vmcb->cr3 | cr3_bits[i]);
+        expect("exit code", EXIT_EXCEPTION(VECTOR_GP), end.exit_code);
+        expect("error code", 0, end.exit_info1);
+        expect("CR3 of L2", vm.guest_tables.root, vm.guest.vmcb->cr3);
+        case_end();
+    }
+    case_begin("reserved bits of CR4 are #GP");
+    expect("write", TRAP(VECTOR_GP, 0), try_write_cr(4, read_cr4() | BIT(63)));
+    case_end();
+}
+
 static void guests_load_and_store(unsigned cpl)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++) {
@@ -111,6 +139,7 @@ static void second_cpu_runs_a_guest(void)
 void tests(void)
 {
     exceptions_are_caught();
+    reserved_bits_of_registers();
     guests_load_and_store(0);
     guests_load_and_store(3);
     faults_are_delivered();

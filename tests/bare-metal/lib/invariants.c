@@ -45,7 +45,8 @@ static void check_sums(const uint64_t of[REGIMES][PRIVILEGES][ACCESSES])
 }
 
 /* The line of the table of regimes, for walks of one kind. */
-static void check_regime(enum regime regime, unsigned privilege, unsigned access)
+static void check_regime(enum regime regime, unsigned privilege,
+                         unsigned access)
 {
     uint64_t walks = counts[WALKS][regime][privilege][access];
     uint64_t guest_refs = counts[GUEST_REFS][regime][privilege][access];

@@ -81,7 +81,7 @@ void trap_handle(struct trap_frame *frame)
 #define CASE_WRITE(n)                                                   \
     case n:                                                             \
         return TRY("", "mov %1, %%cr" #n, "", "r"(value));
-#define FOR_CRS(f) f(9) f(10) f(11) f(12) f(13)
+#define FOR_CRS(f) f(3) f(4) f(9) f(10) f(11) f(12) f(13)
 
 uint64_t try_read_cr(unsigned n, uint64_t *value)
 {

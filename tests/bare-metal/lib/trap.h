@@ -38,8 +38,8 @@
 void trap_init(void);
 
 /*
- * One instruction each, with the result of TRY(). n: 9 to 13. *value is as it
- * was if it traps.
+ * One instruction each, with the result of TRY(). n: 3, 4, 9 to 13. *value is
+ * as it was if it traps.
  */
 uint64_t try_read_cr(unsigned n, uint64_t *value);
 uint64_t try_write_cr(unsigned n, uint64_t value);
