@@ -140,12 +140,12 @@ static void edges(void)
 /*
  * A segment may be where nothing is mapped, up to the last canonical addresses.
  */
-static void anywhere(uint64_t start)
+static void anywhere(unsigned levels, uint64_t start)
 {
     uint8_t value = 0;
 
     case_begin("L1's own segment at 0x%lx, where no tables lead", start);
-    use_tables(4, 1);
+    use_tables(levels, 1);
     set_own_segment(segment(start, PAGE, segment_data));
     expect("load", 0, try_load(start + 0xabc, &value));
     expect("value", SEGMENT_BYTE, value);
@@ -242,9 +242,12 @@ void tests(void)
         }
     }
     edges();
-    anywhere(0x7fffffffe000);
-    anywhere(0xffff800000000000);
-    anywhere(0xffffffffffffe000);
+    anywhere(4, 0x7fffffffe000);
+    anywhere(4, 0xffff800000000000);
+    anywhere(4, 0xffffffffffffe000);
+    anywhere(5, 0x0000800000000000);
+    anywhere(5, 0x00ffffffffffe000);
+    anywhere(5, 0xff00000000000000);
     fetch_has_nx();
     vmm_segment_not_in_force();
     for (enum segment_is is = NONE; is <= HIT; is++) {
