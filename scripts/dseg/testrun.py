@@ -3,17 +3,16 @@
 
 import argparse
 import json
-import re
+import os
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from . import OUT, ROOT, Failure, run_main
+from . import OUT, ROOT, Failure, coverage, run_main
 from .progress import run_logged
 
 BUILD = ROOT / 'build'
-LOGS = BUILD / 'meson-logs'
-COVERAGE = OUT / 'coverage'
 
 
 @dataclass
@@ -33,18 +32,21 @@ def main(arguments):
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog='test', add_help=False)
     parser.add_argument('--coverage', action='store_true')
+    parser.add_argument('--json', type=Path, metavar='FILE')
     parser.add_argument('suites', nargs='*')
     options = parser.parse_args(arguments)
-    if options.coverage:
-        if options.suites:
-            parser.error('--coverage is of the suite unit: name no suites')
-        return show_coverage()
+    if options.json and not options.coverage:
+        parser.error('--json FILE is for --coverage')
 
     results = Results()
     try:
         configure(BUILD)
-        for suite in chosen(options.suites):
-            run_suite(suite, results)
+        suites = chosen(options.suites)
+        if options.coverage:
+            run_for_coverage(suites, results, options.json)
+        else:
+            for suite in suites:
+                run_suite(suite, results)
     except Failure as failure:
         print(f'\n{failure}')
         results.failed.append('set-up')
@@ -77,19 +79,21 @@ def known_suites():
     return list(dict.fromkeys(suite.partition(':')[2] for test in tests for suite in test['suite']))
 
 
-def run_suite(suite, results):
+def run_suite(suite, results, *, build=BUILD, env=None):
     """Run one suite after its set-up, and add up its results."""
     print(f'\nSuite {suite}', flush=True)
     failed_step = set_up(suite)
     if failed_step:
         results.failed.append(f'{suite}: its set-up, at the step {failed_step}')
         return
-    for old in LOGS.glob(f'{suite}.*'):
+    logs = build / 'meson-logs'
+    for old in logs.glob(f'{suite}.*'):
         old.unlink()
-    code = subprocess.run(['meson', 'test', '-C', BUILD, '--suite', suite, '--logbase', suite,
-                           '--print-errorlogs'], check=False).returncode
+    code = subprocess.run(['meson', 'test', '-C', build, '--suite', suite, '--logbase', suite,
+                           '--print-errorlogs'], check=False,
+                          env={**os.environ, **(env or {})}).returncode
     failed_before = len(results.failed)
-    for name, outcome in test_cases(suite):
+    for name, outcome in test_cases(suite, logs):
         if outcome == 'passed':
             results.passed += 1
         elif outcome == 'skipped':
@@ -98,6 +102,31 @@ def run_suite(suite, results):
             results.failed.append(f'{suite}: {name}')
     if code and len(results.failed) == failed_before:
         results.failed.append(f'{suite}: meson test ended with exit code {code}')
+
+
+def run_for_coverage(suites, results, file):
+    """Run the suites, built for gcov, and show which lines of ours they reach together.
+
+    The plain C counts in its own build, all else in QEMU; libFuzzer's programs count nothing.
+    """
+    suites = [suite for suite in suites if suite != 'fuzz']
+    folders = []
+    if 'unit' in suites:
+        configure(coverage.PLAIN, '-Db_coverage=true', '-Dbuildtype=debug')
+        coverage.forget(coverage.PLAIN)
+        run_suite('unit', results, build=coverage.PLAIN)
+        folders.append(coverage.PLAIN / 'libdseg.a.p')
+    others = [suite for suite in suites if suite != 'unit']
+    if others:
+        # The tree with the patches, from the first suite's set-up.
+        if set_up(others[0]):
+            raise Failure(f'the set-up of the suite {others[0]} failed')
+        qemu = coverage.build_qemu()
+        coverage.forget(coverage.QEMU)
+        for suite in others:
+            run_suite(suite, results, env={'DSEG_QEMU': str(qemu)})
+        folders.append(coverage.QEMU)
+    coverage.show(folders, suites, file)
 
 
 def set_up(suite):
@@ -116,15 +145,15 @@ def set_up(suite):
     return failed_step if process.returncode else None
 
 
-def test_cases(suite):
+def test_cases(suite, logs):
     """(name, outcome) of every test case of a suite that has run."""
-    report = LOGS / f'{suite}.json'
+    report = logs / f'{suite}.json'
     if not report.exists():
         return
     for line in report.read_text().splitlines():
         test = json.loads(line)
         program = test['name'].rpartition(' / ')[2]
-        cases = list(cases_of(suite, test['name'], program))
+        cases = list(cases_of(suite, test['name'], program, logs))
         yield from cases
         result = test['result']
         if not cases and result in ('OK', 'SKIP'):
@@ -133,14 +162,14 @@ def test_cases(suite):
             yield f'{program} ended with {result}', 'failed'
 
 
-def cases_of(suite, full_name, program):
+def cases_of(suite, full_name, program, logs):
     """(name, outcome) of the cases of one test program of a suite, as far as it got."""
-    own_report = LOGS / f'{suite}.{program}.xml'
+    own_report = logs / f'{suite}.{program}.xml'
     if own_report.exists():
         for case in ElementTree.parse(own_report).iter('testcase'):
             yield f'{case.get("classname")}.{case.get("name")}', outcome_of(case)
         return
-    for group in ElementTree.parse(LOGS / f'{suite}.junit.xml').iter('testsuite'):
+    for group in ElementTree.parse(logs / f'{suite}.junit.xml').iter('testsuite'):
         if group.get('name').endswith(full_name):
             for case in group.iter('testcase'):
                 # Meson puts a number before the name.
@@ -163,21 +192,8 @@ def show_failed(results):
     print('\nFailed:')
     for name in results.failed:
         print(f'  {name}')
-    print(f'\nAll output of a suite is in {LOGS}/SUITE.txt. One test program alone:\n'
+    print(f'\nAll output of a suite is in {BUILD}/meson-logs/SUITE.txt. One test program alone:\n'
           f'  meson test -C {BUILD} --suite SUITE PROGRAM -v\n')
-
-
-def show_coverage():
-    """Run the unit tests once more, built for gcov, and show what they reach."""
-    configure(COVERAGE, '-Db_coverage=true', '-Dbuildtype=debug')
-    run_logged('Running the unit tests', ['meson', 'test', '-C', COVERAGE, '--suite', 'unit'],
-               OUT / 'log' / 'coverage.log', timeout=900)
-    counts = sorted(COVERAGE.glob('libdseg.a.p/*.gcda'))
-    report = subprocess.run(['gcov', '--no-output', *counts], check=True, text=True,
-                            stdout=subprocess.PIPE, cwd=COVERAGE, timeout=60).stdout
-    for file, lines in re.findall(r"File '.*(target-i386-ext/\S+)'\nLines executed:(.*)", report):
-        print(f'{file:30} {lines} lines')
-    return 0
 
 
 if __name__ == '__main__':

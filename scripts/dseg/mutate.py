@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/mutate: deliberate bugs, and which test catches each of them."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import OUT, ROOT, Failure, run_main
+from .patches import OVERLAY
+from .progress import run_logged
+from .testrun import test_cases
+from .tree import IN_USE, Tree, link
+
+LIST = ROOT / 'tests/mutants/mutants.toml'
+COPY = OUT / 'mutate'               # of the project; its own out/ is in it
+BUILD = COPY / 'build'
+LOG = OUT / 'log' / 'mutate'
+SUITES = {'unit': 300, 'bare-metal': 300, 'differential': 900}      # seconds at most
+LINUX_SECONDS = 900
+BUILD_SECONDS = 3600
+# Enough for a bug to show, in a tenth of the suite's time.
+TRANSLATIONS = '100000'
+
+
+@dataclass
+class Mutant:
+    """A deliberate bug."""
+    name: str
+    about: str
+    file: str
+    old: str
+    new: str
+    linux: list = field(default_factory=list)   # arguments of pytest
+
+    def apply(self, folder):
+        """Put it into the project in a folder. Returns how to take it out again."""
+        path = folder / self.file
+        text = path.read_text() if path.is_file() else ''
+        old, new = self.old.removeprefix('\n'), self.new.removeprefix('\n')
+        if text.count(old) != 1:
+            raise Failure(f'the bug {self.name} does not apply: {self.file} has what it replaces '
+                          f'{text.count(old)} times, not once. Change it in {LIST}:\n\n{old}')
+        path.write_text(text.replace(old, new))
+        return lambda: path.write_text(text)
+
+
+def main(arguments):
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog='mutate', add_help=False)
+    parser.add_argument('--list', action='store_true')
+    parser.add_argument('--only', action='append', metavar='NAME')
+    options = parser.parse_args(arguments)
+    mutants = chosen(options.only)
+    if options.list:
+        for mutant in mutants:
+            print(f'{mutant.name:36} {mutant.about}')
+        return 0
+
+    make_copy()
+    for mutant in mutants:
+        mutant.apply(COPY)()
+    build('as it is')
+    survived = run_tests('as it is', sorted({test for mutant in mutants for test in mutant.linux}))
+    if survived:
+        raise Failure(f'without any bug, {survived} fails: mend that first. More is in {LOG}')
+    caught = sum([try_one(mutant) for mutant in mutants])
+    print(f'{caught} of {len(mutants)} caught', flush=True)
+    return 0 if caught == len(mutants) else 1
+
+
+def chosen(names):
+    """The bugs asked for, or all."""
+    with open(LIST, 'rb') as file:
+        known = {name: Mutant(name, **fields) for name, fields in tomllib.load(file).items()}
+    for name in names or ():
+        if name not in known:
+            raise Failure(f'there is no bug {name!r}: see scripts/mutate --list')
+    return [known[name] for name in names or known]
+
+
+def try_one(mutant):
+    """Whether the tests catch one bug; says which test did."""
+    undo = mutant.apply(COPY)
+    try:
+        test = run_tests(mutant.name, mutant.linux)
+    finally:
+        undo()
+    print(f'{mutant.name}: ' + (f'caught by {test}' if test else 'NOT CAUGHT'), flush=True)
+    return bool(test)
+
+
+def environment():
+    """That of the copy."""
+    env = dict(os.environ, DSEG_ROOT=str(COPY), DSEG_OUT=str(COPY / 'out'),
+               PYTHONPATH=str(COPY / 'scripts'), PYTHONDONTWRITEBYTECODE='1',
+               DSEG_TRANSLATIONS=TRANSLATIONS)
+    env.pop('DSEG_QEMU', None)
+    return env
+
+
+def run(title, command, seconds):
+    """Run a command in the copy, with its output in a log of its own."""
+    run_logged(title, command, LOG / f'{title.replace(": ", ".").replace(" ", "-")}.log',
+               timeout=seconds, cwd=COPY, env=environment())
+
+
+def make_copy():
+    """Make the copy, or bring it up to date: the project's files, QEMU's source, the guests."""
+    files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+                           cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    names = {name for name in files.split('\0') if name and (ROOT / name).is_file()}
+    for path in COPY.rglob('*') if COPY.exists() else ():
+        name = path.relative_to(COPY)
+        if path.is_file() and name.parts[0] not in ('out', 'build') and str(name) not in names:
+            path.unlink()
+    for name in names:
+        copy_file(ROOT / name, COPY / name)
+    copy_tree()
+    link(COPY / 'out/guest', OUT / 'guest')
+
+
+def copy_file(source, target):
+    """Copy a file unless it is the same already, so that nothing is built again for it."""
+    if target.exists() and target.read_bytes() == source.read_bytes():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+def copy_tree():
+    """Copy QEMU's patched source, which then has the copy's files in the place of ours."""
+    tree = Tree.in_use()
+    target = COPY / 'out/src' / tree.path.name
+    stamp = COPY / 'out/src/copied'
+    state = f'{tree.path} {tree.head()}\n' + tree.git('diff', 'HEAD')
+    if not stamp.exists() or stamp.read_text() != state:
+        target.mkdir(parents=True, exist_ok=True)
+        run('Copying the source of QEMU',
+            ['sh', '-c', 'tar -C "$1" --exclude=./.git -cf - . | tar -C "$2" -xf -', 'sh',
+             tree.path, target], 600)
+        stamp.write_text(state)
+    for name, path in OVERLAY.items():
+        if (target / name).is_symlink():
+            link(target / name, COPY / path.relative_to(ROOT))
+    link(COPY / 'out' / IN_USE.name, Path('src') / tree.path.name)
+
+
+def build(name):
+    """Build QEMU and the test programs."""
+    run(f'{name}: build', ['/usr/bin/python3', '-m', 'dseg.build'], BUILD_SECONDS)
+    if not (BUILD / 'build.ninja').exists():
+        run(f'{name}: configure', ['meson', 'setup', BUILD, COPY], 300)
+    build_tests(name)
+
+
+def build_tests(name):
+    """Build the test programs, which take the plain C in."""
+    run(f'{name}: build tests', ['ninja', '-C', BUILD, 'meson-test-prereq'], BUILD_SECONDS)
+
+
+def run_tests(name, linux):
+    """The first test that fails, or None. QEMU is built when the first suite needs it."""
+    build_tests(name)
+    for suite, seconds in SUITES.items():
+        if suite == 'bare-metal':
+            run(f'{name}: build', ['/usr/bin/python3', '-m', 'dseg.build'], BUILD_SECONDS)
+        failed = run_suite(name, suite, seconds)
+        if failed:
+            return failed
+    return run_linux(name, linux) if linux else None
+
+
+def run_suite(name, suite, seconds):
+    """The first test of a suite that fails, or None."""
+    logs = BUILD / 'meson-logs'
+    for old in logs.glob(f'{suite}.*'):
+        old.unlink()
+    try:
+        run(f'{name}: {suite}', ['meson', 'test', '-C', BUILD, '--no-rebuild', '--suite', suite,
+                                 '--logbase', suite, '--maxfail', '1'], seconds)
+    except Failure:
+        failed = [case for case, outcome in test_cases(suite, logs) if outcome == 'failed']
+        # Those that were stopped after the first have failed too.
+        failed.sort(key=lambda case: 'ended with' in case)
+        return f'{suite}: {failed[0] if failed else "no end in time"}'
+    return None
+
+
+def run_linux(name, tests):
+    """The first of these tests of tests/linux that fails, or None."""
+    log = LOG / f'{name.replace(" ", "-")}.linux.log'
+    try:
+        run(f'{name}: linux', ['/usr/bin/python3', '-m', 'pytest', '-x', '-q', '--color=no',
+                               *(f'tests/linux/{test}' for test in tests)], LINUX_SECONDS)
+    except Failure:
+        failed = [line.split()[1] for line in log.read_text(errors='replace').splitlines()
+                  if line.startswith(('FAILED ', 'ERROR '))]
+        return f'linux: {failed[0] if failed else "no end in time"}'
+    return None
+
+
+if __name__ == '__main__':
+    run_main('mutate', main)
