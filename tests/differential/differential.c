@@ -18,6 +18,7 @@
 #include "lib/tap.h"
 #include "lib/vm.h"
 #include "machine.h"
+#include "native.h"
 #include "options.h"
 #include "report.h"
 #include "trial.h"
@@ -139,10 +140,17 @@ static void try_world(struct test *t)
 
     set_levels(levels);
     world_make(&t->world, &random, &t->hash, levels, t->maxphyaddr);
-    machine_load(&t->guest, &t->world);
+    if (t->world.without_guest) {
+        native_load(&t->world);
+    } else {
+        machine_load(&t->guest, &t->world);
+    }
     __builtin_memset(&t->world_costs, 0, sizeof(t->world_costs));
     for (unsigned i = 0; i < TRIALS; i++) {
         try_access(t, &random);
+    }
+    if (t->world.without_guest) {
+        native_unload();
     }
     t->reported = false;
     compare_counters(t, &t->world_costs, world_counter, WORLD_COUNTERS,
@@ -158,6 +166,7 @@ static void start(struct test *t)
     ref_hash_init(&t->hash);
     t->maxphyaddr = cpuid(0x80000008, 0).eax & 0xff;
     world_init();
+    native_init();
     guest_init(&t->guest, &vmcb, &none, NULL);
     for (unsigned i = 0; i < ACCESS_COUNTERS; i++) {
         t->access_count[i] = counter(access_counter(i));

@@ -73,6 +73,130 @@ enter_guest:
     store_all 72
     pop_all
 
+/* -- Without a guest -- */
+
+/* Offsets in struct native_request. */
+#define RSI 0
+#define RAX 8
+#define RIP 16
+#define RFLAGS 24
+#define WAY 32
+#define VECTOR 40
+#define ERROR 48
+#define SAVED_RSP 56
+#define SAVED_RFLAGS 64
+#define STACK 72
+#define GDT 80
+#define TSS 88
+#define COUNTS 96
+#define IDT 240
+#define OWN_IDT 250
+
+#define KERNEL_DATA 0x10
+#define USER_DATA 0x23
+#define USER_CODE 0x2b
+#define NO_VECTOR 32
+
+/* Have all pages in the TLB that an exception, or the way to the user, needs. */
+    .macro touch_all
+    push %rax
+    pop %rax
+    mov STACK(%rdx), %rax
+    lock orq $0, (%rax)
+    mov IDT + 2(%rdx), %rax
+    mov (%rax), %eax
+    mov GDT(%rdx), %rax
+    mov (%rax), %eax
+    mov TSS(%rdx), %rax
+    mov (%rax), %eax
+    lock orq $0, COUNTS(%rdx)
+    lock orq $0, COUNTS + 64(%rdx)
+    .endm
+
+    .balign 2048                        /* all of this in one page */
+    .globl enter_native, native_entries
+    .globl native_load1, native_load4, native_store1, native_store4
+    .globl native_jump, native_enter_user
+enter_native:
+    push_all
+    mov $native_request, %edx
+    mov %rsp, SAVED_RSP(%rdx)
+    pushf
+    pop SAVED_RFLAGS(%rdx)
+    lidt IDT(%rdx)
+    mov %cr9, %rax                      /* empty the TLB */
+    mov %rax, %cr9
+    touch_all                           /* as the CPU itself accesses them */
+    push RFLAGS(%rdx)
+    popf                                /* AC */
+    touch_all
+    read_all
+    store_all COUNTS
+    mov RSI(%rdx), %rsi
+    mov RAX(%rdx), %rax
+    mov WAY(%rdx), %rdi
+    mov $NO_VECTOR, %ebp
+    jmp *%rdi
+
+native_load1:
+    mov (%rsi), %al
+    jmp native_done
+native_load4:
+    mov (%rsi), %eax
+    jmp native_done
+native_store1:
+    mov %al, (%rsi)
+    jmp native_done
+native_store4:
+    mov %eax, (%rsi)
+    jmp native_done
+native_jump:
+    jmp *%rsi
+native_enter_user:
+    push $USER_DATA
+    push $0
+    push RFLAGS(%rdx)
+    push $USER_CODE
+    push RIP(%rdx)
+    iretq
+
+    .balign 16
+native_entries:
+    .set vector, 0
+    .rept 32
+    .balign 16
+    mov $vector, %ebp
+    jmp native_done
+    .set vector, vector + 1
+    .endr
+
+/* EBP: what was raised. Of those with an error code, it is at the top of the stack. */
+native_done:
+    mov %rax, %rcx
+    mov $native_request, %edx
+    read_all
+    store_all COUNTS + 72
+    mov %rcx, RAX(%rdx)
+    mov %rbp, VECTOR(%rdx)
+    movq $0, ERROR(%rdx)
+    cmp $NO_VECTOR, %ebp
+    je 1f
+    mov $0x60227d00, %eax               /* vectors with an error code */
+    bt %ebp, %eax
+    jnc 2f
+    pop ERROR(%rdx)
+2:  pop RIP(%rdx)
+1:  mov $KERNEL_DATA, %eax              /* after a user it is null */
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %ss
+    mov SAVED_RSP(%rdx), %rsp
+    lidt OWN_IDT(%rdx)
+    push SAVED_RFLAGS(%rdx)
+    popf
+    pop_all
+    .org enter_native + 2048            /* an error if it is longer */
+
     .balign 4096
     .globl guest_code, guest_load1, guest_load4, guest_store1, guest_store4
     .globl guest_load_segment, guest_code_end

@@ -3,6 +3,7 @@
 #ifndef DIFFERENTIAL_ENTER_H
 #define DIFFERENTIAL_ENTER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -25,5 +26,46 @@ struct native_counts {
  * readings of the counters, for the fetch that follows the #VMEXIT.
  */
 void enter_guest(uint64_t vmcb, uint64_t rsi, struct native_counts *counts);
+
+/* -- Without a guest -- */
+
+struct native_idt {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
+/* An access that L1 makes itself, and what became of it. enter.S has the offsets. */
+struct native_request {
+    uint64_t rsi, rax, rip, rflags;         /* in; and out: RAX and RIP */
+    void (*way)(void);                      /* one of those below */
+    uint64_t vector, error;                 /* out */
+    uint64_t saved_rsp, saved_rflags;
+    uint64_t stack, gdt, tss;               /* of exceptions: to have them in the TLB */
+    struct native_counts counts;            /* out */
+    struct native_idt idt, own_idt;
+};
+
+_Static_assert(offsetof(struct native_request, saved_rsp) == 56, "see enter.S");
+_Static_assert(offsetof(struct native_request, counts) == 96, "see enter.S");
+_Static_assert(offsetof(struct native_request, idt) == 240, "see enter.S");
+
+extern struct native_request native_request;
+
+/* Make it. In between the two readings of the counters, L1 makes no walk at CPL 0. */
+void enter_native(void);
+
+/* Not to be called, but the ways to make an access. */
+void native_load1(void);
+void native_load4(void);
+void native_store1(void);
+void native_store4(void);
+void native_jump(void);
+void native_enter_user(void);
+
+/* Where exceptions go: one entry of that size for each vector. */
+extern const char native_entries[];
+#define NATIVE_ENTRY_SIZE 16
+#define NATIVE_CODE 0x08
+#define NATIVE_NO_VECTOR 32
 
 #endif

@@ -81,6 +81,9 @@ uint64_t machine_code(const struct world *world, const struct try *access)
     if (access->ref.kind == REF_FETCH) {
         return access->ref.gva;
     }
+    if (world->without_guest && access->cpl == 0) {
+        return 0;
+    }
     return page + (snippet(access) - guest_code);
 }
 

@@ -15,7 +15,7 @@ struct outcome {
 /* Write all registers of a world, and those of its guest into the guest's VMCB. */
 void machine_load(struct guest *guest, const struct world *world);
 
-/* Where the guest's code for an access begins: a gVA. */
+/* Where the code for an access begins: a gVA; 0 if it is L1's own code. */
 uint64_t machine_code(const struct world *world, const struct try *access);
 
 /* Make the access; "value" is what is stored. */

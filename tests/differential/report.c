@@ -34,6 +34,7 @@ void coverage_add(struct coverage *coverage, const struct world *world,
 
     row[step->access.kind - 1][!step->access.user]++;
     coverage->mode[world->mode]++;
+    coverage->without_guest += world->without_guest;
     coverage->implicit += step->access.implicit;
     coverage->straddling += step->access.gva != trial->access.ref.gva &&
                             step->access.kind != REF_FETCH;
@@ -113,6 +114,7 @@ unsigned coverage_print(const struct coverage *coverage)
     for (unsigned i = 0; i <= MODE_UNPAGED; i++) {
         missing += print_total(mode_names[i], coverage->mode[i]);
     }
+    missing += print_total("without a guest", coverage->without_guest);
     missing += print_total("implicit", coverage->implicit);
     missing += print_total("straddling", coverage->straddling);
     missing += print_total("escapes", coverage->escapes);
@@ -140,7 +142,8 @@ void report_world(const struct world *world)
     const struct ref_state *state = &world->state;
 
     print("  %s code, %s, PKRU 0x%x, MAXPHYADDR %u\n", mode_names[world->mode],
-          state->nested ? "nested paging" : "no nested paging", state->pkru,
+          world->without_guest ? "no guest"
+          : state->nested ? "nested paging" : "no nested paging", state->pkru,
           state->maxphyaddr);
     report_paging("guest", &state->guest);
     report_paging("host", &state->host);

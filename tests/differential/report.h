@@ -10,7 +10,7 @@ struct coverage {
     /* [regime or fault][load, store, fetch][user, kernel] */
     uint64_t regime[REGIMES][3][2];
     uint64_t fault[REF_NPF_TABLE + 1][3][2];
-    uint64_t implicit, straddling, escapes, false_escapes, skipped;
+    uint64_t without_guest, implicit, straddling, escapes, false_escapes, skipped;
     uint64_t mode[MODE_UNPAGED + 1];
 };
 

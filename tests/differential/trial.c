@@ -3,6 +3,7 @@
 #include "trial.h"
 
 #include "lib/cpu.h"
+#include "native.h"
 
 #define DESCRIPTOR_SELECTOR 8
 #define TLB_ENTRIES 64                      /* QEMU's has at least as many */
@@ -39,10 +40,14 @@ static bool is_code_fetch(const struct trial *trial, const struct step *step)
 }
 
 /* Whether the access may arrive where it does. */
-static bool may_arrive(const struct trial *trial, const struct step *step)
+static bool may_arrive(const struct trial *trial, const struct world *world,
+                       const struct step *step)
 {
     uint64_t hpa = step->result.hpa;
 
+    if (world->without_guest && hpa >= HOLE) {
+        return false;
+    }
     if (is_code_fetch(trial, step)) {
         return (hpa & -PAGE) == CODE_HPA;
     }
@@ -103,17 +108,18 @@ static bool plan_step(struct trial *trial, const struct world *world,
     expected_add(&trial->costs, access, &step->result);
     return known && may_update(&step->result) && is_one_walk(trial, step) &&
            !is_odd_pae(world, &step->result) && !is_made_canonical(step) &&
-           (step->result.fault || may_arrive(trial, step));
+           (step->result.fault || may_arrive(trial, world, step));
 }
 
 static bool plan_code(struct trial *trial, const struct world *world)
 {
+    uint64_t code = machine_code(world, &trial->access);
     const struct ref_access fetch = {
-        .gva = machine_code(world, &trial->access), .kind = REF_FETCH,
+        .gva = code, .kind = REF_FETCH,
         .user = trial->access.cpl == 3, .ac = trial->access.ref.ac,
     };
 
-    return trial->access.ref.kind == REF_FETCH ||
+    return trial->access.ref.kind == REF_FETCH || !code ||
            plan_step(trial, world, &fetch);
 }
 
@@ -136,6 +142,9 @@ bool trial_plan(struct trial *trial, const struct world *world)
 {
     trial->steps = 0;
     __builtin_memset(&trial->costs, 0, sizeof(trial->costs));
+    if (world->without_guest && trial->access.ref.implicit) {
+        return false;
+    }
     if (!plan_code(trial, world)) {
         return false;
     }
@@ -253,7 +262,7 @@ static void compare_rip(const struct trial *trial, const struct world *world,
     if (!last_step(trial)->result.fault && !trial->access.ref.implicit) {
         expected += trial->access.ref.kind == REF_FETCH ? FETCHED_INSTRUCTION : 2;
     }
-    if (trial->outcome.rip != expected) {
+    if (trial->outcome.rip != expected && machine_code(world, &trial->access)) {
         mismatch(opaque, "RIP", expected, trial->outcome.rip);
     }
 }
@@ -347,7 +356,7 @@ static void compare_native(const struct trial *trial, const struct world *world,
             expected[i] = expected_count(&trial->costs,
                                    SELECTOR(count[i], NATIVE, KERNEL, kind));
         }
-        if (kind == FETCH) {
+        if (kind == FETCH && !world->without_guest) {
             add_own_fetch(expected, world);
         }
         for (unsigned i = 0; i < NATIVE_COUNTS; i++) {
@@ -370,7 +379,12 @@ void trial_run(struct trial *trial, const struct world *world,
     uint32_t overwritten = stores(trial) ? bytes_there(trial) : 0;
     struct outcome expected;
 
-    machine_access(guest, world, &trial->access, trial->value, &trial->outcome);
+    if (world->without_guest) {
+        native_access(world, &trial->access, trial->value, &trial->outcome);
+    } else {
+        machine_access(guest, world, &trial->access, trial->value,
+                       &trial->outcome);
+    }
     expected = last_step(trial)->result.fault
                ? expected_fault(last_step(trial)) : expected_success(trial);
     compare_outcome(trial, &expected, mismatch, opaque);
@@ -380,5 +394,7 @@ void trial_run(struct trial *trial, const struct world *world,
         compare_store(trial, mismatch, opaque);
         write_bytes(trial, overwritten);
     }
-    compare_native(trial, world, mismatch, opaque);
+    if (!world->without_guest || trial->access.cpl == 0) {
+        compare_native(trial, world, mismatch, opaque);
+    }
 }

@@ -233,6 +233,19 @@ static void map_code(const struct maker *maker)
     set_entry(guest_tables[1].first, 1, clean_entry(maker, code, 1, true));
 }
 
+/* L1's memory, one to one. Its own walks are not to change the entries. */
+static void map_own_memory(const struct maker *maker)
+{
+    for (unsigned level = 5; level > 3; level--) {
+        uint64_t table = table_hpa(guest_tables[level - 1].first);
+
+        set_entry(guest_tables[level].first, 0,
+                  clean_entry(maker, table, level, false) | PTE_A);
+    }
+    set_entry(guest_tables[3].first, 0,
+              PTE_P | PTE_W | PTE_A | PTE_D | PTE_PS);
+}
+
 static uint64_t guest_root(const struct world *world, struct random *random)
 {
     unsigned level = world->mode == MODE_PAE ? 3
@@ -260,6 +273,9 @@ static void make_guest_tables(struct world *world, struct random *random)
         fill_pae_root(&maker, guest_tables[3].first);
     }
     map_code(&maker);
+    if (world->without_guest) {
+        map_own_memory(&maker);
+    }
     world->state.guest.cr3 = guest_root(world, random);
 }
 

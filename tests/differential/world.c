@@ -33,8 +33,13 @@ static uint64_t some_cr4(struct random *random)
     return CR4_PAE | (random64(random) & (CR4_SMEP | CR4_SMAP | CR4_PKE));
 }
 
-static enum mode some_mode(struct random *random, bool nested)
+static enum mode some_mode(const struct world *world, struct random *random)
 {
+    bool nested = world->state.nested;
+
+    if (world->without_guest) {
+        return MODE_LONG;
+    }
     switch (random_below(random, 16)) {
     case 0:
         return MODE_COMPATIBILITY;
@@ -69,7 +74,8 @@ static void make_guest(struct world *world, struct random *random)
     switch (world->mode) {
     case MODE_LONG:
     case MODE_COMPATIBILITY:
-        guest->cr4 |= one_in(random, 3) ? CR4_LA57 : 0;
+        guest->cr4 |= world->without_guest ? world->state.host.cr4 & CR4_LA57
+                      : one_in(random, 3) ? CR4_LA57 : 0;
         break;
     case MODE_UNPAGED:
         guest->cr0 &= ~CR0_PG;
@@ -207,6 +213,9 @@ static void make_guest_segment(struct world *world, struct random *random)
     if (page >> 63 && segment->base == 0) {
         segment->base = page & -(GiB << 3);
     }
+    if (world->without_guest && segment->base < GiB) {
+        segment->base = GiB;                        /* L1's own memory is below */
+    }
     segment->offset = some_offset(world, random, page & -GiB,
                                   some_slot(world, random));
 }
@@ -294,7 +303,8 @@ void world_make(struct world *world, struct random *random,
     world->state.maxphyaddr = maxphyaddr;
     world->state.nested = !one_in(random, 5);
     world->state.pkru = random64(random) & random64(random);
-    world->mode = some_mode(random, world->state.nested);
+    world->without_guest = !world->state.nested && one_in(random, 2);
+    world->mode = some_mode(world, random);
     world->one_slot = one_in(random, 2);
     world->anomalies = random_of(random, anomalies);
     make_host(world, random, host_levels);

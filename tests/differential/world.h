@@ -47,6 +47,7 @@ enum mode { MODE_LONG, MODE_COMPATIBILITY, MODE_PAE, MODE_UNPAGED };
 struct world {
     struct ref_state state;
     enum mode mode;
+    bool without_guest;                     /* L1 itself makes the accesses */
     /* All of the guest's memory is in the 1 GiB where its code is. */
     bool one_slot;
     uint64_t added[MAX_ADDED];
