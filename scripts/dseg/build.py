@@ -78,9 +78,9 @@ def build_environment():
     return env
 
 
-def configure(tree, folder, *, pkgversion, env):
+def configure(tree, folder, *, pkgversion, env, more=()):
     """Configure the build folder, unless it is configured from that tree with these flags."""
-    flags = [*FLAGS, *os.environ.get('DSEG_CONFIGURE', '').split(),
+    flags = [*FLAGS, *os.environ.get('DSEG_CONFIGURE', '').split(), *more,
              f'--with-pkgversion={pkgversion}']
     wanted = json.dumps({'source': str(tree.path), 'version': tree.version, 'flags': flags},
                         indent=2)

@@ -2,7 +2,6 @@
 """scripts/test --coverage: which lines of target-i386-ext/ the suites execute, together."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -18,10 +17,10 @@ COMPILER = ROOT / 'scripts/lib/cc-coverage'
 
 def build_qemu():
     """The patched QEMU once more, with counters in our files. Returns the program."""
-    os.environ['DSEG_CONFIGURE'] = f'{os.environ.get("DSEG_CONFIGURE", "")} --cc={COMPILER}'
     tree = Tree.in_use()
     env = build.build_environment()
-    build.configure(tree, QEMU, pkgversion='dseg-coverage', env=env)
+    build.configure(tree, QEMU, pkgversion='dseg-coverage', env=env,
+                    more=[f'--cc={COMPILER}'])
     run_logged(f'Building {QEMU.name} {tree.version}', ['ninja', '-C', QEMU, build.BINARY],
                OUT / 'log' / f'build-{QEMU.name}.log', timeout=build.BUILD_SECONDS, env=env,
                hint=f'For a fresh start: rm -rf {QEMU}')
