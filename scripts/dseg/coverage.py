@@ -36,7 +36,7 @@ def forget(folder):
 def measure(folders):
     """How often each line was executed: {file: {line: count}}, of all files of ours.
 
-    A file that no build has compiled has no lines.
+    A file that is in none of the programs has no lines.
     """
     lines = {path.name: {} for path in sorted(OURS.glob('*.[ch]'))}
     for folder in folders:
@@ -100,7 +100,7 @@ def print_table(rows, total):
     print(f'\n{"file":20} {"lines":>6} {"covered":>8} {"percent":>8}  lines not covered')
     for row in [*rows, total]:
         if row['percent'] is None:
-            print(f'{row["file"]:20} {"-":>6} {"-":>8} {"-":>8}  not in any build')
+            print(f'{row["file"]:20} {"-":>6} {"-":>8} {"-":>8}  in no program here')
             continue
         print(f'{row["file"]:20} {row["lines"]:6} {row["covered"]:8} {row["percent"]:8.1f}'
               f'  {ranges(row["uncovered"])}'.rstrip())

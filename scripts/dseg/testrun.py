@@ -115,7 +115,7 @@ def run_for_coverage(suites, results, file):
         configure(coverage.PLAIN, '-Db_coverage=true', '-Dbuildtype=debug')
         coverage.forget(coverage.PLAIN)
         run_suite('unit', results, build=coverage.PLAIN)
-        folders.append(coverage.PLAIN / 'libdseg.a.p')
+        folders.append(coverage.PLAIN)
     others = [suite for suite in suites if suite != 'unit']
     if others:
         # The tree with the patches, from the first suite's set-up.
@@ -125,7 +125,7 @@ def run_for_coverage(suites, results, file):
         coverage.forget(coverage.QEMU)
         for suite in others:
             run_suite(suite, results, env={'DSEG_QEMU': str(qemu)})
-        folders.append(coverage.QEMU)
+        folders.append(coverage.QEMU / 'libqemu-x86_64-softmmu.a.p')
     coverage.show(folders, suites, file)
 
 
