@@ -6,6 +6,7 @@
  */
 #include "lib/cpu.h"
 #include "lib/dseg.h"
+#include "lib/print.h"
 #include "lib/tap.h"
 #include "lib/trap.h"
 
@@ -26,7 +27,6 @@ static void registers_keep_values(void)
     for (unsigned cr = 9; cr <= 12; cr++) {
         uint64_t value = 0;
 
-        dseg_reset();
         expect("write", 0, try_write_cr(cr, values[cr - 9]));
         expect("read", 0, try_read_cr(cr, &value));
         expect("value", values[cr - 9], value);
@@ -58,22 +58,46 @@ static void segment_translates(void)
     case_end();
 }
 
-/* An exit flushes the TLB: L1's kernel then makes tens of walks, at least. */
-static void no_exits(void)
+/* The walks that L1 makes while the guest executes CPUID so often. */
+static uint64_t walks_of_cpuid(unsigned times)
 {
-    uint64_t before = counter(WALKS_OF_HOST), walks;
-    uint64_t value;
+    uint64_t before = counter(WALKS_OF_HOST);
 
-    case_begin("writes and reads of CR9 to CR12 do not exit");
-    for (unsigned i = 0; i < TIMES; i++) {
+    while (times--) {
+        cpuid(0, 0);
+    }
+    return counter(WALKS_OF_HOST) - before;
+}
+
+/* The same for a write and a read of each of CR9 to CR12. */
+static uint64_t walks_of_crs(unsigned times)
+{
+    uint64_t before = counter(WALKS_OF_HOST), value;
+
+    while (times--) {
         for (unsigned cr = 9; cr <= 12; cr++) {
             try_write_cr(cr, 0);
             try_read_cr(cr, &value);
         }
     }
-    walks = counter(WALKS_OF_HOST) - before;
-    expect("more than a walk of L1 for each ten of them", 0,
-           walks > TIMES * 8 / 10);
+    return counter(WALKS_OF_HOST) - before;
+}
+
+/*
+ * CPUID exits each time, and L1 then makes walks. The others would make eight
+ * times as many; L1 has timer interrupts meanwhile.
+ */
+static void no_exits(void)
+{
+    uint64_t exits = walks_of_cpuid(TIMES), crs = walks_of_crs(TIMES);
+
+    print("# walks of L1: %lu in %u CPUID, %lu in %u of CR9 to CR12\n", exits,
+          TIMES, crs, 8 * TIMES);
+    case_begin("CPUID exits");
+    expect("at least a walk of L1 for each", 1, exits >= TIMES);
+    case_end();
+    case_begin("writes and reads of CR9 to CR12 do not exit");
+    expect("a tenth of what as many exits would make", 0, crs >= exits * 8 / 10);
     case_end();
 }
 

@@ -3,6 +3,7 @@
 
 import struct
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -125,6 +126,19 @@ def adopt(stack, workload):
     return workload
 
 
+@contextmanager
+def incoming(path, cpu_extra='', timeout=120):
+    """Another QEMU, that has loaded that state and stands still."""
+    with Stack(cpu_extra=cpu_extra, log_dir=OUT / 'log/test-incoming',
+               extra_args=['-S', '-incoming', f'file:{path}']) as stack:
+        stack.launch()
+        deadline = time.monotonic() + timeout
+        while stack.qmp('query-status')['status'] == 'inmigrate':
+            assert time.monotonic() < deadline, 'the migration takes too long'
+            time.sleep(0.1)
+        yield stack
+
+
 def test_migration_to_a_file_and_back_in_l2(own_stack, tmp_path):
     gups = Workload(own_stack, 'nested', GUPS)
     set_mode(own_stack, 'dual-direct', gups.area)
@@ -132,22 +146,24 @@ def test_migration_to_a_file_and_back_in_l2(own_stack, tmp_path):
     own_stack.qmp('stop')
     saved = state(own_stack)
     migrate_to_file(own_stack, tmp_path / 'state')
-    with Stack(cpu_extra='dseg=on', log_dir=OUT / 'log/test-incoming',
-               extra_args=['-S', '-incoming', f'file:{tmp_path / "state"}']
-               ) as other:
-        other.launch()
-        wait_for_incoming(other)
+    with incoming(tmp_path / 'state', 'dseg=on') as other:
         assert state(other) == saved
         assert_goes_on(other, adopt(other, gups))
 
 
-def wait_for_incoming(stack, timeout=120):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if stack.qmp('query-status')['status'] != 'inmigrate':
-            return
-        time.sleep(0.1)
-    pytest.fail(f'the migration took more than {timeout} s')
+def test_stock_qemu_migrates_to_this_one_with_dseg_off(tmp_path):
+    """In the middle of L2, and the data stays right."""
+    with Stack(qemu_binary(stock=True), log_dir=OUT / 'log/test-stock') as stock:
+        stock.boot_l1()
+        stock.boot_l2()
+        gups = Workload(stock, 'nested', GUPS)
+        gups.begin_round()
+        migrate_to_file(stock, tmp_path / 'state')
+        with incoming(tmp_path / 'state') as other:
+            other.qmp('cont')
+            adopt(other, gups)
+            rounds = [gups.next_round() for _ in range(3)]
+            assert [r for r in rounds if r.errors] == []
 
 
 def save_small(machine, path):
