@@ -2,7 +2,8 @@
 /* What walks should have cost, and what the counters of the CPU say. */
 #include "counts.h"
 
-static void add_fault(struct expected_costs *costs, const struct ref_result *result)
+static void add_fault(struct expected_costs *costs,
+                      const struct ref_result *result)
 {
     if (result->fault != REF_NON_CANONICAL) {
         costs->fault[result->fault - FAULTS_NOT_PRESENT]++;
@@ -42,7 +43,8 @@ uint64_t expected_count(const struct expected_costs *costs, uint64_t selector)
     }
     for (unsigned i = 0; i < 2; i++) {
         for (unsigned j = 0; j < 3; j++) {
-            if ((!privilege || privilege == i + 1) && (!kind || kind == j + 1)) {
+            if ((!privilege || privilege == i + 1) &&
+                (!kind || kind == j + 1)) {
                 sum += costs->walk[regime][count][i][j];
             }
         }
@@ -50,7 +52,10 @@ uint64_t expected_count(const struct expected_costs *costs, uint64_t selector)
     return sum;
 }
 
-/* All walks of a regime, where native ones are a user's; and in place of regime 0, faults. */
+/*
+ * All walks of a regime, where native ones are a user's; and in place of regime
+ * 0, faults.
+ */
 uint64_t access_counter(unsigned number)
 {
     unsigned count = number % WALK_COUNTS, regime = number / WALK_COUNTS;

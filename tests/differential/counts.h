@@ -8,7 +8,10 @@
 #include "lib/dseg.h"
 #include "reference.h"
 
-/* Counts of walks that end well: WALKS to FALSE_ESCAPES; and of those that fault. */
+/*
+ * Counts of walks that end well: WALKS to FALSE_ESCAPES; and of those that
+ * fault.
+ */
 #define WALK_COUNTS 7
 #define FAULT_COUNTS 7
 
@@ -26,8 +29,9 @@ void expected_add(struct expected_costs *costs, const struct ref_access *access,
 uint64_t expected_count(const struct expected_costs *costs, uint64_t selector);
 
 /*
- * The counters that L1's own walks don't touch, which are native ones of the kernel; and no faults.
- * Those that are compared after each access, and those after each world.
+ * The counters that L1's own walks don't touch, which are native ones of the
+ * kernel; and no faults. Those that are compared after each access, and those
+ * after each world.
  */
 #define ACCESS_COUNTERS (REGIMES * WALK_COUNTS)
 #define WORLD_COUNTERS ((6 * 2 + 1) * 3 * WALK_COUNTS)

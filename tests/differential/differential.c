@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The differential test: random worlds (page tables of both dimensions, segments, filter, state)
- * and random accesses; each is translated by the reference and made by the CPU, and all that can
- * be seen of it is compared: where it arrives or how it faults, the accessed and dirty bits, and
- * what CR13 says it has cost.
+ * The differential test: random worlds (page tables of both dimensions,
+ * segments, filter, state) and random accesses; each is translated by the
+ * reference and made by the CPU, and all that can be seen of it is compared:
+ * where it arrives or how it faults, the accessed and dirty bits, and what CR13
+ * says it has cost.
  *
- * Options, on the command line that QEMU gets (-append), or of scripts/dseg/differential.py:
+ * Options, on the command line that QEMU gets (-append), or of
+ * scripts/dseg/differential.py:
  *   translations=N   how many to try (default: a million)
  *   seed=S           of all that is random (default: 1)
- *   first=W          the world to begin with, to repeat a mismatch: its number is printed
+ *   first=W          the world to begin with: that of a mismatch, to repeat it
  *
  * The last line is "differential: N translations, M mismatches, seed S".
  */
@@ -27,7 +29,7 @@
 #define TRANSLATIONS 1000000
 #define SEED 1
 #define TRIALS 24                           /* in each world */
-#define WORLDS_OF_LEVELS 64                 /* until the host changes its levels */
+#define WORLDS_OF_LEVELS 64                 /* then the host changes them */
 #define MAX_REPORTS 1000
 #define PROGRESS 100000
 
@@ -135,7 +137,9 @@ static void compare_tables(struct test *t)
 static void try_world(struct test *t)
 {
     uint64_t before = t->mismatches;
-    struct random random = { t->seed * 0x9e3779b97f4a7c15 ^ t->world_number << 20 };
+    struct random random = {
+        t->seed * 0x9e3779b97f4a7c15 ^ t->world_number << 20,
+    };
     unsigned levels = t->world_number / WORLDS_OF_LEVELS % 2 ? 5 : 4;
 
     set_levels(levels);

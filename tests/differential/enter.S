@@ -97,7 +97,7 @@ enter_guest:
 #define USER_CODE 0x2b
 #define NO_VECTOR 32
 
-/* Have all pages in the TLB that an exception, or the way to the user, needs. */
+/* Have the pages in the TLB that exceptions, and the way to the user, need. */
     .macro touch_all
     push %rax
     pop %rax
@@ -170,7 +170,7 @@ native_entries:
     .set vector, vector + 1
     .endr
 
-/* EBP: what was raised. Of those with an error code, it is at the top of the stack. */
+/* EBP: what was raised. If it has an error code, that is on the stack. */
 native_done:
     mov %rax, %rcx
     mov $native_request, %edx
@@ -213,7 +213,7 @@ guest_store1:
 guest_store4:
     mov %eax, (%rsi)
     vmmcall
-guest_load_segment:                     /* the CPU itself reads the descriptor */
+guest_load_segment:                     /* the CPU reads the descriptor */
     mov %eax, %ds
     vmmcall
 guest_code_end:

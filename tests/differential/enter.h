@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is written in assembler: the code of the guest, and the way there and back. */
+/*
+ * What is written in assembler: the code of the guest, and the way there and
+ * back.
+ */
 #ifndef DIFFERENTIAL_ENTER_H
 #define DIFFERENTIAL_ENTER_H
 
@@ -7,8 +10,8 @@
 #include <stdint.h>
 
 /*
- * What the guest executes, from a page of its own; the same in 64-bit and in 32-bit code. RSI
- * is the address, RAX the value. Each ends with VMMCALL.
+ * What the guest executes, from a page of its own; the same in 64-bit and in
+ * 32-bit code. RSI is the address, RAX the value. Each ends with VMMCALL.
  */
 extern const char guest_code[], guest_load1[], guest_load4[], guest_store1[],
     guest_store4[], guest_load_segment[], guest_code_end[];
@@ -22,8 +25,9 @@ struct native_counts {
 };
 
 /*
- * VMRUN until #VMEXIT, with RSI for the guest. L1 makes exactly one walk between the two
- * readings of the counters, for the fetch that follows the #VMEXIT.
+ * VMRUN until #VMEXIT, with RSI for the guest. L1 makes exactly one walk
+ * between the two readings of the counters, for the fetch that follows the
+ * #VMEXIT.
  */
 void enter_guest(uint64_t vmcb, uint64_t rsi, struct native_counts *counts);
 
@@ -34,13 +38,16 @@ struct native_idt {
     uint64_t base;
 } __attribute__((packed));
 
-/* An access that L1 makes itself, and what became of it. enter.S has the offsets. */
+/*
+ * An access that L1 makes itself, and what became of it. enter.S has the
+ * offsets.
+ */
 struct native_request {
     uint64_t rsi, rax, rip, rflags;         /* in; and out: RAX and RIP */
     void (*way)(void);                      /* one of those below */
     uint64_t vector, error;                 /* out */
     uint64_t saved_rsp, saved_rflags;
-    uint64_t stack, gdt, tss;               /* of exceptions: to have them in the TLB */
+    uint64_t stack, gdt, tss;               /* for exceptions */
     struct native_counts counts;            /* out */
     struct native_idt idt, own_idt;
 };
@@ -51,7 +58,10 @@ _Static_assert(offsetof(struct native_request, idt) == 240, "see enter.S");
 
 extern struct native_request native_request;
 
-/* Make it. In between the two readings of the counters, L1 makes no walk at CPL 0. */
+/*
+ * Make it. In between the two readings of the counters, L1 makes no walk at CPL
+ * 0.
+ */
 void enter_native(void);
 
 /* Not to be called, but the ways to make an access. */

@@ -12,7 +12,9 @@ struct outcome {
     struct native_counts native;
 };
 
-/* Write all registers of a world, and those of its guest into the guest's VMCB. */
+/*
+ * Write all registers of a world, and those of its guest into the guest's VMCB.
+ */
 void machine_load(struct guest *guest, const struct world *world);
 
 /* Where the code for an access begins: a gVA; 0 if it is L1's own code. */

@@ -28,7 +28,10 @@ struct table_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-/* The first four are those that L1 began with, see lib/boot.S; accessed bits are set. */
+/*
+ * The first four are those that L1 began with, see lib/boot.S; accessed bits
+ * are set.
+ */
 static uint64_t gdt[CPU_DESCRIPTORS] = {
     0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff,
     0x00cff3000000ffff, 0x00affb000000ffff,
@@ -55,7 +58,8 @@ void native_init(void)
         uint64_t entry = (uint64_t)native_entries + i * NATIVE_ENTRY_SIZE;
 
         idt[i] = (struct gate) {
-            entry, NATIVE_CODE, INTERRUPT_GATE_IST1, entry >> 16, entry >> 32, 0,
+            entry, NATIVE_CODE, INTERRUPT_GATE_IST1, entry >> 16,
+            entry >> 32, 0,
         };
     }
     tss.ist[0] = (uint64_t)stack + STACK_SIZE;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command line, from QEMU's firmware configuration device (docs/specs/fw_cfg). */
+/*
+ * The command line, from QEMU's firmware configuration device
+ * (docs/specs/fw_cfg).
+ */
 #include "options.h"
 
 #include <stdbool.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pseudo-random numbers: splitmix64. A stream each for what is to be repeated alone. */
+/*
+ * Pseudo-random numbers: splitmix64. A stream each for what is to be repeated
+ * alone.
+ */
 #ifndef DIFFERENTIAL_RANDOM_H
 #define DIFFERENTIAL_RANDOM_H
 

@@ -134,7 +134,7 @@ static unsigned levels(const struct ref_paging *paging)
     return !is_long_mode(paging) ? 3 : paging->cr4 & CR4_LA57 ? 5 : 4;
 }
 
-/* The entry at the top of PAE's three levels: it has no rights, and is never a leaf. */
+/* The topmost of PAE's three entries: it has no rights, and is never a leaf. */
 static bool is_pae_root(const struct ref_paging *paging, unsigned level)
 {
     return level == 3 && !is_long_mode(paging);
@@ -200,7 +200,7 @@ static void add_rights(struct rights *rights, uint64_t entry)
     rights->user = rights->user && entry & ENTRY_U;
     rights->write = rights->write && entry & ENTRY_W;
     rights->no_execute = rights->no_execute || entry & ENTRY_NX;
-    rights->key = ENTRY_KEY(entry);                 /* the last one is the leaf's */
+    rights->key = ENTRY_KEY(entry);     /* the last one is the leaf's */
 }
 
 static void add_update(struct ref_result *result, uint64_t hpa, uint64_t bits,
@@ -211,7 +211,7 @@ static void add_update(struct ref_result *result, uint64_t hpa, uint64_t bits,
     };
 }
 
-/* From here on, what was noted as uncertain, since update number "from", is sure. */
+/* What was noted as uncertain since update number "from" is sure now. */
 static void make_certain(struct ref_result *result, unsigned from)
 {
     for (unsigned i = from; i < result->updates; i++) {
@@ -240,7 +240,8 @@ static bool npf(struct walk *walk, uint64_t gpa, bool table, enum ref_kind kind,
 
     result->fault = table ? REF_NPF_TABLE : REF_NPF_FINAL;
     result->address = gpa;
-    result->error = error | ERROR_U | (table ? ERROR_NPF_TABLE : ERROR_NPF_FINAL) |
+    result->error = error | ERROR_U |
+                    (table ? ERROR_NPF_TABLE : ERROR_NPF_FINAL) |
                     (kind == REF_STORE ? ERROR_W : 0) |
                     (kind == REF_FETCH && tells_fetches ? ERROR_ID : 0);
     return false;
@@ -293,7 +294,7 @@ static bool nested_walk(struct walk *walk, uint64_t gpa, bool table,
     return true;
 }
 
-/* gPA to hPA, by the VMM segment or the nested page tables; false if it faults. */
+/* gPA to hPA, by the VMM segment or the nested tables; false if it faults. */
 static bool nested(struct walk *walk, uint64_t gpa, bool table,
                    enum ref_kind kind, uint64_t *hpa)
 {
@@ -345,7 +346,7 @@ static bool pf(struct walk *walk, enum ref_fault fault, uint64_t error)
     return false;
 }
 
-/* Whether U, W and NX of the entries, with CR0.WP, SMEP and SMAP, allow the access. */
+/* Whether U, W, NX of the entries, CR0.WP, SMEP and SMAP allow the access. */
 static bool paging_allows(const struct ref_paging *guest,
                           const struct ref_access *access,
                           const struct rights *rights)
@@ -365,7 +366,7 @@ static bool paging_allows(const struct ref_paging *guest,
     return access->kind == REF_LOAD || rights->write || !(guest->cr0 & CR0_WP);
 }
 
-/* Whether the protection key of a user page forbids an access to data (APM, 5.6). */
+/* Whether a user page's key forbids an access to data (APM, 5.6). */
 static bool key_forbids(const struct ref_state *state,
                         const struct ref_access *access,
                         const struct rights *rights)
@@ -422,7 +423,8 @@ static bool guest_walk(struct walk *walk, uint64_t *gpa)
     for (unsigned level = levels(guest); ; level--) {
         uint64_t at, entry;
 
-        if (!nested(walk, entry_address(next, gva, level), true, REF_STORE, &at)) {
+        if (!nested(walk, entry_address(next, gva, level), true, REF_STORE,
+                    &at)) {
             return false;
         }
         entry = walk->memory->read(walk->memory->opaque, at);
@@ -510,7 +512,7 @@ void ref_translate(const struct ref_state *state,
     };
     uint64_t gpa = 0;
 
-    /* Not all of it: the updates are many, and "updates" says which are there. */
+    /* All but the many updates: their number says which are there. */
     result->fault = REF_NO_FAULT;
     result->hpa = result->error = result->address = 0;
     result->regime = 0;
@@ -518,7 +520,8 @@ void ref_translate(const struct ref_state *state,
     result->escapes = result->false_escapes = 0;
     result->guest_refs = result->nested_refs = 0;
     result->updates = 0;
-    if (state->guest.cr0 & CR0_PG && !is_canonical(&state->guest, access->gva)) {
+    if (state->guest.cr0 & CR0_PG &&
+        !is_canonical(&state->guest, access->gva)) {
         result->fault = REF_NON_CANONICAL;
         return;
     }

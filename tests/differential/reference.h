@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One translation of an x86 CPU with direct segments, by the book: docs/spec and AMD's
- * Architecture Programmer's Manual (APM), volume 2, chapters 5 and 15.25. It was written from
- * these alone, so that it shares no mistakes with what it is compared with.
+ * One translation of an x86 CPU with direct segments, by the book: docs/spec
+ * and AMD's Architecture Programmer's Manual (APM), volume 2, chapters 5 and
+ * 15.25. It was written from these alone, so that it shares no mistakes with
+ * what it is compared with.
  *
- * It knows 64-bit entries: long mode with 4 or 5 levels, PAE, and no paging; the host is always in
- * long mode. There are 1 GiB pages. System-management mode is not known.
+ * It knows 64-bit entries: long mode with 4 or 5 levels, PAE, and no paging;
+ * the host is always in long mode. There are 1 GiB pages. System-management
+ * mode is not known.
  */
 #ifndef DIFFERENTIAL_REFERENCE_H
 #define DIFFERENTIAL_REFERENCE_H
@@ -51,7 +53,9 @@ struct ref_state {
     struct ref_segment guest_segment, vmm_segment;
     uint64_t filter[4];
     const struct ref_hash *hash;
-    /* gPAs written to FILTER_ADD since the filter was empty, if they are known. */
+    /*
+     * gPAs written to FILTER_ADD since the filter was empty, if they are known.
+     */
     const uint64_t *added;
     unsigned added_count;
     bool added_known;
@@ -61,7 +65,7 @@ struct ref_access {
     uint64_t gva;
     enum ref_kind kind;
     bool user;                      /* CPL 3, and not an implicit access */
-    bool implicit;                  /* by the CPU itself: to a descriptor, say */
+    bool implicit;                  /* by the CPU itself: of a descriptor */
     bool ac;                        /* EFLAGS.AC */
 };
 
@@ -72,8 +76,9 @@ struct ref_memory {
 };
 
 /*
- * Accessed and dirty bits of a page-table entry that the access sets. Where "certain" is
- * false, the access faults there or later on: the manual leaves open whether A is set then.
+ * Accessed and dirty bits of a page-table entry that the access sets. Where
+ * "certain" is false, the access faults there or later on: the manual leaves
+ * open whether A is set then.
  */
 struct ref_update {
     uint64_t hpa, bits;
@@ -102,7 +107,8 @@ void ref_hash_init(struct ref_hash *hash);
 bool ref_filter_passes(const struct ref_state *state, uint64_t gpa);
 
 /* The four bits that FILTER_ADD sets for a gPA: bit[i] of FILTERi. */
-void ref_filter_bits(const struct ref_hash *hash, uint64_t gpa, unsigned bit[4]);
+void ref_filter_bits(const struct ref_hash *hash, uint64_t gpa,
+                     unsigned bit[4]);
 
 /* Translate the first byte of an access. Changes nothing but *result. */
 void ref_translate(const struct ref_state *state,

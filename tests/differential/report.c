@@ -10,8 +10,10 @@ static const char *const regime_names[REGIMES] = {
     [DUAL_DIRECT] = "dual-direct", [MIXED] = "mixed",
 };
 static const char *const fault_names[REF_NPF_TABLE + 1] = {
-    [REF_NON_CANONICAL] = "non-canonical", [REF_PF_NOT_PRESENT] = "#PF not present",
-    [REF_PF_PROTECTION] = "#PF protection", [REF_PF_RESERVED] = "#PF reserved bit",
+    [REF_NON_CANONICAL] = "non-canonical",
+    [REF_PF_NOT_PRESENT] = "#PF not present",
+    [REF_PF_PROTECTION] = "#PF protection",
+    [REF_PF_RESERVED] = "#PF reserved bit",
     [REF_NPF_FINAL] = "#NPF final gPA", [REF_NPF_TABLE] = "#NPF table's gPA",
 };
 static const char *const mode_names[] = {
@@ -160,9 +162,9 @@ static void report_step(const struct step *step)
     const struct ref_access *access = &step->access;
     const struct ref_result *result = &step->result;
 
-    print("  %s%s of gVA 0x%lx, %s, AC=%u: ", access->implicit ? "implicit " : "",
-          kind_names[access->kind], access->gva,
-          access->user ? "user" : "kernel", access->ac);
+    print("  %s%s of gVA 0x%lx, %s, AC=%u: ",
+          access->implicit ? "implicit " : "", kind_names[access->kind],
+          access->gva, access->user ? "user" : "kernel", access->ac);
     if (result->fault) {
         print("%s, error code 0x%lx, address 0x%lx", fault_names[result->fault],
               result->error, result->address);
@@ -189,7 +191,7 @@ void report_trial(const struct trial *trial)
     for (unsigned i = 0; i < trial->steps; i++) {
         report_step(&trial->step[i]);
     }
-    print("  got: exit code 0x%lx, EXITINFO1 0x%lx, EXITINFO2 0x%lx, RIP 0x%lx, "
-          "RAX 0x%lx\n", got->exit_code, got->info1, got->info2, got->rip,
-          got->rax);
+    print("  got: exit code 0x%lx, EXITINFO1 0x%lx, EXITINFO2 0x%lx, "
+          "RIP 0x%lx, RAX 0x%lx\n", got->exit_code, got->info1, got->info2,
+          got->rip, got->rax);
 }

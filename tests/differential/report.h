@@ -10,7 +10,8 @@ struct coverage {
     /* [regime or fault][load, store, fetch][user, kernel] */
     uint64_t regime[REGIMES][3][2];
     uint64_t fault[REF_NPF_TABLE + 1][3][2];
-    uint64_t without_guest, implicit, straddling, escapes, false_escapes, skipped;
+    uint64_t without_guest, implicit, straddling, escapes, false_escapes;
+    uint64_t skipped;
     uint64_t mode[MODE_UNPAGED + 1];
 };
 
@@ -21,7 +22,9 @@ void coverage_add(struct coverage *coverage, const struct world *world,
 /* Print the table; the number of its fields that are 0, but should not be. */
 unsigned coverage_print(const struct coverage *coverage);
 
-/* Print all that is needed to understand a trial, and the state that it was in. */
+/*
+ * Print all that is needed to understand a trial, and the state that it was in.
+ */
 void report_world(const struct world *world);
 void report_trial(const struct trial *trial);
 

@@ -8,6 +8,7 @@
 #define DESCRIPTOR_SELECTOR 8
 #define TLB_ENTRIES 64                      /* QEMU's has at least as many */
 #define FETCHED_INSTRUCTION 5               /* bytes of mov $tag, %eax */
+#define ACCESS_INSTRUCTION 2                /* ... of mov (%rsi), %eax */
 
 /* -- Memory -- */
 
@@ -68,8 +69,9 @@ static bool may_update(const struct ref_result *result)
 }
 
 /*
- * Whether QEMU's TLB needs one walk for it, as the counters have it: not if it has the page already,
- * for the code; and a device's page may go, if the code's takes its place, at any time.
+ * Whether QEMU's TLB needs one walk for it, as the counters have it: not if it
+ * has the page already, for the code; and a device's page may go, if the code's
+ * takes its place, at any time.
  */
 static bool is_one_walk(const struct trial *trial, const struct step *step)
 {
@@ -82,7 +84,8 @@ static bool is_one_walk(const struct trial *trial, const struct step *step)
 }
 
 /* CPUs differ in what they do about reserved bits in PAE's topmost entries. */
-static bool is_odd_pae(const struct world *world, const struct ref_result *result)
+static bool is_odd_pae(const struct world *world,
+                       const struct ref_result *result)
 {
     return world->mode == MODE_PAE && result->fault == REF_PF_RESERVED &&
            result->guest_refs == 1;
@@ -135,7 +138,8 @@ static bool plan_second_page(struct trial *trial, const struct world *world)
     second.gva = last & -PAGE;
     return last_step(trial)->result.hpa < HOLE &&
            plan_step(trial, world, &second) &&
-           (last_step(trial)->result.fault || last_step(trial)->result.hpa < HOLE);
+           (last_step(trial)->result.fault ||
+            last_step(trial)->result.hpa < HOLE);
 }
 
 bool trial_plan(struct trial *trial, const struct world *world)
@@ -223,7 +227,8 @@ static struct outcome expected_success(const struct trial *trial)
 {
     if (trial->access.ref.implicit) {       /* that is no descriptor */
         return (struct outcome) {
-            .exit_code = EXIT_EXCEPTION(VECTOR_GP), .info1 = DESCRIPTOR_SELECTOR,
+            .exit_code = EXIT_EXCEPTION(VECTOR_GP),
+            .info1 = DESCRIPTOR_SELECTOR,
         };
     }
     return (struct outcome) {
@@ -260,7 +265,8 @@ static void compare_rip(const struct trial *trial, const struct world *world,
     uint64_t expected = machine_code(world, &trial->access);
 
     if (!last_step(trial)->result.fault && !trial->access.ref.implicit) {
-        expected += trial->access.ref.kind == REF_FETCH ? FETCHED_INSTRUCTION : 2;
+        expected += trial->access.ref.kind == REF_FETCH
+                    ? FETCHED_INSTRUCTION : ACCESS_INSTRUCTION;
     }
     if (trial->outcome.rip != expected && machine_code(world, &trial->access)) {
         mismatch(opaque, "RIP", expected, trial->outcome.rip);
@@ -294,8 +300,8 @@ static void compare_store(const struct trial *trial, trial_mismatch *mismatch,
 }
 
 /*
- * Set the bits in the shadow that the walks have to set; and of those that they may set, what
- * they did set.
+ * Set the bits in the shadow that the walks have to set; and of those that they
+ * may set, what they did set.
  */
 static void update_shadow(const struct ref_result *result)
 {
@@ -303,7 +309,8 @@ static void update_shadow(const struct ref_result *result)
         const struct ref_update *update = &result->update[i];
         uint64_t now = *(uint64_t *)at_hpa(update->hpa);
 
-        *shadow_of(update->hpa) |= update->bits & (update->certain ? ~0ull : now);
+        *shadow_of(update->hpa) |=
+            update->certain ? update->bits : update->bits & now;
     }
 }
 
@@ -335,7 +342,10 @@ static void compare_updates(const struct trial *trial,
 
 /* -- Native walks of the kernel -- */
 
-/* L1's fetch after the #VMEXIT: its pages have 1 GiB, so two levels less than it has. */
+/*
+ * L1's fetch after the #VMEXIT: its pages have 1 GiB, so two levels less than
+ * it has.
+ */
 static void add_own_fetch(uint64_t counts[NATIVE_COUNTS],
                           const struct world *world)
 {

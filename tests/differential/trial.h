@@ -7,7 +7,10 @@
 #include "machine.h"
 #include "world.h"
 
-/* The translations that an access needs: of the code's page, and of one page or two. */
+/*
+ * The translations that an access needs: of the code's page, and of one page or
+ * two.
+ */
 #define MAX_STEPS 3
 
 struct step {
@@ -30,8 +33,8 @@ typedef void trial_mismatch(void *opaque, const char *what, uint64_t expected,
                             uint64_t got);
 
 /*
- * Work out what the access leads to. False if it can't be tried: it would meet L1's own memory or
- * a device, or execute what is no code.
+ * Work out what the access leads to. False if it can't be tried: it would meet
+ * L1's own memory or a device, or execute what is no code.
  */
 bool trial_plan(struct trial *trial, const struct world *world);
 

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The page tables of a world: in the guest's, entries point at any table or page of the right
- * kind; nested ones map linearly, mostly, so that the guest's tables are found.
+ * The page tables of a world: in the guest's, entries point at any table or
+ * page of the right kind; nested ones map linearly, mostly, so that the guest's
+ * tables are found.
  */
 #include "world-tables.h"
 
 #include "lib/cpu.h"
 
-/* Numbers of tables, by what they have entries of. The first is on the way to the code. */
+/*
+ * Numbers of tables, by what they have entries of. The first is on the way to
+ * the code.
+ */
 struct numbers {
     unsigned first, count;
 };
 
 static const struct numbers guest_tables[] = {      /* [level] */
-    [1] = { 10, 8 }, [2] = { 6, 4 }, [3] = { 3, 3 }, [4] = { 1, 2 }, [5] = { 0, 1 },
+    [1] = { 10, 8 }, [2] = { 6, 4 }, [3] = { 3, 3 }, [4] = { 1, 2 },
+    [5] = { 0, 1 },
 };
 static const struct numbers nested_tables[] = {
     [1] = { GUEST_TABLES + 8, 10 }, [2] = { GUEST_TABLES + 4, 4 },
@@ -21,7 +26,10 @@ static const struct numbers nested_tables[] = {
     [5] = { GUEST_TABLES, 1 },
 };
 
-/* Indices that are in use in the guest's tables of levels 3 to 5; and that of the code. */
+/*
+ * Indices that are in use in the guest's tables of levels 3 to 5; and that of
+ * the code.
+ */
 static const uint16_t upper_indices[] = { 0, 1, 3, 255, 256, 511 };
 #define CODE_INDEX (CODE_KERNEL / GiB)
 #define WINDOW_INDEX (WINDOW / (2 * MiB))
@@ -31,7 +39,7 @@ uint64_t table_hpa(unsigned number)
     if (number >= GUEST_TABLES) {
         return NESTED_TABLES + (number - GUEST_TABLES) * PAGE;
     }
-    if (number >= 2 * HOT_PAGES) {                  /* the code is the one before */
+    if (number >= 2 * HOT_PAGES) {          /* the code is the one before */
         return WINDOW + 4 * MiB + hot_pages[number - 2 * HOT_PAGES + 2] * PAGE;
     }
     return WINDOW + number / HOT_PAGES * 2 * MiB +
@@ -55,8 +63,12 @@ struct maker {
     bool nested, pae, no_execute;                   /* NX may be set */
 };
 
-/* Bits that the CPU ignores, or that only say how to cache: PCD, PWT, PAT, G, available. */
-static uint64_t ignored_bits(const struct maker *maker, unsigned level, bool leaf)
+/*
+ * Bits that the CPU ignores, or that only say how to cache: PCD, PWT, PAT, G,
+ * available.
+ */
+static uint64_t ignored_bits(const struct maker *maker, unsigned level,
+                             bool leaf)
 {
     uint64_t bits = BIT(3) | BIT(4) | BIT(9) | BIT(10) | BIT(11);
 
@@ -148,8 +160,9 @@ static unsigned some_table(struct random *random, struct numbers numbers)
 
 static uint64_t some_data_page(struct random *random)
 {
-    return DATA + random_below(random, (WINDOW_END - DATA) / (2 * MiB)) * 2 * MiB +
-           random_of(random, hot_pages) * PAGE;
+    unsigned of_2m = random_below(random, (WINDOW_END - DATA) / (2 * MiB));
+
+    return DATA + of_2m * 2 * MiB + random_of(random, hot_pages) * PAGE;
 }
 
 /* -- The guest's tables -- */
@@ -171,8 +184,8 @@ static uint64_t guest_leaf(const struct maker *maker, unsigned level)
         page += WINDOW + random_below(random, WINDOW_2M) * 2 * MiB;
     } else if (level == 1) {
         page += one_in(random, 16)
-            ? table_hpa(some_table(random, guest_tables[1 + random_below(random, 4)]))
-            : some_data_page(random);
+                ? table_hpa(random_below(random, GUEST_TABLES))
+                : some_data_page(random);
     }
     return some_entry(maker, page, level, true);
 }
@@ -229,7 +242,8 @@ static void map_code(const struct maker *maker)
                   maker->pae && level == 3 ? table + PTE_P
                       : clean_entry(maker, table, level, false));
     }
-    set_entry(guest_tables[1].first, 0, clean_entry(maker, code, 1, true) & ~PTE_U);
+    set_entry(guest_tables[1].first, 0,
+              clean_entry(maker, code, 1, true) & ~PTE_U);
     set_entry(guest_tables[1].first, 1, clean_entry(maker, code, 1, true));
 }
 
@@ -293,19 +307,26 @@ static uint64_t nested_page(const struct maker *maker, unsigned of_2m,
     return some_entry(maker, hpa, 1, true);
 }
 
-/* An entry for 2 MiB of the window: a leaf, or the table that belongs there; or another. */
+/*
+ * An entry for 2 MiB of the window: a leaf, or the table that belongs there; or
+ * another.
+ */
 static uint64_t nested_2m(const struct maker *maker, unsigned of_2m)
 {
     struct random *random = maker->random;
-    unsigned which = one_in(random, 16) ? random_below(random, WINDOW_2M) : of_2m;
+    unsigned number = of_2m;                /* of 2 MiB, or of a table */
 
+    if (one_in(random, 16)) {
+        number = random_below(random, WINDOW_2M);
+    }
     if (one_in(random, 3)) {
-        return some_entry(maker, WINDOW + which * 2 * MiB, 2, true);
+        return some_entry(maker, WINDOW + number * 2 * MiB, 2, true);
     }
     if (one_in(random, 16)) {
-        which = WINDOW_2M + random_below(random, nested_tables[1].count - WINDOW_2M);
+        number = random_below(random, nested_tables[1].count);
     }
-    return some_entry(maker, table_hpa(nested_tables[1].first + which), 2, false);
+    return some_entry(maker, table_hpa(nested_tables[1].first + number), 2,
+                      false);
 }
 
 static uint64_t nested_1g(const struct maker *maker)
@@ -359,6 +380,7 @@ static void make_nested_tables(struct world *world, struct random *random)
         .no_execute = world->state.host.efer & EFER_NXE,
     };
     uint64_t slots = 1ull << (world->state.maxphyaddr - 30);
+    unsigned levels = world->state.host.cr4 & CR4_LA57 ? 5 : 4;
 
     fill_nested_leaves(&maker);
     for (uint64_t slot = 0; slot < 4; slot++) {
@@ -368,8 +390,7 @@ static void make_nested_tables(struct world *world, struct random *random)
     fill_nested_slot(&maker, (slots - 1) * GiB);
     set_entry(nested_tables[5].first, 0,
               some_entry(&maker, table_hpa(nested_tables[4].first), 5, false));
-    world->state.host.cr3 =
-        table_hpa(nested_tables[world->state.host.cr4 & CR4_LA57 ? 5 : 4].first);
+    world->state.host.cr3 = table_hpa(nested_tables[levels].first);
 }
 
 void world_make_tables(struct world *world, struct random *random)

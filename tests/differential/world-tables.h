@@ -13,7 +13,10 @@ static const uint16_t hot_pages[] = { 0, 1, 2, 3, 508, 509, 510, 511 };
 /* Make both dimensions' tables, and set CR3 and nCR3. */
 void world_make_tables(struct world *world, struct random *random);
 
-/* What is added to a gPA in the window: a multiple of 1 GiB; without nested paging, 0. */
+/*
+ * What is added to a gPA in the window: a multiple of 1 GiB; without nested
+ * paging, 0.
+ */
 uint64_t some_slot(const struct world *world, struct random *random);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A random world: state, segments and filter. Its page tables are made in tables.c. */
+/*
+ * A random world: state, segments and filter. Its page tables are made in
+ * tables.c.
+ */
 #include "world.h"
 
 #include "enter.h"
@@ -176,8 +179,9 @@ static void make_bounds(struct ref_segment *segment, struct random *random,
 }
 
 /*
- * An OFFSET that translates "from" to an address with the same low 30 bits, or a little beside it,
- * or to the end of physical memory, or below 0. The caller sees to what is too wide.
+ * An OFFSET that translates "from" to an address with the same low 30 bits, or
+ * a little beside it, or to the end of physical memory, or below 0. The caller
+ * sees to what is too wide.
  */
 static uint64_t some_offset(const struct world *world, struct random *random,
                             uint64_t from, uint64_t to)
@@ -214,7 +218,7 @@ static void make_guest_segment(struct world *world, struct random *random)
         segment->base = page & -(GiB << 3);
     }
     if (world->without_guest && segment->base < GiB) {
-        segment->base = GiB;                        /* L1's own memory is below */
+        segment->base = GiB;                /* L1's own memory is below */
     }
     segment->offset = some_offset(world, random, page & -GiB,
                                   some_slot(world, random));
@@ -284,7 +288,8 @@ static void make_filter(struct world *world, struct random *random)
         break;
     }
     for (unsigned i = 0; i < pages; i++) {
-        filter_add_page(world, pages <= 40 ? some_gpa(world, random) : i * PAGE);
+        filter_add_page(world,
+                        pages <= 40 ? some_gpa(world, random) : i * PAGE);
     }
     if (pages > MAX_FILTER_PAGES) {
         world->state.added_known = false;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A random world: the state of a CPU and its guest, page tables, segments and the filter.
+ * A random world: the state of a CPU and its guest, page tables, segments and
+ * the filter.
  *
- * All memory of the test lies in a window of 16 MiB. What is linear here maps an address to that
- * in the window whose low 30 bits are the same, so that pages of any size, and segments, can stand
- * for each other; and only a few pages of each 2 MiB are in use ("hot"): the last and the first
- * ones, so that neighbours meet where a table ends. So tables need few entries, and what is random
- * about them is still likely to be met.
+ * All memory of the test lies in a window of 16 MiB. What is linear here maps
+ * an address to that in the window whose low 30 bits are the same, so that
+ * pages of any size, and segments, can stand for each other; and only a few
+ * pages of each 2 MiB are in use ("hot"): the last and the first ones, so that
+ * neighbours meet where a table ends. So tables need few entries, and what is
+ * random about them is still likely to be met.
  */
 #ifndef DIFFERENTIAL_WORLD_H
 #define DIFFERENTIAL_WORLD_H
@@ -17,12 +19,13 @@
 
 #define WINDOW (32 * MiB)                   /* hPA; the guest's tables first */
 #define WINDOW_END (48 * MiB)
-#define DATA (WINDOW + 6 * MiB)             /* hPA of pages with data and code */
+#define DATA (WINDOW + 6 * MiB)             /* hPA of data, and code to fetch */
 #define NESTED_TABLES (48 * MiB)            /* hPA */
 #define NESTED_TABLES_END (NESTED_TABLES + NESTED_TABLE_COUNT * PAGE)
 /*
- * What should be in the tables: a copy of all that is below DATA, and of the nested ones; moved a
- * little, so that a table and its shadow don't compete for a place in QEMU's TLB.
+ * What should be in the tables: a copy of all that is below DATA, and of the
+ * nested ones; moved a little, so that a table and its shadow don't compete for
+ * a place in QEMU's TLB.
  */
 #define SHADOW (56 * MiB + 32 * PAGE)
 #define RAM_END (64 * MiB)
@@ -33,7 +36,10 @@
 #define NESTED_TABLE_COUNT 18
 #define TABLES (GUEST_TABLES + NESTED_TABLE_COUNT)
 
-/* The guest's code, where paging maps it for the kernel and for users, and its gPA. */
+/*
+ * The guest's code, where paging maps it for the kernel and for users, and its
+ * gPA.
+ */
 #define CODE_KERNEL (2 * GiB + WINDOW)
 #define CODE_USER (CODE_KERNEL + PAGE)
 #define CODE_HPA (WINDOW + 4 * MiB + PAGE)
@@ -65,8 +71,8 @@ struct try {
 void world_init(void);
 
 /*
- * Make a world. The host has that many levels of page tables. Writes tables and their shadow, but
- * no registers.
+ * Make a world. The host has that many levels of page tables. Writes tables and
+ * their shadow, but no registers.
  */
 void world_make(struct world *world, struct random *random,
                 const struct ref_hash *hash, unsigned host_levels,
@@ -93,8 +99,10 @@ static inline bool in_tables(uint64_t hpa)
 /* What an entry of a table, at this hPA, should be. */
 static inline uint64_t *shadow_of(uint64_t hpa)
 {
-    return (uint64_t *)(hpa < DATA ? hpa - WINDOW + SHADOW
-                                   : hpa - NESTED_TABLES + DATA - WINDOW + SHADOW);
+    uint64_t offset = hpa < DATA ? hpa - WINDOW
+                                 : hpa - NESTED_TABLES + DATA - WINDOW;
+
+    return (uint64_t *)(SHADOW + offset);
 }
 
 #endif
