@@ -33,11 +33,13 @@ def main(arguments):
                         help=f'of all that is random: a number, or "random" (default: {SEED})')
     parser.add_argument('--first', type=int, default=0, metavar='W',
                         help='begin with this world: that of a mismatch, to repeat it')
+    parser.add_argument('--phys-bits', type=int, default=40, choices=range(36, 48),
+                        metavar='36..47', help='MAXPHYADDR of the CPU (default: 40)')
     parser.add_argument('--qemu', metavar='FILE',
                         default=os.environ.get('DSEG_QEMU', OUT / 'qemu/qemu-system-x86_64'),
                         help='default: $DSEG_QEMU, or the one that scripts/build-qemu has built')
     options = parser.parse_args(arguments)
-    options.dseg = 'on'
+    options.dseg = f'on,phys-bits={options.phys_bits}'
     if options.seed == 'random':
         options.seed = random.getrandbits(63)
     run(options)

@@ -28,7 +28,8 @@
 
 #define TRANSLATIONS 1000000
 #define SEED 1
-#define TRIALS 24                           /* in each world */
+#define ENOUGH 100000                       /* for each kind to be among them */
+#define TRIALS 40                           /* in each world */
 #define WORLDS_OF_LEVELS 64                 /* then the host changes them */
 #define MAX_REPORTS 1000
 #define PROGRESS 100000
@@ -70,20 +71,42 @@ static void mismatch(void *opaque, const char *what, uint64_t expected,
     }
 }
 
-/* Where "quiet", what is wrong has been reported. */
-static void compare_counters(struct test *t, const struct expected_costs *costs,
-                             uint64_t (*selector)(unsigned), unsigned counters,
-                             uint64_t *count, bool quiet)
+/*
+ * Compare one counter with what it was. False if nothing was counted, as
+ * expected. Where "quiet", what is wrong has been reported.
+ */
+static bool compare_counter(struct test *t, const struct expected_costs *costs,
+                            uint64_t selector, uint64_t *count, bool quiet)
 {
-    for (unsigned i = 0; i < counters; i++) {
-        uint64_t now = counter(selector(i));
-        uint64_t expected = expected_count(costs, selector(i));
+    uint64_t delta = counter(selector) - *count;
+    uint64_t expected = expected_count(costs, selector);
 
-        if (now - count[i] != expected && !quiet) {
-            mismatch(t, "selector of a wrong count", selector(i), selector(i));
-            mismatch(t, "... that count", expected, now - count[i]);
+    *count += delta;
+    if (delta != expected && !quiet) {
+        mismatch(t, "selector of a wrong count", selector, selector);
+        mismatch(t, "... that count", expected, delta);
+    }
+    return delta || expected;
+}
+
+/* Where a regime had no walks, its other counters wait for the world's end. */
+static void compare_access_counters(struct test *t)
+{
+    for (unsigned i = 0; i < ACCESS_COUNTERS; i++) {
+        bool counted = compare_counter(t, &t->trial.costs, access_counter(i),
+                                       &t->access_count[i], false);
+
+        if (!counted && i >= WALK_COUNTS && i % WALK_COUNTS == WALKS) {
+            i += WALK_COUNTS - 1;
         }
-        count[i] = now;
+    }
+}
+
+static void compare_world_counters(struct test *t, bool quiet)
+{
+    for (unsigned i = 0; i < WORLD_COUNTERS; i++) {
+        compare_counter(t, &t->world_costs, world_counter(i),
+                        &t->world_count[i], quiet);
     }
 }
 
@@ -106,8 +129,7 @@ static void try_access(struct test *t, struct random *random)
     }
     t->reported = false;
     trial_run(&t->trial, &t->world, &t->guest, mismatch, t);
-    compare_counters(t, &t->trial.costs, access_counter, ACCESS_COUNTERS,
-                     t->access_count, false);
+    compare_access_counters(t);
     add_costs(t);
     coverage_add(&t->coverage, &t->world, &t->trial);
     t->translations++;
@@ -157,8 +179,7 @@ static void try_world(struct test *t)
         native_unload();
     }
     t->reported = false;
-    compare_counters(t, &t->world_costs, world_counter, WORLD_COUNTERS,
-                     t->world_count, t->mismatches != before);
+    compare_world_counters(t, t->mismatches != before);
     compare_tables(t);
     t->world_number++;
 }
@@ -193,10 +214,10 @@ void tests(void)
         try_world(t);
     }
     missing = coverage_print(&t->coverage);
-    if (missing) {
+    if (missing && wanted >= ENOUGH) {
         print("%u of these kinds were never tried\n", missing);
     }
     print("differential: %lu translations, %lu mismatches, seed %lu\n",
           t->translations, t->mismatches, t->seed);
-    quit(t->mismatches || missing ? 1 : 0);
+    quit(t->mismatches || (missing && wanted >= ENOUGH) ? 1 : 0);
 }

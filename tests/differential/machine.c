@@ -10,6 +10,14 @@
 #define DATA_SELECTOR 0x18
 #define DESCRIPTOR_SELECTOR 8
 
+static void load_own_segment(const struct ref_segment *segment)
+{
+    write_cr10(0);
+    write_cr9(segment->base);
+    write_cr11(segment->offset);
+    write_cr10(segment->limit);
+}
+
 static void load_filter(const struct ref_state *state)
 {
     for (unsigned i = 0; i < FILTER_WORDS; i++) {
@@ -57,6 +65,7 @@ static void load_guest(struct vmcb *vmcb, const struct ref_state *state)
 void machine_load(struct guest *guest, const struct world *world)
 {
     load_host(world);
+    load_own_segment(&world->host_segment);
     load_vmm_segment(&world->state.vmm_segment);
     load_filter(&world->state);
     load_guest(guest->vmcb, &world->state);
@@ -113,6 +122,8 @@ void machine_access(struct guest *guest, const struct world *world,
     vmcb->rip = machine_code(world, access);
     vmcb->rflags = RFLAGS_FIXED | (access->ref.ac ? RFLAGS_AC : 0);
     vmcb->rax = value;
+    /* VMRUN drops all translations, whatever it is told. */
+    vmcb->tlb_control = value & 1 ? TLB_FLUSH_ALL : 0;
     if (access->ref.implicit) {
         vmcb->rax = DESCRIPTOR_SELECTOR | access->cpl;
         vmcb->gdtr.base = access->ref.gva - DESCRIPTOR_SELECTOR;

@@ -149,6 +149,7 @@ void report_world(const struct world *world)
           state->maxphyaddr);
     report_paging("guest", &state->guest);
     report_paging("host", &state->host);
+    report_segment("segment of L1", &world->host_segment);
     report_segment("guest segment", &state->guest_segment);
     report_segment("VMM segment", &state->vmm_segment);
     print("  filter: 0x%lx 0x%lx 0x%lx 0x%lx, %u pages added%s\n",

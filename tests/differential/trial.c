@@ -351,6 +351,8 @@ static void add_own_fetch(uint64_t counts[NATIVE_COUNTS],
 {
     counts[NATIVE_WALKS]++;
     counts[NATIVE_REFS] += world->state.host.cr4 & CR4_LA57 ? 3 : 2;
+    counts[NATIVE_CHECKS] +=
+        world->host_segment.base < world->host_segment.limit;
 }
 
 static void compare_native(const struct trial *trial, const struct world *world,

@@ -224,6 +224,16 @@ static void make_guest_segment(struct world *world, struct random *random)
                                   some_slot(world, random));
 }
 
+static void make_host_segment(struct world *world, struct random *random)
+{
+    world->host_segment = (struct ref_segment) { 0 };
+    if (one_in(random, 3)) {
+        world->host_segment = (struct ref_segment) {
+            GiB, (1ull << 47) - PAGE, some_low_bits(random),
+        };
+    }
+}
+
 static void make_vmm_segment(struct world *world, struct random *random)
 {
     struct ref_segment *segment = &world->state.vmm_segment;
@@ -316,6 +326,7 @@ void world_make(struct world *world, struct random *random,
     make_guest(world, random);
     world_make_tables(world, random);
     make_guest_segment(world, random);
+    make_host_segment(world, random);
     make_vmm_segment(world, random);
     make_filter(world, random);
 }

@@ -53,6 +53,8 @@ enum mode { MODE_LONG, MODE_COMPATIBILITY, MODE_PAE, MODE_UNPAGED };
 struct world {
     struct ref_state state;
     enum mode mode;
+    /* L1's own guest segment; nothing of L1 is in it. */
+    struct ref_segment host_segment;
     bool without_guest;                     /* L1 itself makes the accesses */
     /* All of the guest's memory is in the 1 GiB where its code is. */
     bool one_slot;
