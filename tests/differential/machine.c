@@ -18,15 +18,17 @@ static void load_own_segment(const struct ref_segment *segment)
     write_cr10(segment->limit);
 }
 
-static void load_filter(const struct ref_state *state)
+static void load_filter(const struct world *world)
 {
+    const struct ref_state *state = &world->state;
+
     for (unsigned i = 0; i < FILTER_WORDS; i++) {
         write_msr(MSR_FILTER(i), 0);
     }
     for (unsigned i = 0; i < state->added_count; i++) {
         write_msr(MSR_FILTER_ADD, state->added[i]);
     }
-    for (unsigned i = 0; i < FILTER_WORDS && !state->added_count; i++) {
+    for (unsigned i = 0; i < FILTER_WORDS && world->writes_filter; i++) {
         write_msr(MSR_FILTER(i), state->filter[i]);
     }
 }
@@ -67,7 +69,7 @@ void machine_load(struct guest *guest, const struct world *world)
     load_host(world);
     load_own_segment(&world->host_segment);
     load_vmm_segment(&world->state.vmm_segment);
-    load_filter(&world->state);
+    load_filter(world);
     load_guest(guest->vmcb, &world->state);
 }
 

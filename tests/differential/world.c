@@ -10,6 +10,7 @@
 #include "world-tables.h"
 
 #define CR0_PAGING 0x80000033ull            /* PG, NE, ET, MP, PE */
+#define CR4_PGE BIT(7)
 #define MAX_FILTER_PAGES 256
 
 void world_init(void)
@@ -33,7 +34,8 @@ void world_init(void)
 
 static uint64_t some_cr4(struct random *random)
 {
-    return CR4_PAE | (random64(random) & (CR4_SMEP | CR4_SMAP | CR4_PKE));
+    return CR4_PAE |
+           (random64(random) & (CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PKE));
 }
 
 static enum mode some_mode(const struct world *world, struct random *random)
@@ -266,14 +268,16 @@ static void filter_add_page(struct world *world, uint64_t gpa)
     world->added[state->added_count++] = gpa;
 }
 
+/* Words that are written, instead of the pages that were added or besides. */
 static void make_filter_words(struct world *world, struct random *random)
 {
     uint64_t ones = one_in(random, 4) ? ~0ull : 0;
 
     for (unsigned i = 0; i < 4; i++) {
-        world->state.filter[i] = ones | (random64(random) & random64(random));
+        world->state.filter[i] |= ones | (random64(random) & random64(random));
     }
     world->state.added_known = false;
+    world->writes_filter = true;
 }
 
 static void make_filter(struct world *world, struct random *random)
@@ -285,6 +289,7 @@ static void make_filter(struct world *world, struct random *random)
     world->state.added = world->added;
     world->state.added_count = 0;
     world->state.added_known = true;
+    world->writes_filter = false;
     switch (random_below(random, 8)) {
     case 0:
         make_filter_words(world, random);
@@ -293,6 +298,7 @@ static void make_filter(struct world *world, struct random *random)
     case 2:
     case 3:
     case 4:
+    case 5:
         pages = one_in(random, 32) ? 2 * random_below(random, MAX_ADDED / 2)
                                    : random_of(random, counts);
         break;
@@ -303,6 +309,9 @@ static void make_filter(struct world *world, struct random *random)
     }
     if (pages > MAX_FILTER_PAGES) {
         world->state.added_known = false;
+    }
+    if (one_in(random, 16)) {
+        make_filter_words(world, random);
     }
 }
 

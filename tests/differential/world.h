@@ -59,6 +59,7 @@ struct world {
     /* All of the guest's memory is in the 1 GiB where its code is. */
     bool one_slot;
     uint64_t added[MAX_ADDED];
+    bool writes_filter;                     /* after adding those pages */
     /* One entry in so many has something wrong with it; 0: none. */
     unsigned anomalies;
 };
