@@ -124,8 +124,6 @@ enter_native:
     pushf
     pop SAVED_RFLAGS(%rdx)
     lidt IDT(%rdx)
-    mov %cr9, %rax                      /* empty the TLB */
-    mov %rax, %cr9
     touch_all                           /* as the CPU itself accesses them */
     push RFLAGS(%rdx)
     popf                                /* AC */

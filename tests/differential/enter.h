@@ -59,8 +59,8 @@ _Static_assert(offsetof(struct native_request, idt) == 240, "see enter.S");
 extern struct native_request native_request;
 
 /*
- * Make it. In between the two readings of the counters, L1 makes no walk at CPL
- * 0.
+ * Make it. Of its own, L1 makes no walk at CPL 0 in between the two readings of
+ * the counters.
  */
 void enter_native(void);
 

@@ -4,12 +4,14 @@
 
 #include "enter.h"
 #include "lib/cpu.h"
+#include "lib/dseg.h"
 
 #define VECTORS 32
 #define STACK_SIZE 4096
 #define INTERRUPT_GATE_IST1 0x8e01
 #define TSS_AVAILABLE 0x0000890000000000ull
 #define CPU_DESCRIPTORS 8
+#define DROPPING_REGISTERS 11               /* CR9 to CR11, and 8 MSRs */
 
 struct gate {
     uint16_t offset_low, selector, type, offset_mid;
@@ -101,6 +103,27 @@ void native_unload(void)
     write_cr3(own_cr3);
 }
 
+/* Write one of the registers that drop all translations, as it is. */
+static void drop_translations(unsigned which)
+{
+    unsigned msr = MSR_VMM_BASE + which - 3;
+
+    switch (which) {
+    case 0:
+        write_cr9(read_cr9());
+        break;
+    case 1:
+        write_cr10(read_cr10());
+        break;
+    case 2:
+        write_cr11(read_cr11());
+        break;
+    default:
+        write_msr(msr, msr == MSR_FILTER_ADD ? 0 : read_msr(msr));
+        break;
+    }
+}
+
 /* How it is to be made, by L1's own code or by the user's. */
 static void (*way(const struct world *world, const struct try *access))(void)
 {
@@ -124,6 +147,7 @@ void native_access(const struct world *world, const struct try *access,
     native_request.rsi = access->ref.gva;
     native_request.rax = value;
     native_request.rflags = RFLAGS_FIXED | (access->ref.ac ? RFLAGS_AC : 0);
+    drop_translations(value % DROPPING_REGISTERS);
     enter_native();
     outcome->native = native_request.counts;
     outcome->rax = native_request.rax;
