@@ -2,6 +2,7 @@
 """scripts/mutate: deliberate bugs, and which test catches each of them."""
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -63,7 +64,6 @@ def main(arguments):
     make_copy()
     for mutant in mutants:
         mutant.apply(COPY)()
-    build('as it is')
     survived = run_tests('as it is', sorted({test for mutant in mutants for test in mutant.linux}))
     if survived:
         raise Failure(f'without any bug, {survived} fails: mend that first. More is in {LOG}')
@@ -149,17 +149,21 @@ def copy_tree():
     link(COPY / 'out' / IN_USE.name, Path('src') / tree.path.name)
 
 
-def build(name):
-    """Build QEMU and the test programs."""
+def build_qemu(name):
+    """Build the copy's QEMU."""
     run(f'{name}: build', ['/usr/bin/python3', '-m', 'dseg.build'], BUILD_SECONDS)
-    if not (BUILD / 'build.ninja').exists():
-        run(f'{name}: configure', ['meson', 'setup', BUILD, COPY], 300)
-    build_tests(name)
 
 
 def build_tests(name):
     """Build the test programs, which take the plain C in."""
-    run(f'{name}: build tests', ['ninja', '-C', BUILD, 'meson-test-prereq'], BUILD_SECONDS)
+    if not (BUILD / 'build.ninja').exists():
+        run(f'{name}: configure', ['meson', 'setup', BUILD, COPY], 300)
+    tests = json.loads(subprocess.run(['meson', 'introspect', '--tests', BUILD], check=True,
+                                      stdout=subprocess.PIPE, timeout=60).stdout)
+    programs = {os.path.relpath(word, BUILD) for test in tests
+                if test['suite'][0].partition(':')[2] in SUITES
+                for word in test['cmd'] if word.startswith(f'{BUILD}/')}
+    run(f'{name}: build tests', ['ninja', '-C', BUILD, *sorted(programs)], BUILD_SECONDS)
 
 
 def run_tests(name, linux):
@@ -167,7 +171,7 @@ def run_tests(name, linux):
     build_tests(name)
     for suite, seconds in SUITES.items():
         if suite == 'bare-metal':
-            run(f'{name}: build', ['/usr/bin/python3', '-m', 'dseg.build'], BUILD_SECONDS)
+            build_qemu(name)
         failed = run_suite(name, suite, seconds)
         if failed:
             return failed
