@@ -102,6 +102,23 @@ static void compare_access_counters(struct test *t)
     }
 }
 
+/*
+ * Go on from what the counters say now: how many walks a store after a load
+ * costs is up to QEMU's TLB.
+ */
+static void skip_counters(struct test *t)
+{
+    for (unsigned i = 0; i < ACCESS_COUNTERS; i++) {
+        t->access_count[i] = counter(access_counter(i));
+    }
+    for (unsigned i = 0; i < WORLD_COUNTERS; i++) {
+        uint64_t selector = world_counter(i);
+
+        t->world_count[i] =
+            counter(selector) - expected_count(&t->world_costs, selector);
+    }
+}
+
 static void compare_world_counters(struct test *t, bool quiet)
 {
     for (unsigned i = 0; i < WORLD_COUNTERS; i++) {
@@ -129,8 +146,12 @@ static void try_access(struct test *t, struct random *random)
     }
     t->reported = false;
     trial_run(&t->trial, &t->world, &t->guest, mismatch, t);
-    compare_access_counters(t);
-    add_costs(t);
+    if (t->trial.access.after_load) {
+        skip_counters(t);
+    } else {
+        compare_access_counters(t);
+        add_costs(t);
+    }
     coverage_add(&t->coverage, &t->world, &t->trial);
     t->translations++;
     if (t->translations % PROGRESS == 0) {
@@ -193,12 +214,7 @@ static void start(struct test *t)
     world_init();
     native_init();
     guest_init(&t->guest, &vmcb, &none, NULL);
-    for (unsigned i = 0; i < ACCESS_COUNTERS; i++) {
-        t->access_count[i] = counter(access_counter(i));
-    }
-    for (unsigned i = 0; i < WORLD_COUNTERS; i++) {
-        t->world_count[i] = counter(world_counter(i));
-    }
+    skip_counters(t);
 }
 
 void tests(void)

@@ -197,7 +197,7 @@ native_done:
 
     .balign 4096
     .globl guest_code, guest_load1, guest_load4, guest_store1, guest_store4
-    .globl guest_load_segment, guest_code_end
+    .globl guest_load_store4, guest_load_segment, guest_code_end
 guest_code:
 guest_load1:
     mov (%rsi), %al
@@ -209,6 +209,10 @@ guest_store1:
     mov %al, (%rsi)
     vmmcall
 guest_store4:
+    mov %eax, (%rsi)
+    vmmcall
+guest_load_store4:
+    mov (%rsi), %ecx
     mov %eax, (%rsi)
     vmmcall
 guest_load_segment:                     /* the CPU reads the descriptor */

@@ -14,7 +14,7 @@
  * 32-bit code. RSI is the address, RAX the value. Each ends with VMMCALL.
  */
 extern const char guest_code[], guest_load1[], guest_load4[], guest_store1[],
-    guest_store4[], guest_load_segment[], guest_code_end[];
+    guest_store4[], guest_load_store4[], guest_load_segment[], guest_code_end[];
 
 /* Native walks of the kernel, as CR13 has them. */
 enum { NATIVE_WALKS, NATIVE_REFS, NATIVE_CHECKS, NATIVE_COUNTS };

@@ -78,6 +78,9 @@ static const char *snippet(const struct try *access)
     if (access->ref.implicit) {
         return guest_load_segment;
     }
+    if (access->after_load) {
+        return guest_load_store4;
+    }
     if (access->ref.kind == REF_STORE) {
         return access->size == 1 ? guest_store1 : guest_store4;
     }

@@ -38,6 +38,7 @@ void coverage_add(struct coverage *coverage, const struct world *world,
     coverage->mode[world->mode]++;
     coverage->without_guest += world->without_guest;
     coverage->implicit += step->access.implicit;
+    coverage->after_load += trial->access.after_load;
     coverage->straddling += step->access.gva != trial->access.ref.gva &&
                             step->access.kind != REF_FETCH;
     coverage->escapes += result->escapes;
@@ -119,6 +120,7 @@ unsigned coverage_print(const struct coverage *coverage)
     missing += print_total("without a guest", coverage->without_guest);
     missing += print_total("implicit", coverage->implicit);
     missing += print_total("straddling", coverage->straddling);
+    missing += print_total("store after a load", coverage->after_load);
     missing += print_total("escapes", coverage->escapes);
     missing += print_total("false escapes", coverage->false_escapes);
     print_total("not tried", coverage->skipped);

@@ -10,7 +10,8 @@ struct coverage {
     /* [regime or fault][load, store, fetch][user, kernel] */
     uint64_t regime[REGIMES][3][2];
     uint64_t fault[REF_NPF_TABLE + 1][3][2];
-    uint64_t without_guest, implicit, straddling, escapes, false_escapes;
+    uint64_t without_guest, implicit, straddling, after_load;
+    uint64_t escapes, false_escapes;
     uint64_t skipped;
     uint64_t mode[MODE_UNPAGED + 1];
 };

@@ -114,6 +114,17 @@ static bool plan_step(struct trial *trial, const struct world *world,
            (step->result.fault || may_arrive(trial, world, step));
 }
 
+/* The load before a store, if there is to be one. */
+static bool plan_load(struct trial *trial, const struct world *world)
+{
+    struct ref_access load = trial->access.ref;
+
+    load.kind = REF_LOAD;
+    return !trial->access.after_load ||
+           (plan_step(trial, world, &load) &&
+            last_step(trial)->result.hpa < HOLE);
+}
+
 static bool plan_code(struct trial *trial, const struct world *world)
 {
     uint64_t code = machine_code(world, &trial->access);
@@ -154,6 +165,12 @@ bool trial_plan(struct trial *trial, const struct world *world)
     }
     if (trial->steps && last_step(trial)->result.fault) {
         return trial->code_may_fault;
+    }
+    if (!plan_load(trial, world)) {
+        return false;
+    }
+    if (trial->steps && last_step(trial)->result.fault) {
+        return true;
     }
     if (!plan_step(trial, world, &trial->access.ref)) {
         return false;
@@ -264,6 +281,10 @@ static void compare_rip(const struct trial *trial, const struct world *world,
 {
     uint64_t expected = machine_code(world, &trial->access);
 
+    if (trial->access.after_load &&
+        last_step(trial)->access.kind == REF_STORE) {
+        expected += ACCESS_INSTRUCTION;
+    }
     if (!last_step(trial)->result.fault && !trial->access.ref.implicit) {
         expected += trial->access.ref.kind == REF_FETCH
                     ? FETCHED_INSTRUCTION : ACCESS_INSTRUCTION;
@@ -406,7 +427,8 @@ void trial_run(struct trial *trial, const struct world *world,
         compare_store(trial, mismatch, opaque);
         write_bytes(trial, overwritten);
     }
-    if (!world->without_guest || trial->access.cpl == 0) {
+    if (!trial->access.after_load &&
+        (!world->without_guest || trial->access.cpl == 0)) {
         compare_native(trial, world, mismatch, opaque);
     }
 }

@@ -401,6 +401,7 @@ void world_access(const struct world *world, struct random *random,
     bool user = one_in(random, 2);
 
     access->cpl = user ? 3 : 0;
+    access->after_load = false;
     access->ref = (struct ref_access) {
         .gva = some_page(world, random),
         .kind = REF_LOAD + random_below(random, 3),
@@ -417,6 +418,9 @@ void world_access(const struct world *world, struct random *random,
         return;
     }
     make_offset(random, access);
+    access->after_load = !world->without_guest && one_in(random, 8) &&
+                         access->ref.kind == REF_STORE && access->size == 4 &&
+                         access->ref.gva % PAGE <= PAGE - 4;
     if (world->mode == MODE_LONG && one_in(random, 64)) {
         access->ref.gva ^= 1ull << (57 + random_below(random, 6));
     }

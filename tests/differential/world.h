@@ -68,6 +68,7 @@ struct try {
     struct ref_access ref;
     unsigned size;                          /* bytes: 1 or 4 */
     unsigned cpl;                           /* 0 or 3 */
+    bool after_load;                        /* a store, of the same bytes */
 };
 
 /* Fill the data pages and the guest's code, once. */
