@@ -31,6 +31,19 @@ static void save(CPUX86State *env, hwaddr area)
     }
 }
 
+/* Switches to @control.  Loading CR3 has flushed what segments did not make. */
+static void set_control(CPUX86State *env, const DsegControl *control)
+{
+    DsegControl *old = &env->dseg->registers.control;
+    bool segments = dseg_segment_enabled(&old->guest) ||
+                    dseg_segment_enabled(&control->guest);
+
+    *old = *control;
+    if (segments) {
+        tlb_flush(env_cpu(env));
+    }
+}
+
 /* False if one of them breaks a rule; all that do are 0 then. */
 static bool load(CPUX86State *env, hwaddr area)
 {
@@ -43,8 +56,7 @@ static bool load(CPUX86State *env, hwaddr area)
 
         valid &= dseg_cr_write(&control, cr, value, virt_bits);
     }
-    env->dseg->registers.control = control;
-    tlb_flush(env_cpu(env));
+    set_control(env, &control);
     return valid;
 }
 
@@ -58,7 +70,7 @@ bool x86_dseg_load_guest(CPUX86State *env)
     X86DsegState *dseg = env->dseg;
 
     if (!(env->cr[0] & CR0_PG_MASK)) {
-        dseg->registers.control = (DsegControl) {};
+        set_control(env, &(DsegControl) {});
     } else if (!load(env, env->vm_vmcb)) {
         return false;
     }
