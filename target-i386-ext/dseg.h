@@ -15,6 +15,7 @@
 
 typedef struct X86DsegState X86DsegState;
 typedef struct X86DsegWalk X86DsegWalk;
+typedef struct X86DsegDebug X86DsegDebug;
 
 /*
  * Gives @cpu, whose property asks for them, its direct segments.  Fails if they
@@ -183,19 +184,22 @@ extern const VMStateDescription vmstate_x86_dseg;
 /*
  * A walk starts: of the guest's (or native) page tables, or of the nested ones
  * for one gPA.  Returns what the walker carries along for the other hooks: NULL
- * if the CPU has no direct segments.  One of each can be in flight.
+ * if the CPU has no direct segments.  One of each can be in flight, and one of
+ * each in @debug: then nothing is counted.
  */
-X86DsegWalk *x86_dseg_start_guest(CPUX86State *env);
-X86DsegWalk *x86_dseg_start_nested(CPUX86State *env);
+X86DsegWalk *x86_dseg_start_guest(CPUX86State *env, X86DsegDebug *debug);
+X86DsegWalk *x86_dseg_start_nested(CPUX86State *env, X86DsegDebug *debug);
 
-static inline X86DsegWalk *x86_dseg_guest_walk(CPUX86State *env)
+static inline X86DsegWalk *x86_dseg_guest_walk(CPUX86State *env,
+                                               X86DsegDebug *debug)
 {
-    return unlikely(env->dseg) ? x86_dseg_start_guest(env) : NULL;
+    return unlikely(env->dseg) ? x86_dseg_start_guest(env, debug) : NULL;
 }
 
-static inline X86DsegWalk *x86_dseg_nested_walk(CPUX86State *env)
+static inline X86DsegWalk *x86_dseg_nested_walk(CPUX86State *env,
+                                                X86DsegDebug *debug)
 {
-    return unlikely(env->dseg) ? x86_dseg_start_nested(env) : NULL;
+    return unlikely(env->dseg) ? x86_dseg_start_nested(env, debug) : NULL;
 }
 
 /*
@@ -219,17 +223,26 @@ static inline bool x86_dseg_leaf(X86DsegWalk *walk, hwaddr addr, int pg_mode,
 }
 
 /*
- * An entry of the page tables at @addr has been found; @lg_page_size is the
- * size of the nested mapping that it was found by, if there is one.
+ * An entry of the page tables at @addr has been found by @full: for a nested
+ * guest, a nested mapping.
  */
-void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr, unsigned lg_page_size);
+void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr,
+                        const CPUTLBEntryFull *full);
 
 static inline void x86_dseg_ref(X86DsegWalk *walk, hwaddr addr,
-                                unsigned lg_page_size)
+                                const CPUTLBEntryFull *full)
 {
     if (unlikely(walk)) {
-        x86_dseg_count_ref(walk, addr, lg_page_size);
+        x86_dseg_count_ref(walk, addr, full);
     }
+}
+
+/* A debug translation has read its value, @entry.  Returns that. */
+uint64_t x86_dseg_record_entry(X86DsegWalk *walk, uint64_t entry);
+
+static inline uint64_t x86_dseg_entry(X86DsegWalk *walk, uint64_t entry)
+{
+    return walk ? x86_dseg_record_entry(walk, entry) : entry;
 }
 
 /*
@@ -247,7 +260,7 @@ static inline void x86_dseg_final(X86DsegWalk *walk, hwaddr gpa,
     }
 }
 
-/* A walk that x86_dseg_guest_walk() started is complete. */
+/* A walk is complete; its page, of both dimensions, is of @page_size bytes. */
 void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
                          int mmu_idx, uint64_t page_size);
 
@@ -274,5 +287,14 @@ static inline void x86_dseg_fault(CPUX86State *env, int mmu_idx, int excp,
         x86_dseg_count_fault(env, mmu_idx, excp, error_code, npf, table);
     }
 }
+
+/*
+ * x86_debug_translate() with @dseg, which may be all zeros, to say how direct
+ * segments take part.  Beside it, in excp_helper.c.
+ */
+bool x86_dseg_debug_translate(CPUX86State *env, vaddr addr,
+                              MMUAccessType access_type, int mmu_idx,
+                              bool check_prot, X86DsegDebug *dseg,
+                              X86DebugTranslation *debug);
 
 #endif

@@ -79,9 +79,8 @@ static void hmp_dseg_scan(Monitor *mon, const QDict *qdict)
     Error *err = NULL;
     X86DsegLevel level = hmp_get_level(qdict_get_str(qdict, "level"), &err);
     X86DsegWorld world = has_world ? hmp_get_world(world_text, &err) : 0;
-    uint64_t cr3, nested_cr3, base, size, min_size, runs;
-    int64_t cpu;
-    bool has_cpu = hmp_get_cpu(qdict, &cpu, &err);
+    uint64_t cpu, cr3, nested_cr3, base, size, min_size, runs;
+    bool has_cpu = hmp_get_optional(qdict, "cpu", "any", &cpu, &err);
     bool has_cr3 = hmp_get_optional(qdict, "cr3", "any", &cr3, &err);
     bool has_nested_cr3 = hmp_get_optional(qdict, "nested_cr3", "any",
                                            &nested_cr3, &err);

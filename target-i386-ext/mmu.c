@@ -69,28 +69,53 @@ static void find_vmm_segment(X86DsegWalk *walk, bool nested)
     }
 }
 
-X86DsegWalk *x86_dseg_start_guest(CPUX86State *env)
+X86DsegWalk *x86_dseg_start_guest(CPUX86State *env, X86DsegDebug *debug)
 {
-    X86DsegWalk *walk = &env->dseg->guest_walk;
+    X86DsegWalk *walk = debug ? &debug->guest_walk : &env->dseg->guest_walk;
     bool nested = env->hflags2 & HF2_NPT_MASK;
 
     walk->env = env;
+    walk->debug = debug;
     walk->nested_mode = paging_of_pg_mode(env->nested_pg_mode);
     walk->guest = guest_segment(env, nested);
     find_vmm_segment(walk, nested);
+    if (debug && debug->no_guest_segment) {
+        walk->guest = NULL;
+    }
+    if (debug && debug->no_vmm_segment) {
+        walk->vmm = NULL;
+    }
     walk->cost.in_nested = nested;
     return walk;
 }
 
-X86DsegWalk *x86_dseg_start_nested(CPUX86State *env)
+X86DsegWalk *x86_dseg_start_nested(CPUX86State *env, X86DsegDebug *debug)
 {
-    X86DsegWalk *walk = &env->dseg->nested_walk;
+    X86DsegWalk *walk = debug ? &debug->nested_walk : &env->dseg->nested_walk;
 
     walk->env = env;
+    walk->debug = debug;
     walk->nested_dimension = true;
     find_vmm_segment(walk, true);
-    env->dseg->counters.softmmu_nested_fills++;
+    if (debug && debug->no_vmm_segment) {
+        walk->vmm = NULL;
+    }
+    if (!debug) {
+        env->dseg->counters.softmmu_nested_fills++;
+    }
     return walk;
+}
+
+void x86_dseg_trace_nested(CPUX86State *env, DsegTrace *trace)
+{
+    dseg_trace_begin(trace, DSEG_PAGING_NONE, env->hflags2 & HF2_NPT_MASK ?
+                     paging_of_pg_mode(env->nested_pg_mode) :
+                     DSEG_PAGING_NONE);
+}
+
+static DsegTrace *trace_of(const X86DsegWalk *walk)
+{
+    return walk->debug ? walk->debug->trace : NULL;
 }
 
 /* How the VMM's side translates @gpa. */
@@ -111,24 +136,44 @@ static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa)
 
 static DsegHit lookup_vmm(X86DsegWalk *walk, hwaddr gpa, uint64_t *hpa)
 {
-    if (nested_how(walk, gpa) != DSEG_NESTED_SEGMENT) {
-        return DSEG_MISS;
+    DsegNestedHow how = nested_how(walk, gpa);
+    DsegTrace *trace = trace_of(walk);
+    DsegHit hit = DSEG_MISS;
+
+    if (trace) {
+        dseg_trace_gpa(trace, gpa);
     }
-    return dseg_segment_lookup(walk->vmm, x86_dseg_phys_bits(walk->env), gpa,
-                               hpa);
+    if (walk->vmm) {
+        hit = dseg_segment_lookup(walk->vmm, x86_dseg_phys_bits(walk->env), gpa,
+                                  hpa);
+    }
+    if (trace && walk->vmm) {
+        dseg_trace_vmm_check(trace, walk->vmm, hit, *hpa);
+        dseg_trace_filter(trace, &walk->escapes->filter, how);
+    }
+    return how == DSEG_NESTED_SEGMENT ? hit : DSEG_MISS;
 }
 
 static DsegHit lookup_guest(X86DsegWalk *walk, hwaddr gva, int pg_mode,
                             uint64_t *gpa)
 {
     const DsegSegment *segment = pg_mode & PG_MODE_LMA ? walk->guest : NULL;
+    DsegTrace *trace = trace_of(walk);
     DsegHit hit = DSEG_MISS;
 
     dseg_walk_begin(&walk->cost, walk->cost.in_nested, segment, walk->vmm);
+    if (trace) {
+        dseg_trace_begin(trace, paging_of_pg_mode(pg_mode),
+                         walk->cost.in_nested ? walk->nested_mode
+                                              : DSEG_PAGING_NONE);
+    }
     if (segment) {
         hit = dseg_segment_lookup(segment, x86_dseg_phys_bits(walk->env),
                                   gva, gpa);
         dseg_walk_check_guest(&walk->cost, hit != DSEG_MISS);
+    }
+    if (trace && segment) {
+        dseg_trace_guest_check(trace, segment, hit, *gpa);
     }
     return hit;
 }
@@ -165,16 +210,33 @@ static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
                   lg_page_size);
 }
 
-void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr, unsigned lg_page_size)
+void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr,
+                        const CPUTLBEntryFull *full)
 {
+    DsegTrace *trace = trace_of(walk);
+
+    if (trace) {
+        dseg_trace_ref(trace, walk->nested_dimension, addr,
+                       full->phys_addr | (addr & ~TARGET_PAGE_MASK));
+    }
     if (walk->nested_dimension) {
         /* Counted by the walk that needs it: see count_gpa(). */
         return;
     }
     dseg_walk_guest_ref(&walk->cost);
     if (walk->cost.in_nested) {
-        count_gpa(walk, addr, lg_page_size);
+        count_gpa(walk, addr, full->lg_page_size);
     }
+}
+
+uint64_t x86_dseg_record_entry(X86DsegWalk *walk, uint64_t entry)
+{
+    DsegTrace *trace = trace_of(walk);
+
+    if (trace) {
+        dseg_trace_entry(trace, entry);
+    }
+    return entry;
 }
 
 static void count_guest_page(X86DsegWalk *walk, uint64_t page_size)
@@ -200,8 +262,14 @@ void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
         [MMU_INST_FETCH] = DSEG_FETCH,
     };
 
+    if (walk->nested_dimension) {
+        return; /* counted by the walk that needs it */
+    }
     if (!walk->cost.in_nested) {
         count_guest_page(walk, page_size);
+    }
+    if (walk->debug) {
+        return;
     }
     dseg_counters_walk(&walk->env->dseg->counters, &walk->cost,
                        access[access_type],

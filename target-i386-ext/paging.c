@@ -30,8 +30,7 @@ static const struct {
     [DSEG_PAGING_LONG5] = { 8, 9, 9, PTE_ADDR },
 };
 
-/* How many address bits level @level (1 is the lowest) leaves untranslated. */
-static unsigned level_shift(DsegPaging mode, unsigned level)
+unsigned dseg_paging_shift(DsegPaging mode, unsigned level)
 {
     return DSEG_PAGE_BITS + (level - 1) * modes[mode].index_bits;
 }
@@ -77,7 +76,8 @@ static uint64_t reserved_bits(const DsegTables *tables, unsigned level,
         mask |= PTE_PS;
     }
     if (leaf && level > 1) {
-        uint64_t below = (UINT64_C(1) << level_shift(tables->mode, level)) - 1;
+        unsigned shift = dseg_paging_shift(tables->mode, level);
+        uint64_t below = (UINT64_C(1) << shift) - 1;
 
         mask |= below & PTE_ADDR & ~PTE_PAT;
     }
@@ -87,7 +87,7 @@ static uint64_t reserved_bits(const DsegTables *tables, unsigned level,
 /* The address of the page that leaf @entry of @level maps. */
 static uint64_t leaf_addr(DsegPaging mode, unsigned level, uint64_t entry)
 {
-    uint64_t below = (UINT64_C(1) << level_shift(mode, level)) - 1;
+    uint64_t below = (UINT64_C(1) << dseg_paging_shift(mode, level)) - 1;
 
     if (mode == DSEG_PAGING_LEGACY && level == 2) {
         return (entry & UINT64_C(0xffc00000)) |
@@ -122,7 +122,7 @@ DsegLookup dseg_tables_lookup(const DsegTables *tables, uint64_t addr,
         .executable = true,
     };
     for (unsigned level = dseg_paging_levels(mode); level > 0; level--) {
-        unsigned shift = level_shift(mode, level);
+        unsigned shift = dseg_paging_shift(mode, level);
         unsigned bits = level == dseg_paging_levels(mode) ?
                         modes[mode].top_index_bits : modes[mode].index_bits;
         uint64_t index = addr >> shift & ((UINT64_C(1) << bits) - 1);

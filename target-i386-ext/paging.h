@@ -64,6 +64,12 @@ static inline unsigned dseg_paging_refs(DsegPaging mode, unsigned lg_size)
     return mode == DSEG_PAGING_NONE ? 0 : dseg_paging_levels(mode) - above;
 }
 
+/*
+ * How many address bits level @level of @mode leaves untranslated: a page that
+ * an entry there maps has 2^that bytes.  1 is the lowest level.
+ */
+unsigned dseg_paging_shift(DsegPaging mode, unsigned level);
+
 /* The kind of a page of 2^@lg_size bytes; DSEG_PAGE_NONE for other sizes. */
 static inline DsegPageKind dseg_page_kind(unsigned lg_size)
 {

@@ -15,6 +15,7 @@
 #include "filter.h"
 #include "registers.h"
 #include "segment.h"
+#include "trace.h"
 
 /* A page-table root that something belongs to, or any. */
 typedef struct X86DsegRoot {
@@ -51,7 +52,17 @@ struct X86DsegWalk {
     const DsegSegment *vmm;
     const DsegEscapes *escapes; /* those of the owner of @vmm */
     bool escapes_unknown;       /* @escapes does not list all of them */
+    X86DsegDebug *debug;        /* NULL: for an access */
     DsegWalk cost;
+};
+
+/* What a debug translation carries along. */
+struct X86DsegDebug {
+    DsegTrace *trace;           /* where to record it, or NULL */
+    bool no_guest_segment;      /* as if none were in force */
+    bool no_vmm_segment;
+    X86DsegWalk guest_walk;
+    X86DsegWalk nested_walk;
 };
 
 /* All of DsegCounters are uint64_t. */
@@ -69,6 +80,9 @@ struct X86DsegState {
     };
     GHashTable *markers;        /* by label; see marker.c */
 };
+
+/* A record of the nested translation of one gPA starts. */
+void x86_dseg_trace_nested(CPUX86State *env, DsegTrace *trace);
 
 /*
  * MAXPHYADDR of the CPU, and the width of its canonical addresses: the widest

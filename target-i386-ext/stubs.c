@@ -87,3 +87,15 @@ X86DsegScan *qmp_x86_dseg_scan(X86DsegLevel level, bool has_base,
     no_dseg(errp);
     return NULL;
 }
+
+X86DsegTranslation *qmp_x86_dseg_translate(uint64_t address, bool has_cpu,
+                                           int64_t cpu, bool has_access,
+                                           X86DsegAccess access,
+                                           bool has_privilege,
+                                           X86DsegPrivilege privilege,
+                                           bool has_level, X86DsegLevel level,
+                                           Error **errp)
+{
+    no_dseg(errp);
+    return NULL;
+}

@@ -98,6 +98,19 @@ def test_hmp_shows_the_walks_that_qmp_counts(stopped):
                          output, re.M)
 
 
+def test_hmp_shows_the_snapshots_of_markers(stopped):
+    """The fixture has reset them; then GUPS has begun a round."""
+    markers = stopped.qmp('query-x86-dseg-markers')
+    output = stopped.hmp('info dseg-markers')
+    assert markers and output.count('\n') == 1 + len(markers)
+    for marker in markers:
+        total = marker['walks']['total']
+        assert re.search(rf'^  0  {marker["label"]:#08x} +{marker["count"]} '
+                         rf'+{total["walks"]} +{total["guest-refs"]} '
+                         rf'+{total["nested-refs"]} +{total["checks"]}$',
+                         output, re.M), output
+
+
 def test_reset_sets_every_counter_to_zero(stopped):
     for reset in (lambda: stopped.hmp('dseg_walks_reset') == '',
                   lambda: stopped.qmp('x86-dseg-walks-reset', cpu=0) == {}):
@@ -149,6 +162,7 @@ def test_info_stats_shows_the_counters(stopped):
 
 def test_every_command_has_help(stack):
     for command in ('dseg_set', 'dseg_clear', 'dseg_escape',
-                    'dseg_walks_reset', 'info dseg', 'info dseg-walks'):
+                    'dseg_walks_reset', 'dseg_scan', 'dseg_translate',
+                    'info dseg', 'info dseg-walks', 'info dseg-markers'):
         output = stack.hmp(f'help {command}')
         assert output.startswith(command), output
