@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A random world: state, segments and filter. Its page tables are made in
- * tables.c.
+ * world-tables.c.
  */
 #include "world.h"
 

@@ -28,7 +28,6 @@
  * a place in QEMU's TLB.
  */
 #define SHADOW (56 * MiB + 32 * PAGE)
-#define RAM_END (64 * MiB)
 /* No device is there, and no memory: it reads as 0. */
 #define HOLE (8 * GiB)
 
