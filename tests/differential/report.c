@@ -39,8 +39,7 @@ void coverage_add(struct coverage *coverage, const struct world *world,
     coverage->without_guest += world->without_guest;
     coverage->implicit += step->access.implicit;
     coverage->after_load += trial->access.after_load;
-    coverage->straddling += step->access.gva != trial->access.ref.gva &&
-                            step->access.kind != REF_FETCH;
+    coverage->straddling += straddles(&trial->access);
     coverage->escapes += result->escapes;
     coverage->false_escapes += result->false_escapes;
 }

@@ -143,7 +143,7 @@ static bool plan_second_page(struct trial *trial, const struct world *world)
     struct ref_access second = trial->access.ref;
     uint64_t last = second.gva + trial->access.size - 1;
 
-    if ((second.gva & -PAGE) == (last & -PAGE)) {
+    if (!straddles(&trial->access)) {
         return true;
     }
     second.gva = last & -PAGE;
@@ -287,7 +287,8 @@ static void compare_rip(const struct trial *trial, const struct world *world,
     }
     if (!last_step(trial)->result.fault && !trial->access.ref.implicit) {
         expected += trial->access.ref.kind == REF_FETCH
-                    ? FETCHED_INSTRUCTION : ACCESS_INSTRUCTION;
+                    ? FETCHED_INSTRUCTION + straddles(&trial->access)
+                    : ACCESS_INSTRUCTION;
     }
     if (trial->outcome.rip != expected && machine_code(world, &trial->access)) {
         mismatch(opaque, "RIP", expected, trial->outcome.rip);

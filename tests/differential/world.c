@@ -15,6 +15,7 @@
 
 void world_init(void)
 {
+    static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };
     struct random random = { 1 };
 
     for (uint64_t hpa = DATA; hpa < WINDOW_END; hpa += 16) {
@@ -26,6 +27,10 @@ void world_init(void)
         __builtin_memcpy(code + 1, &tag, 4);
         __builtin_memcpy(code + 5, "\x0f\x01\xd9", 3);
         *(uint64_t *)at_hpa(hpa + 8) = random64(&random);
+        if (hpa % PAGE == PAGE - 16) {
+            /* A prefix of no effect, for the code on any page that follows. */
+            code[15] = random_of(&random, prefixes);
+        }
     }
     __builtin_memcpy(at_hpa(CODE_HPA), guest_code, guest_code_end - guest_code);
 }
@@ -411,6 +416,11 @@ void world_access(const struct world *world, struct random *random,
     if (access->ref.kind == REF_LOAD && one_in(random, 8)) {
         access->ref.implicit = true;
         access->ref.user = false;
+    }
+    if (access->ref.kind == REF_FETCH && one_in(random, 16)) {
+        access->size = 2;                           /* a prefix, and the code */
+        access->ref.gva += PAGE - 1;
+        return;
     }
     if (access->ref.kind == REF_FETCH || access->ref.implicit) {
         access->size = 1;

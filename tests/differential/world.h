@@ -65,10 +65,15 @@ struct world {
 
 struct try {
     struct ref_access ref;
-    unsigned size;                          /* bytes: 1 or 4 */
+    unsigned size;                          /* bytes: 1, 2 or 4 */
     unsigned cpl;                           /* 0 or 3 */
     bool after_load;                        /* a store, of the same bytes */
 };
+
+static inline bool straddles(const struct try *access)
+{
+    return access->ref.gva % PAGE + access->size > PAGE;
+}
 
 /* Fill the data pages and the guest's code, once. */
 void world_init(void);
