@@ -8,7 +8,6 @@
 #define ATTRIBUTES_CODE32 0xc9b
 #define CODE_SELECTOR 0x10
 #define DATA_SELECTOR 0x18
-#define DESCRIPTOR_SELECTOR 8
 
 static void load_own_segment(const struct ref_segment *segment)
 {

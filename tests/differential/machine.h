@@ -7,6 +7,10 @@
 #include "lib/svm.h"
 #include "world.h"
 
+/* The descriptor that an implicit access reads. */
+#define DESCRIPTOR_SELECTOR 8
+
+/* How an access ended, as #VMEXIT tells it. */
 struct outcome {
     uint64_t exit_code, info1, info2, rip, rax;
     struct native_counts native;

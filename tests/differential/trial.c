@@ -5,7 +5,6 @@
 #include "lib/cpu.h"
 #include "native.h"
 
-#define DESCRIPTOR_SELECTOR 8
 #define TLB_ENTRIES 64                      /* QEMU's has at least as many */
 #define FETCHED_INSTRUCTION 5               /* bytes of mov $tag, %eax */
 #define ACCESS_INSTRUCTION 2                /* ... of mov (%rsi), %eax */
