@@ -165,6 +165,7 @@ def test_false_escapes_are_where_the_filter_says(dual_direct, one_page):
     rows = hash_rows(dual_direct)
     for predicted in fill_until_false_escape(dual_direct, rows,
                                              one_page.area.pa):
+        dual_direct.qmp('x86-dseg-walks-reset')
         walks = count(dual_direct, one_page)
         assert set(segment_walks(walks)) == ({4} if predicted else {0})
         # With the guest segment, without the VMM's: only the escaped page.
