@@ -22,12 +22,13 @@ static bool is_known(uint64_t hpa)
     return is_tables_or_data(hpa) || hpa >= HOLE;
 }
 
-/* For the reference; *opaque becomes false if it reads what isn't known. */
+/* For the reference; notes in the step what it reads. */
 static uint64_t read_memory(void *opaque, uint64_t hpa)
 {
-    bool *known = opaque;
+    struct step *step = opaque;
 
-    *known = *known && is_known(hpa);
+    step->known = step->known && is_known(hpa);
+    step->in_hole = step->in_hole || hpa >= HOLE;
     return is_tables_or_data(hpa) ? *(uint64_t *)at_hpa(hpa) : 0;
 }
 
@@ -101,14 +102,15 @@ static bool is_made_canonical(const struct step *step)
 static bool plan_step(struct trial *trial, const struct world *world,
                       const struct ref_access *access)
 {
-    bool known = true;
-    const struct ref_memory memory = { read_memory, &known };
     struct step *step = &trial->step[trial->steps++];
+    const struct ref_memory memory = { read_memory, step };
 
     step->access = *access;
+    step->known = true;
+    step->in_hole = false;
     ref_translate(&world->state, access, &memory, &step->result);
     expected_add(&trial->costs, access, &step->result);
-    return known && may_update(&step->result) && is_one_walk(trial, step) &&
+    return step->known && may_update(&step->result) && is_one_walk(trial, step) &&
            !is_odd_pae(world, &step->result) && !is_made_canonical(step) &&
            (step->result.fault || may_arrive(trial, world, step));
 }
@@ -136,7 +138,11 @@ static bool plan_code(struct trial *trial, const struct world *world)
            plan_step(trial, world, &fetch);
 }
 
-/* The part of an access on the second page that it straddles. */
+/*
+ * The part of an access on the second page that it straddles. Not where there
+ * is no memory: QEMU may then begin the instruction again, and walk for the
+ * first page twice.
+ */
 static bool plan_second_page(struct trial *trial, const struct world *world)
 {
     struct ref_access second = trial->access.ref;
@@ -147,7 +153,7 @@ static bool plan_second_page(struct trial *trial, const struct world *world)
     }
     second.gva = last & -PAGE;
     return last_step(trial)->result.hpa < HOLE &&
-           plan_step(trial, world, &second) &&
+           plan_step(trial, world, &second) && !last_step(trial)->in_hole &&
            (last_step(trial)->result.fault ||
             last_step(trial)->result.hpa < HOLE);
 }

@@ -16,6 +16,8 @@
 struct step {
     struct ref_access access;
     struct ref_result result;
+    bool known;                             /* what the walk has read */
+    bool in_hole;                           /* some of it: no memory is there */
 };
 
 struct trial {
