@@ -110,7 +110,8 @@ static bool plan_step(struct trial *trial, const struct world *world,
     step->in_hole = false;
     ref_translate(&world->state, access, &memory, &step->result);
     expected_add(&trial->costs, access, &step->result);
-    return step->known && may_update(&step->result) && is_one_walk(trial, step) &&
+    return step->known && may_update(&step->result) &&
+           is_one_walk(trial, step) &&
            !is_odd_pae(world, &step->result) && !is_made_canonical(step) &&
            (step->result.fault || may_arrive(trial, world, step));
 }
