@@ -65,6 +65,9 @@ def read_maps(text):
 def program(session_stack):
     """GUPS in the background of L2, on a table of 4 MiB."""
     stack, layout = session_stack, session_stack.layout
+    # Before the program takes the CPU: this reads 100,000 lines.
+    symbol = stack.l2.run('grep -m 1 " linux_banner$" /proc/kallsyms',
+                          timeout=300)
     stack.l2.run(f'{MARK} gups --bytes {AREA} --updates 200000 --rounds 0 '
                  f'--phys {layout.l2_work_gpa:#x} --at {layout.gva:#x} '
                  '>/tmp/program & sleep 1')
@@ -72,7 +75,6 @@ def program(session_stack):
     maps = read_maps(stack.l2.run(f'cat /proc/{pid}/maps'))
     begin = int(stack.l2.run(f'cut -d" " -f50 /proc/{pid}/stat'))
     before = stack.l2.run(f'tr "\\0" "\\n" </proc/{pid}/environ').split(MARK)[0]
-    symbol = stack.l2.run('grep " linux_banner$" /proc/kallsyms')
     yield Program(pid, next(area for area, mode, _ in maps if mode == 'r-xp'),
                   maps, begin + len(before), int(symbol.split()[0], 16),
                   stack.l2.run('cat /proc/version').strip())
