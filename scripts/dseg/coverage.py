@@ -10,7 +10,8 @@ from .progress import run_logged
 from .tree import Tree
 
 OURS = ROOT / 'target-i386-ext'
-PLAIN = OUT / 'coverage'                # the plain C, for the suite unit
+PLAIN = OUT / 'coverage'                # the suite unit, with the plain C in it
+TESTS = OUT / 'coverage-tests'          # the other suites; not build/, which others may be using
 QEMU = OUT / 'qemu-coverage'
 COMPILER = ROOT / 'scripts/lib/cc-coverage'
 

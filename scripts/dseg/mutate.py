@@ -158,6 +158,7 @@ def build_tests(name):
     """Build the test programs, which take the plain C in."""
     if not (BUILD / 'build.ninja').exists():
         run(f'{name}: configure', ['meson', 'setup', BUILD, COPY], 300)
+    run(f'{name}: configure', ['ninja', '-C', BUILD, 'build.ninja'], 300)
     tests = json.loads(subprocess.run(['meson', 'introspect', '--tests', BUILD], check=True,
                                       stdout=subprocess.PIPE, timeout=60).stdout)
     programs = {os.path.relpath(word, BUILD) for test in tests
@@ -186,11 +187,11 @@ def run_suite(name, suite, seconds):
     try:
         run(f'{name}: {suite}', ['meson', 'test', '-C', BUILD, '--no-rebuild', '--suite', suite,
                                  '--logbase', suite, '--maxfail', '1'], seconds)
-    except Failure:
+    except Failure as failure:
         failed = [case for case, outcome in test_cases(suite, logs) if outcome == 'failed']
         # Those that were stopped after the first have failed too.
         failed.sort(key=lambda case: 'ended with' in case)
-        return f'{suite}: {failed[0] if failed else "no end in time"}'
+        return f'{suite}: {first(failed, failure)}'
     return None
 
 
@@ -200,11 +201,20 @@ def run_linux(name, tests):
     try:
         run(f'{name}: linux', ['/usr/bin/python3', '-m', 'pytest', '-x', '-q', '--color=no',
                                *(f'tests/linux/{test}' for test in tests)], LINUX_SECONDS)
-    except Failure:
+    except Failure as failure:
         failed = [line.split()[1] for line in log.read_text(errors='replace').splitlines()
                   if line.startswith(('FAILED ', 'ERROR '))]
-        return f'linux: {failed[0] if failed else "no end in time"}'
+        return f'linux: {first(failed, failure)}'
     return None
+
+
+def first(failed, failure):
+    """The test that caught a bug. It may also be that none came to its end."""
+    if failed:
+        return failed[0]
+    if 'nothing after' in str(failure):
+        return 'no end in time'
+    raise failure
 
 
 if __name__ == '__main__':

@@ -50,7 +50,7 @@ def main(arguments):
     except Failure as failure:
         print(f'\n{failure}')
         results.failed.append('set-up')
-    show_failed(results)
+    show_failed(results, coverage.TESTS if options.coverage else BUILD)
     print(results.summary(), flush=True)
     return 0 if results.passed and not results.failed else 1
 
@@ -82,7 +82,7 @@ def known_suites():
 def run_suite(suite, results, *, build=BUILD, env=None):
     """Run one suite after its set-up, and add up its results."""
     print(f'\nSuite {suite}', flush=True)
-    failed_step = set_up(suite)
+    failed_step = set_up(suite, build)
     if failed_step:
         results.failed.append(f'{suite}: its set-up, at the step {failed_step}')
         return
@@ -107,7 +107,7 @@ def run_suite(suite, results, *, build=BUILD, env=None):
 def run_for_coverage(suites, results, file):
     """Run the suites, built for gcov, and show which lines of ours they reach together.
 
-    The plain C counts in its own build, all else in QEMU; libFuzzer's programs count nothing.
+    The plain C counts in a build of its own, all else in QEMU; libFuzzer's programs count nothing.
     """
     suites = [suite for suite in suites if suite != 'fuzz']
     folders = []
@@ -118,21 +118,22 @@ def run_for_coverage(suites, results, file):
         folders.append(coverage.PLAIN)
     others = [suite for suite in suites if suite != 'unit']
     if others:
+        configure(coverage.TESTS)
         # The tree with the patches, from the first suite's set-up.
-        if set_up(others[0]):
+        if set_up(others[0], coverage.TESTS):
             raise Failure(f'the set-up of the suite {others[0]} failed')
         qemu = coverage.build_qemu()
         coverage.forget(coverage.QEMU)
         for suite in others:
-            run_suite(suite, results, env={'DSEG_QEMU': str(qemu)})
+            run_suite(suite, results, build=coverage.TESTS, env={'DSEG_QEMU': str(qemu)})
         folders.append(coverage.QEMU / 'libqemu-x86_64-softmmu.a.p')
     coverage.show(folders, suites, file)
 
 
-def set_up(suite):
+def set_up(suite, build):
     """Make what a suite needs, if it has a target for that. Returns the step that failed."""
     target = f'{suite}-setup'
-    ninja = ['ninja', '-C', BUILD]
+    ninja = ['ninja', '-C', build]
     if subprocess.run([*ninja, '-t', 'query', target], check=False, capture_output=True).returncode:
         return None
     failed_step = target
@@ -184,7 +185,7 @@ def outcome_of(case):
     return 'skipped' if 'skipped' in found else 'passed'
 
 
-def show_failed(results):
+def show_failed(results, build):
     """Name what failed, and say what to do next."""
     if not results.failed:
         print()
@@ -192,8 +193,8 @@ def show_failed(results):
     print('\nFailed:')
     for name in results.failed:
         print(f'  {name}')
-    print(f'\nAll output of a suite is in {BUILD}/meson-logs/SUITE.txt. One test program alone:\n'
-          f'  meson test -C {BUILD} --suite SUITE PROGRAM -v\n')
+    print(f'\nAll output of a suite is in {build}/meson-logs/SUITE.txt. One test program alone:\n'
+          f'  meson test -C {build} --suite SUITE PROGRAM -v\n')
 
 
 if __name__ == '__main__':
