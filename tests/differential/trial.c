@@ -22,11 +22,15 @@ static bool is_known(uint64_t hpa)
     return is_tables_or_data(hpa) || hpa >= HOLE;
 }
 
-/* For the reference; notes in the step what it reads. */
+/* For the reference; notes in the last step what it reads. */
 static uint64_t read_memory(void *opaque, uint64_t hpa)
 {
-    struct step *step = opaque;
+    struct trial *trial = opaque;
+    struct step *step = &trial->step[trial->steps - 1];
 
+    if (trial->steps > 1 && (hpa & -PAGE) == (step[-1].result.hpa & -PAGE)) {
+        step->in_page_before = true;
+    }
     step->known = step->known && is_known(hpa);
     step->in_hole = step->in_hole || hpa >= HOLE;
     return is_tables_or_data(hpa) ? *(uint64_t *)at_hpa(hpa) : 0;
@@ -103,11 +107,11 @@ static bool plan_step(struct trial *trial, const struct world *world,
                       const struct ref_access *access)
 {
     struct step *step = &trial->step[trial->steps++];
-    const struct ref_memory memory = { read_memory, step };
+    const struct ref_memory memory = { read_memory, trial };
 
     step->access = *access;
     step->known = true;
-    step->in_hole = false;
+    step->in_hole = step->in_page_before = false;
     ref_translate(&world->state, access, &memory, &step->result);
     expected_add(&trial->costs, access, &step->result);
     return step->known && may_update(&step->result) &&
@@ -140,10 +144,18 @@ static bool plan_code(struct trial *trial, const struct world *world)
 }
 
 /*
- * The part of an access on the second page that it straddles. Not where there
- * is no memory: QEMU may then begin the instruction again, and walk for the
- * first page twice.
+ * What QEMU can't do for the second page of an access. If it finds no memory,
+ * it may begin the instruction again, and walk for the first page twice. If a
+ * table is in the page where the instruction begins, it hangs: that page is
+ * locked while it is translated, and it locks the pages of tables too.
  */
+static bool is_too_much_for_qemu(const struct step *second)
+{
+    return second->in_hole ||
+           (second->access.kind == REF_FETCH && second->in_page_before);
+}
+
+/* The part of an access on the second page that it straddles. */
 static bool plan_second_page(struct trial *trial, const struct world *world)
 {
     struct ref_access second = trial->access.ref;
@@ -154,7 +166,8 @@ static bool plan_second_page(struct trial *trial, const struct world *world)
     }
     second.gva = last & -PAGE;
     return last_step(trial)->result.hpa < HOLE &&
-           plan_step(trial, world, &second) && !last_step(trial)->in_hole &&
+           plan_step(trial, world, &second) &&
+           !is_too_much_for_qemu(last_step(trial)) &&
            (last_step(trial)->result.fault ||
             last_step(trial)->result.hpa < HOLE);
 }

@@ -16,8 +16,9 @@
 struct step {
     struct ref_access access;
     struct ref_result result;
-    bool known;                             /* what the walk has read */
-    bool in_hole;                           /* some of it: no memory is there */
+    /* What the walk has read is known; some of it is where no memory is; ... */
+    bool known, in_hole;
+    bool in_page_before;                    /* ... where the step before led */
 };
 
 struct trial {

@@ -197,7 +197,9 @@ static uint64_t some_offset(const struct world *world, struct random *random,
     case 0:
         return (1ull << world->state.maxphyaddr) - from;
     case 1:
-        return (1ull << world->state.maxphyaddr) - PAGE - from;
+        /* A hot page becomes the very last one. */
+        return (1ull << world->state.maxphyaddr) - PAGE -
+               (from + some_low_bits(random));
     case 2:
         return -from - PAGE;
     case 3:
