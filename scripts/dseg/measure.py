@@ -190,7 +190,7 @@ class Result:
     walks: Walks
     rounds: list
     remark: str = ''    # what is special about it
-    earlier: tuple = () # rounds in which the mode was being set
+    earlier: tuple = () # other rounds: in which the mode was being set, say
 
     @property
     def name(self):
@@ -218,21 +218,30 @@ def measure(stack, workload, mode, rounds, remark=''):
     """
     earlier = workload.begin_round()
     if len(stack.qmp('query-cpus-fast')) == 1:
-        measured, walks = between_markers(stack, workload, rounds)
+        measured, walks, others = between_markers(stack, workload, rounds)
     else:
-        measured, walks = between_rounds(stack, workload, rounds)
-    return Result(mode, walks, measured, remark, tuple(earlier))
+        measured, walks, others = between_rounds(stack, workload, rounds)
+    return Result(mode, walks, measured, remark, (*earlier, *others))
 
 
 def between_markers(stack, workload, rounds):
     """Only what the updates cost: between the marker instructions."""
-    measured = []
+    measured, others = [], []
     walks = Walks.none()
-    for _ in range(rounds):
-        measured.append(workload.next_round())
-        reply = stack.qmp('query-x86-dseg-markers')
-        walks += marked_walks(reply, measured[-1].number, workload.area.world)
-    return measured, walks
+    while len(measured) < rounds:
+        if len(others) > 1000 * rounds:
+            raise RuntimeError('rounds are over before their markers can be looked at: the '
+                               'machine is too busy to measure')
+        others += workload.rounds_until_now()   # some, where the machine is busy
+        latest = workload.next_round()
+        cost = marked_walks(stack.qmp('query-x86-dseg-markers'), latest.number,
+                            workload.area.world)
+        if cost:
+            walks += cost
+            measured.append(latest)
+        else:
+            others.append(latest)
+    return measured, walks, others
 
 
 def between_rounds(stack, workload, rounds):
@@ -240,11 +249,14 @@ def between_rounds(stack, workload, rounds):
     stack.qmp('x86-dseg-walks-reset')
     measured = [workload.next_round() for _ in range(rounds)]
     reply = stack.qmp('query-x86-dseg-walks')
-    return measured, Walks.from_reply(reply, workload.area.world, 'user')
+    return measured, Walks.from_reply(reply, workload.area.world, 'user'), []
 
 
 def marked_walks(markers, number, world):
-    """The user walks in @world of round @number: see linux/workloads/common.h."""
+    """The user walks in @world of round @number: see linux/workloads/common.h.
+
+    None if its markers have been passed again, in a later round.
+    """
     snapshots = {marker['label']: marker for marker in markers}
     first = FIRST_LABEL + 4 * (number % 4)
     walks = Walks.none()
@@ -254,8 +266,7 @@ def marked_walks(markers, number, world):
         before, after = (snapshots[label]['walks'] for label in (begin, begin + 1))
         # Counters only grow, so this is the begin of a later round.
         if before['total']['walks'] > after['total']['walks']:
-            raise RuntimeError(f'round {number} is over, and its markers have been '
-                               'passed again: the machine is too busy to measure')
+            return None
         walks += (Walks.from_reply([after], world, 'user')
                   - Walks.from_reply([before], world, 'user'))
     return walks

@@ -18,7 +18,6 @@ from .tree import BASE, EPOCH, GIT_ENV, SRC, Tree, link
 PATCHES = ROOT / 'qemu-patches'
 SERIES = PATCHES / 'series'
 SUPPORTED = '10.0'
-ACCEPTED = ('10.0', '10.2')
 FIRST_DEVELOPMENT_RELEASE = 50      # 10.0.50 is on the way to 10.1
 STAMP = 'dseg-stamp'
 
@@ -60,10 +59,9 @@ def main(arguments):
 def check_version(tree, any_version):
     """Raise Failure for a QEMU that the series is not meant for."""
     line, _, release = tree.version.rpartition('.')
-    if any_version or (line in ACCEPTED and int(release) < FIRST_DEVELOPMENT_RELEASE):
+    if any_version or (line == SUPPORTED and int(release) < FIRST_DEVELOPMENT_RELEASE):
         return
-    raise Failure(f'{tree.path} is QEMU {tree.version}; the patches are for {SUPPORTED}.x '
-                  f'and also tried on {", ".join(ACCEPTED[1:])}.x.\n'
+    raise Failure(f'{tree.path} is QEMU {tree.version}; the patches are for {SUPPORTED}.x.\n'
                   'Get one by scripts/fetch-qemu, or try this one by --any-version.')
 
 

@@ -113,7 +113,8 @@ def test_any_arguments_get_an_answer_and_a_refusal_changes_nothing(qemu):
         before = now
     assert qemu.cmd('query-status')['status'] == 'prelaunch'
     # Or the arguments were too wild, or too tame, to say anything.
-    for command in schema.commands:
+    # A machine that has not started yet has no page tables to scan.
+    for command in schema.commands.keys() - {'x86-dseg-scan'}:
         assert accepted[command] and refused[command], (command, accepted, refused)
 
 
