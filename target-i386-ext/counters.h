@@ -84,6 +84,13 @@ typedef struct DsegCounters {
      * so that the translation of a gPA was really emulated, by whichever way.
      */
     uint64_t softmmu_nested_fills;
+
+    /*
+     * Verify mode: hits of segments that page tables map too, and those of them
+     * that they map elsewhere or deny.
+     */
+    uint64_t verified;
+    uint64_t mismatches;
 } DsegCounters;
 
 /* Counts a walk that has completed. */

@@ -17,14 +17,19 @@ typedef struct X86DsegState X86DsegState;
 typedef struct X86DsegWalk X86DsegWalk;
 typedef struct X86DsegDebug X86DsegDebug;
 
-/*
- * Gives @cpu, whose property asks for them, its direct segments.  Fails if they
- * can't work there.
- */
+/* Gives @cpu its direct segments.  Fails if they can't work there. */
 bool x86_dseg_create(X86CPU *cpu, Error **errp);
 
+/* Gives @cpu what its properties ask for, if anything. */
 static inline bool x86_dseg_realize(X86CPU *cpu, Error **errp)
 {
+    if (!cpu->dseg) {
+        if (cpu->dseg_verify) {
+            error_setg(errp, "CPU property 'dseg-verify' needs 'dseg' (-cpu "
+                       "MODEL,dseg=on,dseg-verify=on)");
+        }
+        return !cpu->dseg_verify;
+    }
     if (!tcg_enabled()) {
         error_setg(errp, "CPU property 'dseg' needs the TCG accelerator "
                    "(-accel tcg)");

@@ -247,6 +247,8 @@ static void hmp_info_dseg_walks(Monitor *mon, const QDict *qdict)
                        w->faults->nested_final, w->faults->nested_table);
         monitor_printf(mon, "  softmmu: %" PRIu64 " nested fills\n",
                        w->softmmu_nested_fills);
+        monitor_printf(mon, "  verify mode: %" PRIu64 " compared, %" PRIu64
+                       " mismatches\n", w->verified, w->mismatches);
     }
     hmp_handle_error(mon, err);
 }

@@ -186,6 +186,9 @@ bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
                   lookup_vmm(walk, addr, &to) :
                   lookup_guest(walk, addr, pg_mode, &to);
 
+    walk->addr = addr;
+    walk->to = to;
+    walk->hit = hit == DSEG_HIT;
     if (hit == DSEG_MISS) {
         return false;
     }
@@ -262,6 +265,9 @@ void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
         [MMU_INST_FETCH] = DSEG_FETCH,
     };
 
+    if (walk->hit && !walk->debug && env_archcpu(walk->env)->dseg_verify) {
+        x86_dseg_verify(walk, access_type, mmu_idx);
+    }
     if (walk->nested_dimension) {
         return; /* counted by the walk that needs it */
     }

@@ -166,6 +166,8 @@ X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters)
     walks->pages = pages_of(counters);
     walks->faults = faults_of(counters);
     walks->softmmu_nested_fills = counters->softmmu_nested_fills;
+    walks->verified = counters->verified;
+    walks->mismatches = counters->mismatches;
     return walks;
 }
 

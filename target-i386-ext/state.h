@@ -53,6 +53,9 @@ struct X86DsegWalk {
     const DsegEscapes *escapes; /* those of the owner of @vmm */
     bool escapes_unknown;       /* @escapes does not list all of them */
     X86DsegDebug *debug;        /* NULL: for an access */
+    bool hit;                   /* a segment translates @addr to @to */
+    uint64_t addr;
+    uint64_t to;
     DsegWalk cost;
 };
 
@@ -79,7 +82,15 @@ struct X86DsegState {
         uint64_t counter_words[X86_DSEG_COUNTERS]; /* for vmstate.c */
     };
     GHashTable *markers;        /* by label; see marker.c */
+    int64_t last_mismatch;      /* when an event told of one, in ns */
 };
+
+/*
+ * Compares @walk, in which a segment has translated an address, with page
+ * tables; see verify.c.
+ */
+void x86_dseg_verify(const X86DsegWalk *walk, MMUAccessType access_type,
+                     int mmu_idx);
 
 /* A record of the nested translation of one gPA starts. */
 void x86_dseg_trace_nested(CPUX86State *env, DsegTrace *trace);

@@ -227,6 +227,13 @@ class Stack:
         except (QMPError, asyncio.TimeoutError, OSError) as error:
             raise MonitorError(f'{command}: QEMU does not answer: {error!r}') from error
 
+    def event(self, name, timeout=60):
+        """Wait for QEMU's next event of that name, from the last one on; returns its data."""
+        try:
+            return self._vm.event_wait(name, timeout)['data']
+        except (QMPError, asyncio.TimeoutError, OSError) as error:
+            raise MonitorError(f'no event {name} in {timeout} s: {error!r}') from error
+
     def hmp(self, line):
         """Run a line of the human monitor; returns what it prints."""
         return self.qmp('human-monitor-command', command_line=line).replace('\r\n', '\n')

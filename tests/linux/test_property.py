@@ -18,10 +18,13 @@ COMMANDS = {
     'x86-dseg-escape-add': {'page': 4096},
     'x86-dseg-escape-remove': {'page': 4096},
     'x86-dseg-escape-clear': {},
+    'x86-dseg-scan': {'level': 'vmm'},
+    'x86-dseg-translate': {'address': 0},
 }
 LINES = ('info dseg', 'info dseg-walks', 'dseg_walks_reset',
          'dseg_set -f vmm 0 4K 0', 'dseg_clear', 'dseg_escape add 4K',
-         'dseg_escape remove 4K', 'dseg_escape clear')
+         'dseg_escape remove 4K', 'dseg_escape clear', 'dseg_scan vmm',
+         'dseg_translate 0', 'info dseg-markers')
 
 
 @pytest.mark.parametrize('cpu', ['EPYC', 'EPYC,dseg=off'])
@@ -65,6 +68,13 @@ def refusal(bare_qemu, cpu, *args):
     with pytest.raises(VMLaunchFailure) as failure:
         bare_qemu(cpu, *args)
     return failure.value.output
+
+
+def test_verify_mode_is_off_by_default_and_needs_dseg(bare_qemu):
+    [cpu] = bare_qemu('EPYC,dseg=on').cmd('query-x86-dseg-walks')
+    assert cpu['verified'] == cpu['mismatches'] == 0
+    assert "'dseg-verify' needs 'dseg'" in refusal(bare_qemu,
+                                                   'EPYC,dseg-verify=on')
 
 
 def test_cpu_without_long_mode_is_refused(bare_qemu):

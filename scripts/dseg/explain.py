@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/explain: pictures of translations, live or from a file."""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from . import Failure, grid, run_main
+
+FORMATS = ('.svg', '.png', '.pdf')
+OFFSET = 0x678          # of the address into a page
+SECONDS = 60            # how long the CPU may take to run the benchmark
+
+
+def main(arguments):
+    """What the command line asks for."""
+    options = parse_arguments(arguments)
+    if options.json:
+        draw(read(options.json), options.out)
+    elif options.qmp:
+        draw_running(options)
+    else:
+        draw_modes(options.out)
+    return 0
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(prog='explain', add_help=False)
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--json', type=Path)
+    parser.add_argument('--qmp')
+    parser.add_argument('--address', type=lambda text: int(text, 0))
+    parser.add_argument('--cpu', type=int)
+    parser.add_argument('--access', choices=('load', 'store', 'fetch'))
+    parser.add_argument('--privilege', choices=('user', 'kernel'))
+    parser.add_argument('--level', choices=('guest', 'vmm'))
+    options = parser.parse_args(arguments)
+    if options.json and options.qmp:
+        parser.error('--json and --qmp: only one of them')
+    if bool(options.qmp) != (options.address is not None):
+        parser.error('--qmp and --address: both are needed, or none')
+    if (options.json or options.qmp) and options.out.suffix not in FORMATS:
+        parser.error(f'--out: the picture must end in {", ".join(FORMATS)}')
+    return options
+
+
+def read(file):
+    """A reply from a file, by itself or as QMP sends it."""
+    try:
+        reply = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise Failure(f'{file} can\'t be read as JSON: {error}') from error
+    reply = reply.get('return', reply) if isinstance(reply, dict) else {}
+    if 'guest-levels' not in reply:
+        raise Failure(f'{file} is no reply to x86-dseg-translate')
+    return reply
+
+
+def draw(reply, picture):
+    """Write one picture."""
+    write(picture, lambda: grid.draw(reply, picture))
+
+
+def write(path, how):
+    """Let how() write to a path, and say so."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        how()
+    except OSError as error:
+        raise Failure(f'{path} can\'t be written: {error}') from error
+    print(path)
+
+
+def keep(reply, file):
+    write(file, lambda: file.write_text(json.dumps(reply, indent=1) + '\n'))
+
+
+def draw_running(options):
+    """Ask a machine that is running."""
+    # QEMU's Python modules come with its source; a file can be drawn without.
+    # pylint: disable=import-outside-toplevel
+    from . import stack
+    from qemu.qmp.legacy import QEMUMonitorProtocol
+    names = ('address', 'cpu', 'access', 'privilege', 'level')
+    asked = {name: getattr(options, name) for name in names
+             if getattr(options, name) is not None}
+    monitor = QEMUMonitorProtocol(options.qmp)
+    try:
+        monitor.settimeout(SECONDS)
+        monitor.connect()
+        reply = monitor.cmd('x86-dseg-translate', **asked)
+    except (stack.QMPError, asyncio.TimeoutError, OSError) as error:
+        raise Failure(f'{options.qmp}: {error}') from error
+    finally:
+        monitor.close()
+    keep(reply, options.out.with_suffix('.json'))
+    draw(reply, options.out)
+
+
+def draw_modes(folder):
+    """Boot, and draw one address of GUPS in L2 in each mode."""
+    # pylint: disable=import-outside-toplevel
+    from .measure import Workload
+    from .modes import MODES, set_mode
+    from .stack import Stack
+    modes = [name for name, mode in MODES.items() if mode.world == 'nested']
+    replies = []
+    with Stack(cpu_extra='dseg=on', progress=say) as stack:
+        stack.boot_l1()
+        stack.boot_l2()
+        say('GUPS starts in L2')
+        workload = Workload(stack, 'nested', 'gups --bytes 64M')
+        workload.begin_round()      # has touched each page
+        for mode in modes:
+            say(mode)
+            set_mode(stack, mode, workload.area)
+            replies.append(translate(stack, workload.area, mode))
+    for mode, reply in zip(modes, replies):
+        keep(reply, folder / f'{mode}.json')
+        draw(reply, folder / f'{mode}.svg')
+    overview = folder / 'overview.svg'
+    write(overview, lambda: grid.draw_overview(replies, overview))
+
+
+def say(what):
+    print(what, file=sys.stderr, flush=True)
+
+
+def translate(stack, area, mode):
+    """The reply for the middle of a work area, while the CPU runs its program."""
+    address = area.va + area.bytes // 2 + OFFSET
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        reply = stack.qmp('x86-dseg-translate', address=address, privilege='user')
+        if reply.get('regime') == mode and reply['mapping'].get('gpa') == \
+                address - area.va + area.pa:
+            return reply
+    raise Failure(f'{mode}: the CPU has not run the benchmark for {SECONDS} s')
+
+
+if __name__ == '__main__':
+    run_main('explain', main)
