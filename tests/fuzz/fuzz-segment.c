@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz one segment: what is made translates as asked; lookup is plain arithmetic
+ * Fuzz one segment: what is made translates as asked; lookup is arithmetic
  */
 
 #include "input.h"

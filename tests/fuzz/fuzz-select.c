@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz the counter selectors: none that is valid reads outside the counters, and
- * parts add up to the whole
+ * Fuzz the counter selectors: none that is valid reads outside the counters,
+ * and parts add up to the whole
  */
 
 #include <stdlib.h>

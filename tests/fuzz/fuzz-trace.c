@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz the record of a translation: every walk that there can be has room in it,
- * its references are numbered, and each knows what it is for
+ * Fuzz the record of a translation: every walk that there can be has room in
+ * it, its references are numbered, and each knows what it is for
  */
 
 #include "input.h"

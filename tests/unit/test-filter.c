@@ -604,7 +604,7 @@ static void test_escapes_twice_is_invalid(void)
     g_assert_false(dseg_escapes_valid(&escapes, 40));
 }
 
-/* A filter that misses a page, or has a bit too many, is not that of the list. */
+/* A filter that misses a page, or has a bit too many, is not the list's. */
 static void test_escapes_whole(void)
 {
     DsegEscapes escapes = { 0 };
