@@ -155,8 +155,8 @@ static void try_access(struct test *t, struct random *random)
     coverage_add(&t->coverage, &t->world, &t->trial);
     t->translations++;
     if (t->translations % PROGRESS == 0) {
-        print("%lu translations, %lu mismatches\n", t->translations,
-              t->mismatches);
+        print("%lu translations, %lu mismatches, seed %lu, at world %lu\n",
+              t->translations, t->mismatches, t->seed, t->world_number);
     }
 }
 
