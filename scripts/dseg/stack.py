@@ -16,6 +16,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from . import OUT
@@ -228,11 +229,16 @@ class Stack:
             raise MonitorError(f'{command}: QEMU does not answer: {error!r}') from error
 
     def event(self, name, timeout=60):
-        """Wait for QEMU's next event of that name, from the last one on; returns its data."""
+        """Wait for QEMU's next event of that name, and drop others; returns its data."""
+        end = time.monotonic() + timeout
         try:
-            return self._vm.event_wait(name, timeout)['data']
+            while (left := end - time.monotonic()) > 0:
+                event = self._vm.get_qmp_event(wait=left)
+                if event and event['event'] == name:
+                    return event['data']
         except (QMPError, asyncio.TimeoutError, OSError) as error:
-            raise MonitorError(f'no event {name} in {timeout} s: {error!r}') from error
+            raise MonitorError(f'no event {name}: {error!r}') from error
+        raise MonitorError(f'no event {name} in {timeout} s')
 
     def hmp(self, line):
         """Run a line of the human monitor; returns what it prints."""

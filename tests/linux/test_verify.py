@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import GUPS
+from gdbremote import Gdb
 from dseg import OUT
 from dseg.layout import KiB
 from dseg.measure import Workload
@@ -29,7 +29,7 @@ def stack():
 
 @pytest.fixture(scope='module')
 def gups(stack):
-    workload = Workload(stack, 'nested', GUPS)
+    workload = Workload(stack, 'nested', 'gups --bytes 16M --updates 50000')
     yield workload
     workload.stop()
 
@@ -54,6 +54,55 @@ def test_without_segments_there_is_nothing_to_verify(stack, gups):
     stack.qmp('x86-dseg-walks-reset')
     gups.begin_round()
     assert counts(stack) == (0, 0)
+
+
+def last_entry(stack, address, cr3, dimension):
+    """The entry that ends a walk of both dimensions for an address."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        reply = stack.qmp('x86-dseg-translate', address=address)
+        if reply.get('regime') == 'base' and reply['cr3'] == cr3:
+            return [s for s in reply['steps']
+                    if s['dimension'] == dimension][-1]
+    pytest.fail('the CPU has not run GUPS for 30 s')
+
+
+def write_entry(stack, entry, value):
+    with Gdb(stack) as gdb:
+        gdb.checked('Qqemu.PhyMemMode:1')
+        gdb.checked(f'M{entry["hpa"]:x},8:{value.to_bytes(8, "little").hex()}')
+
+
+USER = 1 << 2
+
+
+@pytest.mark.parametrize('level, mode, dimension', [
+    ('guest', 'guest-direct', 'guest'), ('vmm', 'vmm-direct', 'nested')])
+def test_permission_that_only_paging_denies_is_told_of(stack, gups, level,
+                                                       mode, dimension):
+    """A page of the work area becomes the kernel's, behind everyone's back."""
+    area, page = gups.area, 5 * PAGE
+    cr3 = find_cr3(stack, area)
+    stack.qmp('x86-dseg-clear')
+    gups.begin_round()              # has written to every page
+    entry = last_entry(stack, area.va + page, cr3, dimension)
+    set_mode(stack, mode, area, cr3)
+    stack.qmp('x86-dseg-walks-reset')
+    write_entry(stack, entry, entry['entry'] & ~USER)
+    try:
+        event = stack.event('X86_DSEG_MISMATCH')
+    finally:
+        write_entry(stack, entry, entry['entry'])
+    source = area.va if level == 'guest' else area.pa
+    target = area.pa if level == 'guest' else stack.layout.l2_work_hpa
+    assert source + page <= event['address'] < source + page + PAGE
+    assert event['paging-target'] == event['segment-target'] == \
+        event['address'] - source + target
+    assert event['level'] == level
+    assert event['denied'] is True
+    verified, mismatches = counts(stack)
+    assert 0 < mismatches < verified
+    assert [r for r in gups.begin_round() if r.errors] == []
 
 
 # The last test: it spoils the data.

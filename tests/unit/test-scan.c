@@ -373,6 +373,22 @@ static void test_steps_of_any_size_find_the_same(void)
     }
 }
 
+/* What has been found before a scan is given up counts; its run is cut. */
+static void test_scan_can_end_early(void)
+{
+    static Memory memory;
+    DsegScan scan = scan_range(&memory, GIB, 2 * GIB);
+
+    make_tables(&memory);
+    map(&memory, GIB, 5 * GIB, 9);
+    g_assert_false(dseg_scan_step(&scan, 4));
+    dseg_scan_end_run(&scan);
+    g_assert_cmpuint(scan.out_runs, ==, 1);
+    assert_run(&scan, 0, GIB, 4 * PAGE, 5 * GIB);
+    g_assert_cmphex(scan.next, ==, GIB + 4 * PAGE);
+    g_assert_cmpuint(scan.out_mapped, ==, 4 * PAGE);
+}
+
 /* Random pages, against a look at each page by itself. */
 
 #define WINDOW_PAGES 2048
@@ -497,6 +513,7 @@ int main(int argc, char **argv)
                     test_holes_cost_one_lookup_each);
     g_test_add_func("/scan/steps-of-any-size-find-the-same",
                     test_steps_of_any_size_find_the_same);
+    g_test_add_func("/scan/scan-can-end-early", test_scan_can_end_early);
     g_test_add_func("/scan/random-pages-equal-the-model",
                     test_random_pages_equal_the_model);
     return g_test_run();
