@@ -88,6 +88,9 @@ X86DsegMarkerList *qmp_query_x86_dseg_markers(bool has_cpu, int64_t cpu,
     X86DsegMarkerList *list = NULL;
     X86DsegMarkerList **tail = &list;
 
+    if (x86_dseg_no_cpus(has_cpu)) {
+        return NULL;
+    }
     x86_dseg_on_cpus(has_cpu, cpu, do_query, &tail, errp);
     return list;
 }

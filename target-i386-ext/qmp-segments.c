@@ -298,6 +298,9 @@ X86DsegCpuList *qmp_query_x86_dseg(bool has_cpu, int64_t cpu, Error **errp)
     X86DsegCpuList *list = NULL;
     X86DsegCpuList **tail = &list;
 
+    if (x86_dseg_no_cpus(has_cpu)) {
+        return NULL;
+    }
     x86_dseg_on_cpus(has_cpu, cpu, do_query, &tail, errp);
     return list;
 }

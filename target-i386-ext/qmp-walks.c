@@ -174,11 +174,15 @@ X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters)
 X86DsegWalksList *qmp_query_x86_dseg_walks(bool has_cpu, int64_t cpu,
                                            Error **errp)
 {
-    g_autoptr(GArray) cpus = x86_dseg_cpus(has_cpu, cpu, errp);
     g_autofree DsegCounters *counters = g_new(DsegCounters, 1);
+    g_autoptr(GArray) cpus = NULL;
     X86DsegWalksList *list = NULL;
     X86DsegWalksList **tail = &list;
 
+    if (x86_dseg_no_cpus(has_cpu)) {
+        return NULL;
+    }
+    cpus = x86_dseg_cpus(has_cpu, cpu, errp);
     for (guint i = 0; cpus && i < cpus->len; i++) {
         int index = g_array_index(cpus, int, i);
 

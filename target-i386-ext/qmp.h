@@ -16,6 +16,15 @@
  */
 GArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp);
 
+/*
+ * Whether all CPUs are asked for where there are none (-machine none): then a
+ * query's answer is an empty list.
+ */
+static inline bool x86_dseg_no_cpus(bool has_cpu)
+{
+    return !has_cpu && !first_cpu;
+}
+
 /* Calls @fn on the thread of that CPU; false if it has gone. */
 bool x86_dseg_on_cpu(int index, run_on_cpu_func fn, void *opaque);
 
