@@ -294,6 +294,12 @@ static inline void x86_dseg_fault(CPUX86State *env, int mmu_idx, int excp,
 }
 
 /*
+ * The largest part of the @size bytes, aligned to that, around @addr that lies
+ * either in the guest segment in force or outside, and not in both.
+ */
+uint64_t x86_dseg_debug_part(CPUX86State *env, uint64_t addr, uint64_t size);
+
+/*
  * x86_debug_translate() with @dseg, which may be all zeros, to say how direct
  * segments take part.  Beside it, in excp_helper.c.
  */

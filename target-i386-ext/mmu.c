@@ -106,6 +106,25 @@ X86DsegWalk *x86_dseg_start_nested(CPUX86State *env, X86DsegDebug *debug)
     return walk;
 }
 
+uint64_t x86_dseg_debug_part(CPUX86State *env, uint64_t addr, uint64_t size)
+{
+    const DsegSegment *s = env->dseg ?
+                           guest_segment(env, env->hflags2 & HF2_NPT_MASK) :
+                           NULL;
+
+    while (s && size > TARGET_PAGE_SIZE) {
+        uint64_t first = addr & ~(size - 1);
+        uint64_t last = first + size - 1;
+
+        if (last < s->base || first >= s->limit ||
+            (first >= s->base && last < s->limit)) {
+            break;
+        }
+        size /= 2;
+    }
+    return size;
+}
+
 void x86_dseg_trace_nested(CPUX86State *env, DsegTrace *trace)
 {
     dseg_trace_begin(trace, DSEG_PAGING_NONE, env->hflags2 & HF2_NPT_MASK ?

@@ -317,3 +317,53 @@ def test_the_program_has_computed_right_all_the_time(stack, program):
     bad = stack.l2.run('grep " round " /tmp/program | grep -vc " ok errors 0" '
                        '|| true')
     assert int(bad) == 0
+
+
+SEGMENT = 0x500000345000    # where L2's page tables map nothing
+SEGMENT_PAGES = 4
+
+
+@pytest.fixture
+def segment(stopped):
+    """A guest segment there, that leads to the program's table."""
+    stopped.qmp('x86-dseg-set', level='guest', base=SEGMENT,
+                size=SEGMENT_PAGES * PAGE, target=stopped.layout.l2_work_gpa,
+                world='nested', force=True)
+    yield stopped
+    stopped.qmp('x86-dseg-clear')
+
+
+def test_debuggers_read_through_a_guest_segment(segment):
+    layout = segment.layout
+    last = SEGMENT_PAGES * PAGE - 8
+    assert (translated(segment, SEGMENT + last)
+            == in_machine(segment, layout.l2_work_gpa + last))
+    assert translated(segment, SEGMENT + SEGMENT_PAGES * PAGE) is None
+    expected = examine(segment, layout.gva + 8, 64)
+    assert examine(segment, SEGMENT + 8, 64) == expected
+    with Gdb(segment) as gdb:
+        assert gdb.memory(SEGMENT + 8, 64) == expected
+
+
+def test_info_tlb_and_info_mem_show_a_guest_segment(segment):
+    pages = tlb(segment)
+    for i in range(SEGMENT_PAGES):
+        gpa, _ = pages[SEGMENT + i * PAGE]
+        assert gpa == segment.layout.l2_work_gpa + i * PAGE
+    assert SEGMENT + SEGMENT_PAGES * PAGE not in pages
+    end = SEGMENT + SEGMENT_PAGES * PAGE
+    assert f'{SEGMENT:016x}-{end:016x} ' in segment.hmp('info mem')
+
+
+def test_debuggers_read_through_a_vmm_segment(stopped):
+    """Forced to lead to the next page: the CPU would go there, too."""
+    layout = stopped.layout
+    stopped.qmp('x86-dseg-set', level='vmm', base=layout.l2_work_gpa, size=PAGE,
+                target=layout.l2_work_hpa + PAGE, force=True)
+    try:
+        assert (translated(stopped, layout.gva + 8)
+                == layout.l2_work_hpa + PAGE + 8)
+        assert (examine(stopped, layout.gva, 64)
+                == examine(stopped, layout.gva + PAGE, 64))
+    finally:
+        stopped.qmp('x86-dseg-clear')
