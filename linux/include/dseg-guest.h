@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH Linux-syscall-note */
+/*
+ * /dev/dseg-guest: the primary region of a process
+ *
+ * A process has at most one primary region: anonymous memory on contiguous
+ * frames that a guest segment (CR9 to CR11) translates whenever the process
+ * runs, on any CPU, for all its threads.  The page tables map the same, and
+ * are what translates once the segment has gone.
+ *
+ *     int fd = open(DSEG_GUEST_DEVICE, O_RDWR | O_CLOEXEC);
+ *     struct dseg_guest_create region = { .size = 64 << 20 };
+ *
+ *     if (ioctl(fd, DSEG_GUEST_CREATE, &region) == 0)
+ *         memset((void *)region.address, 1, region.size);
+ *
+ * The region does not need the file any longer.  Its segment ends when
+ * anything changes the page tables of the region (munmap, mprotect, mremap,
+ * madvise of a part of it), with DSEG_GUEST_DROP, with exec and exit.  What
+ * is still mapped is ordinary memory then.  fork copies the region: the
+ * child's is ordinary memory, the parent keeps its segment.
+ */
+#ifndef DSEG_GUEST_H
+#define DSEG_GUEST_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define DSEG_GUEST_DEVICE "/dev/dseg-guest"
+
+/*
+ * Maps the primary region of the calling process, zeroed.
+ *
+ * EINVAL  size or address is no multiple of 4096, size is 0, reserved is not 0
+ * EBUSY   the process has a primary region already
+ * ENOMEM  no range of contiguous frames could be made free, or the limits of
+ *         the process's memory (address space, memory cgroup) are reached
+ * EPERM   RLIMIT_MEMLOCK, which the region counts against, is too low, and
+ *         the process lacks CAP_IPC_LOCK
+ */
+struct dseg_guest_create {
+	__u64 size;		/* in: bytes */
+	__u64 address;		/* in: where (a hint), or 0; out: where it is */
+	__u64 reserved[2];	/* in: 0 */
+};
+
+#define DSEG_GUEST_CREATE _IOWR('D', 0x00, struct dseg_guest_create)
+
+/* Ends the segment.  ENOENT: the process has no primary region. */
+#define DSEG_GUEST_DROP _IO('D', 0x01)
+
+/*
+ * The primary region of the calling process.  ENOENT: it never had one.
+ * phys is 0 for a process without CAP_SYS_ADMIN, as in /proc/PID/pagemap.
+ */
+struct dseg_guest_info {
+	__u64 address;
+	__u64 size;		/* bytes */
+	__u64 phys;		/* physical address of the first frame */
+	__u32 active;		/* 1: the segment is there; 0: it has ended */
+	__u32 reserved;
+};
+
+#define DSEG_GUEST_INFO _IOR('D', 0x02, struct dseg_guest_info)
+
+/*
+ * What the page walks of the calling process have cost since its primary
+ * region was made, all threads, user and kernel mode: the counters of
+ * docs/spec/counters.rst, by regime.  ENOENT: it never had a region.
+ */
+enum dseg_guest_regime {
+	DSEG_REGIME_NATIVE,
+	DSEG_REGIME_NATIVE_DIRECT,
+	DSEG_REGIME_BASE,
+	DSEG_REGIME_VMM_DIRECT,
+	DSEG_REGIME_GUEST_DIRECT,
+	DSEG_REGIME_DUAL_DIRECT,
+	DSEG_REGIME_MIXED,
+	DSEG_REGIMES
+};
+
+struct dseg_guest_walks {
+	__u64 walks[DSEG_REGIMES];
+	__u64 guest_refs;
+	__u64 nested_refs;
+	__u64 checks;
+	__u64 reserved[2];
+};
+
+#define DSEG_GUEST_WALKS _IOR('D', 0x03, struct dseg_guest_walks)
+
+#endif
