@@ -8,7 +8,11 @@
 #ifndef DSEG_H
 #define DSEG_H
 
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
 #include <stdint.h>
+#endif
 
 /*
  * The marker instruction: the CPU takes a snapshot of its counters under

@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import OUT, ROOT, Failure, run_main
+from . import OUT, ROOT, Failure, modules, run_main
 from .progress import run_logged
 
 GUEST = OUT / 'guest'
@@ -24,13 +24,16 @@ LOG = OUT / 'log/build-guests.log'
 
 KERNEL_PACKAGE = 'linux-image-cloud-amd64'
 KERNEL_TREE = GUEST / 'kernel'          # the package, unpacked
+HEADERS = GUEST / 'headers'             # the same of what modules are built with
 KERNEL = GUEST / 'vmlinuz'
 
 WORKLOADS = ('gups', 'chase', 'triad')
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
-# Modules of L1, each with its options; what they depend on comes with them.
+# Modules that each guest loads, with their options; what they depend on comes with them. Our own
+# are there too, for modprobe.
 L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk')
+L2_MODULES = ()
 
 # What QEMU's microvm wants of firmware, and where Debian's packages have it.
 FIRMWARE = ('bios-microvm.bin', 'linuxboot_dma.bin')
@@ -52,14 +55,16 @@ def main(arguments):
 def build(steps, update):
     """All of it, in the order of what needs what."""
     package = [newest_kernel_package()] if update else []
-    steps.do('kernel', package, [KERNEL], fetch_kernel)
+    steps.do('kernel', package, [KERNEL, HEADERS], fetch_kernel)
 
     recipe = Path(__file__)
+    steps.do('modules', [KERNEL, *modules.sources(), Path(modules.__file__)], modules.FILES,
+             lambda: modules.build(HEADERS))
     for name in WORKLOADS:
         steps.do(name, [recipe, *workload_sources(name)], [GUEST / name],
                  lambda name=name: build_workload(name))
 
-    contents = [recipe, busybox(), *(GUEST / name for name in WORKLOADS),
+    contents = [recipe, busybox(), *modules.FILES, *(GUEST / name for name in WORKLOADS),
                 *(ROOT / 'linux/init').iterdir()]
     steps.do('l2.cpio', contents, [GUEST / 'l2.cpio'], build_l2)
     vmm = vmm_binary()
@@ -142,14 +147,23 @@ def newest_kernel_package():
 
 
 def fetch_kernel():
-    """Download and unpack the kernel's package: nothing is installed."""
+    """Download and unpack the kernel's packages: nothing is installed."""
     package = newest_kernel_package()
-    apt('apt-get', 'download', package, title=f'Fetching {package}')
-    deb = max(DOWNLOADS.glob(f'{package}_*.deb'), key=lambda file: file.stat().st_mtime)
-    shutil.rmtree(KERNEL_TREE, ignore_errors=True)
-    run('dpkg-deb', '-x', deb, KERNEL_TREE)
+    headers = modules.header_packages(package)
+    apt('apt-get', 'download', package, *headers, title=f'Fetching {package} and its headers')
+    unpack([package], KERNEL_TREE)
+    unpack(headers, HEADERS)
+    modules.relocate(HEADERS)
     run(busybox(), 'depmod', '-b', KERNEL_TREE, kernel_modules().name)
     shutil.copy(next((KERNEL_TREE / 'boot').glob('vmlinuz-*')), KERNEL)
+
+
+def unpack(packages, tree):
+    """Unpack what has been downloaded of these packages into a new folder."""
+    shutil.rmtree(tree, ignore_errors=True)
+    for package in packages:
+        debs = DOWNLOADS.glob(f'{package}_*.deb')
+        run('dpkg-deb', '-x', max(debs, key=lambda file: file.stat().st_mtime), tree)
 
 
 def kernel_modules():
@@ -173,13 +187,14 @@ def build_workload(name):
 def build_l2():
     root = GUEST / 'l2-root'
     make_root(root, 'l2')
+    add_modules(root, L2_MODULES)
     pack(root, GUEST / 'l2.cpio')
 
 
 def build_l1():
     root = GUEST / 'l1-root'
     make_root(root, 'l1')
-    add_modules(root)
+    add_modules(root, L1_MODULES)
     add_vmm(root)
     (root / 'boot').mkdir()
     shutil.copy(KERNEL, root / 'boot')
@@ -211,11 +226,11 @@ def add_file(source, target, mode):
     target.chmod(mode)
 
 
-def add_modules(root):
-    """L1's modules, and the index by which modprobe finds them."""
+def add_modules(root, wanted):
+    """Debian's modules @wanted, and ours; and the index by which modprobe finds them."""
     source = kernel_modules()
     target = root / 'lib/modules' / source.name
-    for entry in L1_MODULES:
+    for entry in wanted:
         for file in files_of_module(source, entry.split()[0]):
             data = (source / file).read_bytes()
             if file.endswith('.xz'):
@@ -223,10 +238,11 @@ def add_modules(root):
             copy = target / file.removesuffix('.xz')
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(data)
+    modules.install(target)
     for index in ('modules.builtin', 'modules.order'):
         shutil.copy(source / index, target)
     run(busybox(), 'depmod', '-b', root, source.name)
-    (root / 'etc/modules').write_text('\n'.join(L1_MODULES) + '\n')
+    (root / 'etc/modules').write_text(''.join(f'{entry}\n' for entry in wanted))
 
 
 def files_of_module(modules, name):

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the walks of each process have cost
+ *
+ * The CPU counts all walks; whoever ran between two readings has made them.
+ */
+#include <linux/mm_types.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+
+#include <dseg.h>
+
+#include "guest.h"
+
+/* Whose walks this CPU makes, and what its counters were as that began. */
+struct count {
+	struct guest_process *process;
+	u64 begin[GUEST_COUNTERS];
+};
+
+static DEFINE_PER_CPU(struct count, count);
+
+/* A counter of struct dseg_guest_walks, in its order: docs/spec/counters.rst. */
+static u64 read_counter(int i)
+{
+	static const u64 sums[] = {
+		DSEG_GUEST_REFS, DSEG_NESTED_REFS, DSEG_CHECKS
+	};
+
+	if (i < DSEG_REGIMES)
+		return dseg_read_counter(DSEG_WALKS | (u64)(i + 1) << 4);
+	return dseg_read_counter(sums[i - DSEG_REGIMES]);
+}
+
+/* With interrupts off, under RCU. */
+static void count_until_now(struct count *now)
+{
+	int i;
+
+	for (i = 0; now->process && i < GUEST_COUNTERS; i++)
+		atomic64_add(read_counter(i) - now->begin[i],
+			     &now->process->counts[i]);
+}
+
+static void count_from_now(struct count *now, struct mm_struct *mm)
+{
+	int i;
+
+	now->process = mm ? guest_process_of(__pa(mm->pgd)) : NULL;
+	for (i = 0; now->process && i < GUEST_COUNTERS; i++)
+		now->begin[i] = read_counter(i);
+}
+
+static void change_to(struct mm_struct *mm)
+{
+	struct count *now = this_cpu_ptr(&count);
+
+	rcu_read_lock();
+	count_until_now(now);
+	count_from_now(now, mm);
+	rcu_read_unlock();
+}
+
+/* Of trace/events/sched.h, called with interrupts off. */
+static void on_sched_switch(void *unused, bool preempt,
+			    struct task_struct *prev, struct task_struct *next,
+			    unsigned int prev_state)
+{
+	change_to(next->mm);
+}
+
+static void on_sync(void *unused)
+{
+	change_to(current->mm);
+}
+
+void guest_walks_sync(void)
+{
+	on_each_cpu(on_sync, NULL, true);
+}
+
+int guest_walks_init(void)
+{
+	return guest_tracepoint_on("sched_switch", on_sched_switch);
+}
+
+void guest_walks_exit(void)
+{
+	guest_tracepoint_off("sched_switch", on_sched_switch);
+}

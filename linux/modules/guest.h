@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DSEG_GUEST_MODULE_H
+#define DSEG_GUEST_MODULE_H
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include <dseg-guest.h>
+
+#include "region.h"
+
+/* What CR9 to CR11 hold. */
+struct guest_segment {
+	u64 base;
+	u64 limit;
+	u64 offset;
+};
+
+/* The counters of which WALKS tells, in its order. */
+#define GUEST_COUNTERS (DSEG_REGIMES + 3)
+
+/**
+ * struct guest_process - an address space that has, or had, a primary region
+ *
+ * @region: the region
+ * @segment: what translates it, or zeros once that has ended
+ * @root: physical address of its page table, as in CR3
+ * @by_root: links those whose walks are counted, under RCU
+ * @all: links all, under the lock of guest.c
+ * @counts: what its walks have cost
+ */
+struct guest_process {
+	struct dseg_region region;
+	struct guest_segment segment;
+	phys_addr_t root;
+	struct hlist_node by_root;
+	struct list_head all;
+	atomic64_t counts[GUEST_COUNTERS];
+};
+
+/* guest.c */
+
+/**
+ * guest_process_of() - the one with that page table, or NULL
+ * @root: as in CR3, without its flags
+ *
+ * Under RCU.
+ */
+struct guest_process *guest_process_of(phys_addr_t root);
+
+/* guest-segment.c: CR9 to CR11 follow CR3, on every CPU */
+
+/**
+ * guest_segment_init() - before the first region
+ *
+ * Return: 0; -ENODEV if the CPUs have no direct segments; an errno of
+ * tracepoints or of CPU hotplug.
+ */
+int guest_segment_init(void);
+void guest_segment_exit(void);
+
+/**
+ * guest_segment_sync() - a segment has changed: let all CPUs look
+ *
+ * On return they use what guest_process_of() now says.  May sleep.
+ */
+void guest_segment_sync(void);
+
+/* guest-walks.c: whose walks are they */
+
+/**
+ * guest_walks_init() - before the first region
+ *
+ * Return: 0, or an errno of tracepoints.
+ */
+int guest_walks_init(void);
+void guest_walks_exit(void);
+
+/**
+ * guest_walks_sync() - count what all CPUs have done up to now
+ *
+ * On return no CPU counts for a process any longer that guest_process_of()
+ * does not know.  May sleep.
+ */
+void guest_walks_sync(void);
+
+/* guest-tracepoint.c: those of the kernel, by name */
+
+/**
+ * guest_tracepoint_on() - have a tracepoint of the kernel call us
+ * @name: of the tracepoint
+ * @probe: with the arguments of that tracepoint, after one that is NULL
+ *
+ * Return: 0; -ENOENT if the kernel has none of that name; another errno.
+ */
+int guest_tracepoint_on(const char *name, void *probe);
+
+/**
+ * guest_tracepoint_off() - undo that, and wait until no probe runs
+ */
+void guest_tracepoint_off(const char *name, void *probe);
+
+#endif

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Primary regions: ordinary memory that is contiguous, and stays so
+ *
+ * A segment is to the page tables what the page tables of KVM are: a second
+ * translation of the same memory.  So it lives by the same rule: the kernel
+ * tells us before it changes a page table (mmu_notifier), and then it is no
+ * longer in force.
+ */
+#include <linux/highmem.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "contig.h"
+#include "region.h"
+
+#define CHUNK 512	/* pages that are moved, or pinned, at once */
+#define PASSES 10	/* over all of the range, to move its pages */
+
+/* Ordered: a region is unpinned before it is released. */
+static struct workqueue_struct *queue;
+
+/* For one chunk of pages. */
+struct scratch {
+	unsigned long src[CHUNK];
+	unsigned long dst[CHUNK];
+	struct page *pages[CHUNK];
+};
+
+static struct page *frame(const struct dseg_region *region, unsigned long i)
+{
+	return pfn_to_page(region->pfn + i);
+}
+
+static unsigned long address(const struct dseg_region *region, unsigned long i)
+{
+	return region->start + (i << PAGE_SHIFT);
+}
+
+static unsigned long chunk_at(const struct dseg_region *region, unsigned long i)
+{
+	return min(region->nr - i, (unsigned long)CHUNK);
+}
+
+/*
+ * Moving
+ */
+
+/* The frame for page @i if its content can be moved there now, locked, else 0. */
+static unsigned long destination(const struct dseg_region *region,
+				 unsigned long i, unsigned long src)
+{
+	struct page *from = migrate_pfn_to_page(src);
+	struct page *to = frame(region, i);
+
+	/* With more references than ours it is in use: the page is there. */
+	if (!(src & MIGRATE_PFN_MIGRATE) || page_count(to) != 1)
+		return 0;
+	if (from)
+		copy_highpage(to, from);
+	else
+		clear_highpage(to);
+	get_page(to);
+	lock_page(to);
+	return migrate_pfn(page_to_pfn(to));
+}
+
+/*
+ * Bring @nr pages in, and end their sharing with a child or by KSM: a frame of
+ * ours must not become a shared one.
+ */
+static int make_private(struct dseg_region *region, unsigned long i,
+			unsigned long nr, struct scratch *scratch)
+{
+	long pinned = pin_user_pages_remote(region->mm, address(region, i), nr,
+					    FOLL_WRITE, scratch->pages, NULL,
+					    NULL);
+
+	if (pinned < 0)
+		return pinned;
+	unpin_user_pages(scratch->pages, pinned);
+	return 0;
+}
+
+/* Move what can be moved of @nr pages from page @i on. */
+static int move_chunk(struct dseg_region *region, unsigned long i,
+		      unsigned long nr, struct scratch *scratch)
+{
+	struct migrate_vma args = {
+		.vma = find_vma(region->mm, address(region, i)),
+		.src = scratch->src,
+		.dst = scratch->dst,
+		.start = address(region, i),
+		.end = address(region, i + nr),
+		.pgmap_owner = region,
+		.flags = MIGRATE_VMA_SELECT_SYSTEM,
+	};
+	unsigned long k;
+	int err;
+
+	if (!args.vma || args.vma->vm_start > args.start ||
+	    args.vma->vm_end < args.end || !vma_is_anonymous(args.vma) ||
+	    (args.vma->vm_flags & (VM_SHARED | VM_WRITE)) != VM_WRITE)
+		return -EFAULT;
+	if (region->touched) {
+		err = make_private(region, i, nr, scratch);
+		if (err)
+			return err;
+	}
+	memset(scratch->src, 0, sizeof(scratch->src));
+	memset(scratch->dst, 0, sizeof(scratch->dst));
+	err = migrate_vma_setup(&args);
+	if (err)
+		return err;
+	for (k = 0; k < nr; k++)
+		scratch->dst[k] = destination(region, i + k, scratch->src[k]);
+	migrate_vma_pages(&args);
+	migrate_vma_finalize(&args);
+	return 0;
+}
+
+static int move_all(struct dseg_region *region, struct scratch *scratch)
+{
+	unsigned long i, nr;
+	int err;
+
+	for (i = 0; i < region->nr; i += nr) {
+		nr = chunk_at(region, i);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		/* One after another: a memory cgroup may have to reclaim. */
+		mmap_read_lock(region->mm);
+		err = move_chunk(region, i, nr, scratch);
+		mmap_read_unlock(region->mm);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Pinning
+ */
+
+static void unpin_first(struct dseg_region *region, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		unpin_user_page(frame(region, i));
+		if (!(i % CHUNK))
+			cond_resched();
+	}
+}
+
+/*
+ * Pin @nr pages from page @i on.  Returns how many of them are where they
+ * ought to be, up to the first that is not; only these are pinned then.
+ */
+static long pin_chunk(struct dseg_region *region, unsigned long i,
+		      unsigned long nr, struct scratch *scratch)
+{
+	long pinned, right;
+
+	mmap_read_lock(region->mm);
+	pinned = pin_user_pages_remote(region->mm, address(region, i), nr,
+				       FOLL_WRITE | FOLL_LONGTERM,
+				       scratch->pages, NULL, NULL);
+	mmap_read_unlock(region->mm);
+	for (right = 0; right < pinned; right++)
+		if (scratch->pages[right] != frame(region, i + right))
+			break;
+	if (pinned > right)
+		unpin_user_pages(scratch->pages + right, pinned - right);
+	return pinned < 0 ? pinned : right;
+}
+
+/* Returns 0, or -EBUSY if some page is not where it ought to be. */
+static int pin_all(struct dseg_region *region, struct scratch *scratch)
+{
+	unsigned long i, nr;
+	long right;
+
+	for (i = 0; i < region->nr; i += nr) {
+		nr = chunk_at(region, i);
+		right = pin_chunk(region, i, nr, scratch);
+		if (right != nr) {
+			unpin_first(region, i + max(right, 0L));
+			return right < 0 ? right : -EBUSY;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Pinning faults pages in and makes them private, so that the next pass can. */
+static int move_and_pin(struct dseg_region *region)
+{
+	struct scratch *scratch = kvmalloc(sizeof(*scratch), GFP_KERNEL);
+	int pass, err = -ENOMEM;
+
+	for (pass = 0; scratch && pass < PASSES; pass++) {
+		err = move_all(region, scratch);
+		if (!err)
+			err = pin_all(region, scratch);
+		if (err != -EBUSY)
+			break;
+	}
+	kvfree(scratch);
+	return err;
+}
+
+/*
+ * Ending
+ */
+
+static void end_locked(struct dseg_region *region)
+{
+	if (!region->live)
+		return;
+	region->live = false;
+	region->stop(region);
+	queue_work(queue, &region->unpin_work);
+}
+
+static void release_locked(struct dseg_region *region)
+{
+	end_locked(region);
+	if (!region->gone)
+		queue_work(queue, &region->release_work);
+	region->gone = true;
+}
+
+/* Must some change of page tables be of no interest to us? */
+static bool is_harmless(const struct dseg_region *region,
+			const struct mmu_notifier_range *range)
+{
+	/* It is we who move pages. */
+	if (range->event == MMU_NOTIFY_MIGRATE && range->owner == region)
+		return true;
+	/* fork, which leaves pinned pages alone and copies them. */
+	return range->event == MMU_NOTIFY_PROTECTION_PAGE &&
+	       READ_ONCE(region->live);
+}
+
+static bool invalidate(struct mmu_interval_notifier *notifier,
+		       const struct mmu_notifier_range *range,
+		       unsigned long seq)
+{
+	struct dseg_region *region =
+		container_of(notifier, struct dseg_region, notifier);
+
+	if (is_harmless(region, range))
+		return true;
+	if (!mmu_notifier_range_blockable(range))
+		return false;
+	mutex_lock(&region->lock);
+	mmu_interval_set_seq(notifier, seq);
+	if (range->event == MMU_NOTIFY_RELEASE)
+		release_locked(region);
+	else
+		end_locked(region);
+	mutex_unlock(&region->lock);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops notifier_ops = {
+	.invalidate = invalidate,
+};
+
+static void unpin_region(struct work_struct *work)
+{
+	struct dseg_region *region =
+		container_of(work, struct dseg_region, unpin_work);
+
+	unpin_first(region, region->nr);
+	account_locked_vm(region->mm, region->nr, false);
+}
+
+static void release_region_work(struct work_struct *work)
+{
+	struct dseg_region *region =
+		container_of(work, struct dseg_region, release_work);
+
+	mmu_interval_notifier_remove(&region->notifier);
+	region->release(region);
+}
+
+bool dseg_region_end(struct dseg_region *region)
+{
+	bool was_live;
+
+	mutex_lock(&region->lock);
+	was_live = region->live;
+	end_locked(region);
+	mutex_unlock(&region->lock);
+	return was_live;
+}
+
+void dseg_region_remove(struct dseg_region *region)
+{
+	mutex_lock(&region->lock);
+	release_locked(region);
+	mutex_unlock(&region->lock);
+}
+
+/*
+ * Making
+ */
+
+static int make_watched(struct dseg_region *region,
+			void (*go)(struct dseg_region *region))
+{
+	unsigned long seq = mmu_interval_read_begin(&region->notifier);
+	int err = move_and_pin(region);
+
+	if (err)
+		return err;
+	mutex_lock(&region->lock);
+	if (mmu_interval_read_retry(&region->notifier, seq)) {
+		err = -EAGAIN;
+	} else {
+		region->live = true;
+		go(region);
+	}
+	mutex_unlock(&region->lock);
+	if (err)
+		unpin_first(region, region->nr);
+	return err;
+}
+
+static int make_on_frames(struct dseg_region *region,
+			  void (*go)(struct dseg_region *region))
+{
+	unsigned long i;
+	int err;
+
+	err = dseg_contig_alloc(region->nr, &region->pfn);
+	if (err)
+		return err;
+	err = mmu_interval_notifier_insert(&region->notifier, region->mm,
+					   region->start,
+					   region->nr << PAGE_SHIFT,
+					   &notifier_ops);
+	if (!err) {
+		err = make_watched(region, go);
+		if (err)
+			mmu_interval_notifier_remove(&region->notifier);
+	}
+	/* The pages have references of their own now, or are free. */
+	for (i = 0; i < region->nr; i++)
+		put_page(frame(region, i));
+	return err;
+}
+
+int dseg_region_make(struct dseg_region *region,
+		     void (*go)(struct dseg_region *region))
+{
+	int err;
+
+	mutex_init(&region->lock);
+	INIT_WORK(&region->unpin_work, unpin_region);
+	INIT_WORK(&region->release_work, release_region_work);
+	if (account_locked_vm(region->mm, region->nr, true))
+		return -EPERM;
+	err = make_on_frames(region, go);
+	if (err)
+		account_locked_vm(region->mm, region->nr, false);
+	return err;
+}
+
+int dseg_region_init(void)
+{
+	queue = alloc_ordered_workqueue("dseg", 0);
+	return queue ? 0 : -ENOMEM;
+}
+
+void dseg_region_exit(void)
+{
+	destroy_workqueue(queue);
+}

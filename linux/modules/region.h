@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DSEG_REGION_H
+#define DSEG_REGION_H
+
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+/**
+ * struct dseg_region - anonymous memory of a process on contiguous frames
+ *
+ * Page tables map it as they map any memory; a segment may translate it
+ * instead.  The frames are pinned, so that the kernel does not move, share or
+ * swap them, and fork copies them at once.  What does change the page tables
+ * of the region ends it: its memory is ordinary memory then.
+ *
+ * @mm: whose memory it is
+ * @start: virtual address of the first byte
+ * @nr: how many pages of 4 KiB
+ * @touched: it may have content already
+ * @pfn: the first frame
+ * @stop: called once, when the region ends: on return no CPU may use its
+ *	segment any longer.  May sleep; must not allocate memory.
+ * @release: called once, when the process has gone or dseg_region_remove()
+ *	has been called, after @stop: frees what contains the region.  May
+ *	sleep, and does so in a kernel thread.
+ *
+ * Those above are for others to read, those below are region.c's.
+ *
+ * @notifier: tells what happens to the page tables
+ * @lock: of the three that follow
+ * @live: its segment may be in force
+ * @pinned: its frames are pinned
+ * @gone: it is to be released
+ * @unpin_work: after it has ended
+ * @release_work: after that
+ */
+struct dseg_region {
+	struct mm_struct *mm;
+	unsigned long start;
+	unsigned long nr;
+	bool touched;
+	unsigned long pfn;
+	void (*stop)(struct dseg_region *region);
+	void (*release)(struct dseg_region *region);
+
+	struct mmu_interval_notifier notifier;
+	struct mutex lock;
+	bool live;
+	bool pinned;
+	bool gone;
+	struct work_struct unpin_work;
+	struct work_struct release_work;
+};
+
+/**
+ * dseg_region_make() - move a range onto contiguous frames
+ * @region: @mm, @start, @nr, @touched, @stop, @release are set; the rest is zero
+ * @go: called when all is in place: puts the segment into force.  Must not
+ *	allocate memory.
+ *
+ * The range is anonymous memory, private and writable; what it holds is kept.  The caller has a reference to the
+ * users of @mm (mmget()), and does not hold its locks.
+ *
+ * Return: 0.  On any error nothing has been called, the caller still owns
+ * @region, and the memory is ordinary memory: -ENOMEM (no contiguous frames,
+ * or a limit of memory), -EPERM (the limit of locked memory), -EFAULT (not
+ * that kind of memory), -EBUSY (a page is in use elsewhere, and cannot be
+ * moved), -EAGAIN (it was being changed meanwhile), -EINTR.
+ */
+int dseg_region_make(struct dseg_region *region,
+		     void (*go)(struct dseg_region *region));
+
+/**
+ * dseg_region_end() - end a region that has been made
+ * @region: which
+ *
+ * Return: whether it had not ended before.
+ */
+bool dseg_region_end(struct dseg_region *region);
+
+/**
+ * dseg_region_remove() - the same, and have it released
+ * @region: which; it may be gone on return
+ */
+void dseg_region_remove(struct dseg_region *region);
+
+/**
+ * dseg_region_init() - before the first region
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int dseg_region_init(void);
+
+/**
+ * dseg_region_exit() - wait until all regions removed are released
+ */
+void dseg_region_exit(void);
+
+#endif

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Our kernel modules, linux/modules, built for the kernel of the guests."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import OUT, ROOT, Failure
+
+SOURCES = ROOT / 'linux/modules'
+INCLUDE = ROOT / 'linux/include'
+BUILD = OUT / 'guest/modules'
+LOG = OUT / 'log/build-modules.log'
+NAMES = ('dseg-guest',)
+FILES = tuple(BUILD / f'{name}.ko' for name in NAMES)
+BUILD_SECONDS = 600
+
+
+def sources():
+    """Every file that the modules are made from."""
+    return sorted(file for folder in (SOURCES, INCLUDE) for file in folder.iterdir())
+
+
+def header_packages(image):
+    """Debian's packages to build modules with for the kernel package @image.
+
+    The compiler's is not among them: it is the one that the project builds with.
+    """
+    release = image.removeprefix('linux-image-')
+    numbers = re.match(r'[\d.]+-\d+|[^-]+', release)[0]
+    series = re.match(r'\d+\.\d+', release)[0]
+    return [f'linux-headers-{release}', f'linux-headers-{numbers}-common',
+            f'linux-kbuild-{series}']
+
+
+def relocate(tree):
+    """Let the headers, which name their own place, be used from @tree, where they are not
+    installed but unpacked."""
+    for makefile in (tree / 'usr/src').glob('linux-headers-*/Makefile'):
+        if not makefile.is_symlink():
+            text = makefile.read_text()
+            makefile.write_text(re.sub(r'^include /usr/src/', f'include {tree}/usr/src/', text,
+                                       flags=re.M))
+
+
+def build(tree):
+    """Build them with the headers in @tree."""
+    folder = next(path.parent for path in (tree / 'usr/src').glob('*/Module.symvers'))
+    shutil.rmtree(BUILD, ignore_errors=True)
+    for source in (SOURCES, INCLUDE):
+        shutil.copytree(source, BUILD if source == SOURCES else BUILD / 'include')
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with open(LOG, 'w') as log:
+        done = subprocess.run(['make', '-C', folder, f'M={BUILD}', 'W=1', 'modules'], stdout=log,
+                              stderr=subprocess.STDOUT, check=False, timeout=BUILD_SECONDS,
+                              env={**os.environ, 'KBUILD_BUILD_TIMESTAMP': '@0'})
+    if done.returncode:
+        raise Failure(f'the kernel modules do not build; the end of {LOG}:\n' +
+                      ''.join(LOG.read_text(errors='replace').splitlines(True)[-20:]))
+
+
+def install(modules):
+    """Copy them into @modules, lib/modules/RELEASE of some root."""
+    target = modules / 'extra'
+    target.mkdir(parents=True, exist_ok=True)
+    for file in FILES:
+        shutil.copy(file, target)
