@@ -226,7 +226,16 @@ class Stack:
         except ExecuteError as error:
             raise MonitorError(str(error)) from error
         except (QMPError, asyncio.TimeoutError, OSError) as error:
-            raise MonitorError(f'{command}: QEMU does not answer: {error!r}') from error
+            raise MonitorError(f'{command}: QEMU does not answer: {error!r}'
+                               f'{self._post_mortem()}') from error
+
+    def _post_mortem(self):
+        """What can be said of a QEMU that does not answer."""
+        time.sleep(1)                   # it may be about to end
+        code = self._vm.exitcode()
+        state = 'QEMU still runs' if code is None else f'QEMU has ended with exit code {code}'
+        return '\n'.join([f'; {state}{self._qemu_says()}',
+                          *(console.last_lines() for console in (self.l1, self.l2))])
 
     def event(self, name, timeout=60):
         """Wait for QEMU's next event of that name, and drop others; returns its data."""
@@ -237,7 +246,7 @@ class Stack:
                 if event and event['event'] == name:
                     return event['data']
         except (QMPError, asyncio.TimeoutError, OSError) as error:
-            raise MonitorError(f'no event {name}: {error!r}') from error
+            raise MonitorError(f'no event {name}: {error!r}{self._post_mortem()}') from error
         raise MonitorError(f'no event {name} in {timeout} s')
 
     def hmp(self, line):
