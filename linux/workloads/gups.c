@@ -10,9 +10,12 @@
  * by jump_ahead(). Each thread has its own part of the table and its own part
  * of the sequence, so that the result is exact with any number of threads.
  */
+#define _GNU_SOURCE
 #include "common.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <sys/sysinfo.h>
 
 #define POLYNOMIAL 7
 #define PERIOD 1317624576693539401ull
@@ -74,6 +77,19 @@ static void *update_part(void *opaque)
     return NULL;
 }
 
+/*
+ * Several threads run on a CPU each, as far as there are CPUs: so every CPU
+ * has walks to count.  The scheduler alone may leave all on one for a round.
+ */
+static void pin_thread(pthread_t thread, unsigned t)
+{
+    cpu_set_t cpus;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(t % get_nprocs(), &cpus);
+    pthread_setaffinity_np(thread, sizeof(cpus), &cpus);
+}
+
 /* Apply every part's updates; returns the seconds it took. */
 static double update_table(struct part *parts, unsigned n)
 {
@@ -81,6 +97,10 @@ static double update_table(struct part *parts, unsigned n)
 
     for (unsigned t = 1; t < n; t++) {
         pthread_create(&parts[t].thread, NULL, update_part, &parts[t]);
+        pin_thread(parts[t].thread, t);
+    }
+    if (n > 1) {
+        pin_thread(pthread_self(), 0);
     }
     update_part(&parts[0]);
     for (unsigned t = 1; t < n; t++) {
