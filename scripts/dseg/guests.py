@@ -33,7 +33,7 @@ INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 # Modules that each guest loads, with their options; what they depend on comes with them. Our own
 # are there too, for modprobe.
 L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk')
-L2_MODULES = ()
+L2_MODULES = ('virtio_mmio', 'virtio_blk')
 
 # What QEMU's microvm wants of firmware, and where Debian's packages have it.
 FIRMWARE = ('bios-microvm.bin', 'linuxboot_dma.bin')
@@ -218,6 +218,8 @@ def make_root(root, hostname):
     (root / 'etc/hostname').write_text(f'{hostname}\n')
     for name in WORKLOADS:
         add_file(GUEST / name, root / 'usr/bin' / name, 0o755)
+    add_file(ROOT / 'linux/init/debian', root / 'usr/bin/debian', 0o755)
+    (root / 'usr/bin/dseg-run').symlink_to('debian')
 
 
 def add_file(source, target, mode):

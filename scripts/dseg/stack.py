@@ -38,6 +38,7 @@ __all__ = ['BootError', 'CommandError', 'Console', 'Layout', 'MonitorError', 'St
            'StackError', 'TimeOut', 'qemu_binary']
 
 GUEST = OUT / 'guest'
+PROGRAMS = GUEST / 'debian.img'         # of scripts/build-programs: there or not
 FIRMWARE_DIRS = ('/usr/share/seabios', '/usr/share/qemu', '/usr/lib/ipxe/qemu')
 CPU = 'EPYC,+svm,+npt'
 L2_ENDED = 'l2: the VMM ended with exit code'       # as linux/init/l2 says it
@@ -159,6 +160,9 @@ class Stack:
             args += ['-initrd', str(self._initrd)]
         if self._disk:
             args += ['-drive', self._drive()]
+        if PROGRAMS.exists() and self._initrd == GUEST / 'l1.cpio':
+            file = str(PROGRAMS).replace(',', ',,')
+            args += ['-drive', f'file={file},format=raw,if=virtio,readonly=on']
         if self._qmp_socket:
             args += ['-qmp', f'unix:{self._qmp_socket},server=on,wait=off']
         return args

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dseg-run: run a program with its heap in a primary region
+ */
+#define _GNU_SOURCE
+#include "shared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIBRARY "/usr/lib/dseg/libdseg-run.so"
+#define ALLOCATOR "libjemalloc.so.2"
+#define MIB (1 << 20)
+
+/* Exit codes, those of env(1) and timeout(1); a program's own is handed on. */
+enum { EXIT_USAGE = RUN_EXIT_NO_REGION, EXIT_NOT_RUN = 126, EXIT_NOT_FOUND,
+       EXIT_SIGNAL = 128 };
+
+static const char help[] =
+"Usage: dseg-run [OPTION]... PROGRAM [ARGUMENT]...\n"
+"\n"
+"Runs a program with its heap in a primary region: contiguous memory that a\n"
+"direct segment translates. What it maps for itself (private, anonymous,\n"
+"readable and writable, at any address) goes there as long as there is room,\n"
+"and its malloc() is jemalloc's, which lives on such maps. At the end a report\n"
+"says what its page walks were.\n"
+"\n"
+"  --size SIZE      of the region, K, M or G allowed (128M)\n"
+"  --at-least SIZE  make do with less if there is no more, but not with less\n"
+"                   than this\n"
+"  --share PERCENT  of all bytes that the program maps so, the region gets no\n"
+"                   more than these (100): a map that would exceed it goes\n"
+"                   elsewhere\n"
+"  --if-possible    run the program without a region if there is none\n"
+"  --children       programs that PROGRAM runs have a region each, too\n"
+"  --no-malloc      leave malloc() alone: only maps go to the region\n"
+"  --report FILE    write the report as JSON; by default it is a table on\n"
+"                   stderr\n"
+"  --help           this text\n"
+"\n"
+"PROGRAM must be linked dynamically. The exit code is its own, 128 + N if signal\n"
+"N killed it, 125 if there is no region, 126 or 127 if it cannot be run.\n"
+"\n"
+"Example: dseg-run --size 256M redis-server --save ''\n";
+
+static const char *const regimes[DSEG_REGIMES] = {
+    "native", "native-direct", "base", "vmm-direct", "guest-direct",
+    "dual-direct", "mixed",
+};
+
+struct options {
+    uint64_t size, at_least;
+    unsigned share;
+    bool if_possible, children, no_malloc;
+    const char *report;         /* or NULL */
+};
+
+static volatile sig_atomic_t child;     /* for the signals on their way to it */
+
+__attribute__((format(printf, 2, 3)))
+static _Noreturn void die(int code, const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("dseg-run: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(code);
+}
+
+/* --- The command line --- */
+
+static uint64_t parse_size(const char *option, const char *text)
+{
+    static const char suffixes[] = "KMG";
+    const char *suffix;
+    char *end;
+    uint64_t value;
+    unsigned shift;
+
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    suffix = *end ? strchr(suffixes, *end) : NULL;
+    shift = suffix ? 10 * (suffix - suffixes + 1) : 0;
+    if (end == text || strchr(text, '-') || errno || value > UINT64_MAX >> shift ||
+        end[suffix ? 1 : 0]) {
+        die(EXIT_USAGE, "--%s: '%s' is no size (K, M and G are allowed)",
+            option, text);
+    }
+    value <<= shift;
+    if (!value || value % 4096) {
+        die(EXIT_USAGE, "--%s: '%s' is no multiple of 4K, or 0", option, text);
+    }
+    return value;
+}
+
+static unsigned parse_share(const char *text)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (end == text || *end || value > 100 || strchr(text, '-')) {
+        die(EXIT_USAGE, "--share: '%s' is no number from 0 to 100", text);
+    }
+    return value;
+}
+
+/* Returns the index of PROGRAM in @argv. */
+static int parse(struct options *o, int argc, char **argv)
+{
+    static const struct option table[] = {
+        { "size", required_argument, NULL, 's' },
+        { "at-least", required_argument, NULL, 'a' },
+        { "share", required_argument, NULL, 'p' },
+        { "if-possible", no_argument, NULL, 'i' },
+        { "children", no_argument, NULL, 'c' },
+        { "no-malloc", no_argument, NULL, 'm' },
+        { "report", required_argument, NULL, 'r' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 }
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "+", table, NULL)) != -1) {
+        switch (c) {
+        case 's':
+            o->size = parse_size("size", optarg);
+            break;
+        case 'a':
+            o->at_least = parse_size("at-least", optarg);
+            break;
+        case 'p':
+            o->share = parse_share(optarg);
+            break;
+        case 'i':
+            o->if_possible = true;
+            break;
+        case 'c':
+            o->children = true;
+            break;
+        case 'm':
+            o->no_malloc = true;
+            break;
+        case 'r':
+            o->report = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(0);
+        default:
+            exit(EXIT_USAGE);   /* getopt_long has said what is wrong */
+        }
+    }
+    if (optind == argc) {
+        die(EXIT_USAGE, "which program? See dseg-run --help");
+    }
+    if (!o->at_least) {
+        o->at_least = o->size;
+    }
+    if (o->at_least > o->size) {
+        die(EXIT_USAGE, "--at-least: must not be more than --size");
+    }
+    return optind;
+}
+
+/* --- Running it --- */
+
+/* The page that the program shall find, under a descriptor that it inherits. */
+static struct run_page *make_page(int *fd)
+{
+    struct run_page *page;
+
+    *fd = memfd_create("dseg-run", 0);
+    if (*fd < 0 || ftruncate(*fd, sizeof(*page))) {
+        die(EXIT_USAGE, "no memory to share: %s", strerror(errno));
+    }
+    page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+    if (page == MAP_FAILED) {
+        die(EXIT_USAGE, "no memory to share: %s", strerror(errno));
+    }
+    return page;
+}
+
+/* Without a device the program runs as it would by itself. */
+static bool open_device(struct run_page *page, const struct options *o)
+{
+    page->device = open(DSEG_GUEST_DEVICE, O_RDWR);
+    if (page->device >= 0) {
+        return true;
+    }
+    if (!o->if_possible) {
+        die(RUN_EXIT_NO_REGION, "%s: %s; is the module dseg-guest loaded? "
+            "(--if-possible runs the program all the same)",
+            DSEG_GUEST_DEVICE, strerror(errno));
+    }
+    fprintf(stderr, "dseg-run: %s: %s: no region\n", DSEG_GUEST_DEVICE,
+            strerror(errno));
+    return false;
+}
+
+static void set_environment(struct run_page *page, int fd, bool with_malloc)
+{
+    const char *before = getenv("LD_PRELOAD");
+    char *preload, number[16];
+
+    snprintf(page->preloaded, sizeof(page->preloaded), "%s%s", LIBRARY,
+             with_malloc ? ":" ALLOCATOR : "");
+    if (asprintf(&preload, "%s%s%s", page->preloaded, before ? ":" : "",
+                 before ? before : "") < 0) {
+        die(EXIT_USAGE, "no memory");
+    }
+    snprintf(number, sizeof(number), "%d", fd);
+    setenv("LD_PRELOAD", preload, 1);
+    setenv(RUN_ENVIRONMENT, number, 1);
+    free(preload);
+}
+
+static void pass_on(int signal_number)
+{
+    if (child) {
+        kill(child, signal_number);
+    }
+}
+
+/* Who presses Ctrl-C means the program, which has the signal, too. */
+static void watch_signals(void)
+{
+    static const int passed_on[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+    struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
+
+    for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
+        sigaction(passed_on[i], &action, NULL);
+    }
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+}
+
+/* Returns what waitpid() says of it. */
+static int run(char **command)
+{
+    int status;
+
+    child = fork();
+    if (child < 0) {
+        die(EXIT_NOT_RUN, "fork: %s", strerror(errno));
+    }
+    if (child == 0) {
+        execvp(command[0], command);
+        die(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN, "%s: %s",
+            command[0], strerror(errno));
+    }
+    watch_signals();
+    while (waitpid(child, &status, 0) < 0) {
+    }
+    return status;
+}
+
+static int exit_code(int status)
+{
+    return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status)
+                               : WEXITSTATUS(status);
+}
+
+/* --- The report --- */
+
+static uint64_t walks_of(const struct run_program *p)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < DSEG_REGIMES; i++) {
+        sum += p->walks.walks[i];
+    }
+    return sum;
+}
+
+static uint64_t direct_walks_of(const struct run_program *p)
+{
+    const __u64 *walks = p->walks.walks;
+
+    return walks[DSEG_REGIME_NATIVE_DIRECT] + walks[DSEG_REGIME_GUEST_DIRECT] +
+           walks[DSEG_REGIME_DUAL_DIRECT];
+}
+
+static double ratio(uint64_t part, uint64_t whole)
+{
+    return whole ? (double)part / whole : 0;
+}
+
+static void print_program(const struct run_program *p)
+{
+    const struct dseg_guest_walks *w = &p->walks;
+    uint64_t all = walks_of(p);
+
+    fprintf(stderr, "dseg-run: %s (PID %d): primary region of %.1f MiB at 0x%"
+            PRIx64 ", at most %.1f MiB in use\n", p->name, (int)p->pid,
+            (double)p->size / MIB, p->address, (double)p->most_in_use / MIB);
+    fprintf(stderr, "dseg-run: of %.1f MiB mapped, %.1f MiB went there\n",
+            (double)p->asked / MIB, (double)p->given / MIB);
+    if (!p->has_walks) {
+        fprintf(stderr, "dseg-run: what its page walks were is not known\n");
+        return;
+    }
+    for (int i = 0; i < DSEG_REGIMES; i++) {
+        if (w->walks[i]) {
+            fprintf(stderr, "dseg-run: %-14s %12" PRIu64 " walks %6.2f %%\n",
+                    regimes[i], (uint64_t)w->walks[i],
+                    100 * ratio(w->walks[i], all));
+        }
+    }
+    fprintf(stderr, "dseg-run: %-14s %12" PRIu64 " walks, %.3f references and "
+            "%.3f checks each\n", "all", all,
+            ratio(w->guest_refs + w->nested_refs, all), ratio(w->checks, all));
+}
+
+static void write_program(FILE *file, const struct run_program *p)
+{
+    const struct dseg_guest_walks *w = &p->walks;
+
+    fprintf(file, "  {\"pid\": %d, \"name\": \"", (int)p->pid);
+    for (const char *c = p->name; *c; c++) {
+        fprintf(file, strchr("\"\\", *c) || (unsigned char)*c < ' ' ?
+                "\\u%04x" : "%c", *c);
+    }
+    fprintf(file, "\", \"error\": %d, \"address\": %" PRIu64 ", \"size\": %" PRIu64
+            ", \"most_in_use\": %" PRIu64 ",\n   \"asked\": %" PRIu64
+            ", \"given\": %" PRIu64 ", \"walks\": ", p->error, p->address, p->size,
+            p->most_in_use, p->asked, p->given);
+    if (!p->has_walks) {
+        fprintf(file, "null}");
+        return;
+    }
+    for (int i = 0; i < DSEG_REGIMES; i++) {
+        fprintf(file, "%s\"%s\": %" PRIu64, i ? ", " : "{", regimes[i],
+                (uint64_t)w->walks[i]);
+    }
+    fprintf(file, "},\n   \"guest_refs\": %" PRIu64 ", \"nested_refs\": %" PRIu64
+            ", \"checks\": %" PRIu64 ", \"direct_share\": %.6f, "
+            "\"refs_per_walk\": %.6f}", (uint64_t)w->guest_refs,
+            (uint64_t)w->nested_refs, (uint64_t)w->checks,
+            ratio(direct_walks_of(p), walks_of(p)),
+            ratio(w->guest_refs + w->nested_refs, walks_of(p)));
+}
+
+static void write_report(const char *name, const struct run_page *page,
+                         unsigned programs, int status)
+{
+    FILE *file = fopen(name, "we");
+
+    if (!file) {
+        die(EXIT_USAGE, "%s: %s", name, strerror(errno));
+    }
+    fprintf(file, "{\"schema\": 1, \"exit_code\": %d, \"programs\": [",
+            exit_code(status));
+    for (unsigned i = 0; i < programs; i++) {
+        fprintf(file, "%s\n", i ? "," : "");
+        write_program(file, &page->program[i]);
+    }
+    fprintf(file, "\n]}\n");
+    if (ferror(file) | fclose(file)) {
+        die(EXIT_USAGE, "%s: could not be written", name);
+    }
+}
+
+/* Says why a program has no region. */
+static void print_error(const struct run_program *p, const struct options *o)
+{
+    const char *why = strerror(p->error);
+
+    if (p->error == ENOMEM) {
+        why = "no contiguous memory could be had; ask for less by --size or "
+              "--at-least";
+    } else if (p->error == EPERM) {
+        why = "more than may be locked (ulimit -l)";
+    }
+    fprintf(stderr, "dseg-run: %s: no primary region of %.1f MiB: %s\n", p->name,
+            (double)o->at_least / MIB, why);
+}
+
+static void report(struct run_page *page, const struct options *o, int status)
+{
+    struct run_program *first = &page->program[0];
+    unsigned programs = page->children ? page->programs : !!page->programs;
+
+    if (programs > RUN_PROGRAMS) {
+        fprintf(stderr, "dseg-run: %u programs more had no region\n",
+                programs - RUN_PROGRAMS);
+        programs = RUN_PROGRAMS;
+    }
+    if (!programs) {
+        fprintf(stderr, "dseg-run: no program had a region: is it linked "
+                "statically, or is " LIBRARY " missing?\n");
+    }
+    first->has_walks = first->size && !ioctl(page->device, DSEG_GUEST_WALKS,
+                                             &first->walks);
+    for (unsigned i = 0; i < programs; i++) {
+        if (!page->program[i].size) {
+            print_error(&page->program[i], o);
+        } else if (!o->report) {
+            print_program(&page->program[i]);
+        }
+    }
+    if (o->report) {
+        write_report(o->report, page, programs, status);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = { .size = 128 * MIB, .share = 100 };
+    int fd, status, program = parse(&o, argc, argv);
+    struct run_page *page = make_page(&fd);
+
+    page->size = o.size;
+    page->at_least = o.at_least;
+    page->share = o.share;
+    page->if_possible = o.if_possible;
+    page->children = o.children;
+    if (open_device(page, &o)) {
+        set_environment(page, fd, !o.no_malloc);
+    }
+    status = run(argv + program);
+    if (page->device >= 0) {
+        report(page, &o, status);
+    }
+    return exit_code(status);
+}

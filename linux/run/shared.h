@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What dseg-run and the library that it preloads tell each other
+ *
+ * A page that both map, by a file that the programs inherit. It lets dseg-run
+ * report on programs that were killed.
+ */
+#ifndef RUN_SHARED_H
+#define RUN_SHARED_H
+
+#include "../include/dseg-guest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* In the environment: the number of the file descriptor of the page. */
+#define RUN_ENVIRONMENT "DSEG_RUN"
+
+/* Exit code of a program that should have a region and can have none. */
+#define RUN_EXIT_NO_REGION 125
+
+/* The most programs of one run that can have a region. */
+#define RUN_PROGRAMS 32
+
+/* What a program, or its library, says of itself. */
+struct run_program {
+    pid_t pid;              /* 0: it has not begun */
+    char name[16];          /* as the kernel has it, cut to 15 characters */
+    int error;              /* errno of DSEG_GUEST_CREATE, or 0 */
+    uint64_t address;       /* of the region */
+    uint64_t size;          /* bytes; 0: it has none */
+    uint64_t asked;         /* bytes of all maps that could go to the region */
+    uint64_t given;         /* bytes of those that did */
+    uint64_t most_in_use;   /* bytes of the region, at the same time */
+    bool has_walks;
+    struct dseg_guest_walks walks;
+};
+
+struct run_page {
+    /* What dseg-run wants. */
+    int device;             /* descriptor of the device, for the first program */
+    uint64_t size;          /* bytes of the region */
+    uint64_t at_least;      /* ... or fewer, but not fewer than these */
+    unsigned share;         /* percent: given / asked is never more */
+    bool if_possible;       /* a program without a region runs all the same */
+    bool children;          /* programs after the first have a region, too */
+    char preloaded[256];    /* what dseg-run has put before LD_PRELOAD */
+
+    /* What came of it. */
+    unsigned programs;      /* may be more than there is room for */
+    struct run_program program[RUN_PROGRAMS];
+};
+
+#endif
