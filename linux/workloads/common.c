@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the three workloads share.
+ * What the workloads share.
  */
 #define _GNU_SOURCE
 #include "../include/dseg.h"
+#include "../include/dseg-guest.h"
 #include "common.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +28,14 @@ static void request_stop(int signal_number)
 {
     (void)signal_number;
     stop_requested = 1;
+}
+
+void heed_stop_signals(void)
+{
+    struct sigaction action = { .sa_handler = request_stop };
+
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
 }
 
 void die(const struct options *o, const char *format, ...)
@@ -49,7 +59,9 @@ static void print_help(const struct options *o, const char *what)
            "  --seed N        start of the pseudo-random sequence (%" PRIu64 ")\n"
            "  --threads N     threads, a power of two; only gups takes more than 1\n"
            "  --phys ADDRESS  work on this physical range, mapped through /dev/mem in\n"
-           "                  4 KiB pages; without it on anonymous memory\n"
+           "                  4 KiB pages\n"
+           "  --primary       work on the process's primary region, from dseg-guest;\n"
+           "                  without either on anonymous memory\n"
            "  --at ADDRESS    virtual address of the work area (0x%" PRIx64 ")\n"
            "  --help          this text\n\n"
            "The exit code is 0 if every round was right, 1 if one was not, 2 if it could\n"
@@ -59,9 +71,8 @@ static void print_help(const struct options *o, const char *what)
            o->at, o->name);
 }
 
-/* A number; with @sizes it may end in K, M or G. */
-static uint64_t parse_number(const struct options *o, const char *option,
-                             const char *text, bool sizes)
+uint64_t parse_number(const struct options *o, const char *option,
+                      const char *text, bool sizes)
 {
     static const char suffixes[] = "KMG";
     const char *suffix;
@@ -104,6 +115,9 @@ static void check_options(const struct options *o)
     if (o->phys % PAGE_SIZE) {
         die(o, "--phys: must be a multiple of 4K");
     }
+    if (o->has_phys && o->primary) {
+        die(o, "--phys, --primary: only one of them");
+    }
 }
 
 void parse_options(struct options *o, int argc, char **argv, const char *what)
@@ -115,6 +129,7 @@ void parse_options(struct options *o, int argc, char **argv, const char *what)
         { "seed", required_argument, NULL, 's' },
         { "threads", required_argument, NULL, 't' },
         { "phys", required_argument, NULL, 'p' },
+        { "primary", no_argument, NULL, 'P' },
         { "at", required_argument, NULL, 'a' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
@@ -144,6 +159,9 @@ void parse_options(struct options *o, int argc, char **argv, const char *what)
             o->phys = parse_number(o, option, optarg, true);
             o->has_phys = true;
             break;
+        case 'P':
+            o->primary = true;
+            break;
         case 'a':
             o->at = parse_number(o, option, optarg, false);
             break;
@@ -160,44 +178,76 @@ void parse_options(struct options *o, int argc, char **argv, const char *what)
     check_options(o);
 }
 
+static void *map_primary(const struct options *o)
+{
+    struct dseg_guest_create region = { .size = o->bytes, .address = o->at };
+    int fd = open(DSEG_GUEST_DEVICE, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0) {
+        die(o, "--primary: " DSEG_GUEST_DEVICE ": %s (modprobe dseg-guest)",
+            strerror(errno));
+    }
+    if (ioctl(fd, DSEG_GUEST_CREATE, &region) < 0) {
+        die(o, "--primary: no region of %" PRIu64 " bytes: %s", o->bytes,
+            strerror(errno));
+    }
+    if (region.address != o->at) {
+        die(o, "--at: 0x%" PRIx64 " is not free", o->at);
+    }
+    close(fd);
+    return (void *)o->at;
+}
+
+static void *map_physical(const struct options *o)
+{
+    int fd = open("/dev/mem", O_RDWR);
+    void *area;
+
+    if (fd < 0) {
+        die(o, "--phys: /dev/mem: %s", strerror(errno));
+    }
+    area = mmap((void *)o->at, o->bytes, PROT_READ | PROT_WRITE,
+                MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_SHARED, fd, o->phys);
+    if (area == MAP_FAILED) {
+        die(o, "cannot map %" PRIu64 " bytes at 0x%" PRIx64 ": %s (--phys must"
+            " name a range that the kernel keeps reserved, see memmap=)",
+            o->bytes, o->at, strerror(errno));
+    }
+    close(fd);
+    return area;
+}
+
+static void *map_anonymous(const struct options *o)
+{
+    void *area = mmap((void *)o->at, o->bytes, PROT_READ | PROT_WRITE,
+                      MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_PRIVATE |
+                      MAP_ANONYMOUS, -1, 0);
+
+    if (area == MAP_FAILED) {
+        die(o, "cannot map %" PRIu64 " bytes at 0x%" PRIx64 ": %s", o->bytes,
+            o->at, strerror(errno));
+    }
+    return area;
+}
+
 void *map_work_area(const struct options *o)
 {
-    struct sigaction action = { .sa_handler = request_stop };
-    int flags = MAP_FIXED_NOREPLACE | MAP_POPULATE;
-    int fd = -1;
+    char where[20] = "anonymous";
     void *area;
 
     if (o->has_phys) {
-        fd = open("/dev/mem", O_RDWR);
-        if (fd < 0) {
-            die(o, "--phys: /dev/mem: %s", strerror(errno));
-        }
-        flags |= MAP_SHARED;
+        area = map_physical(o);
+        snprintf(where, sizeof(where), "0x%" PRIx64, o->phys);
+    } else if (o->primary) {
+        area = map_primary(o);
+        strcpy(where, "primary");
     } else {
-        flags |= MAP_PRIVATE | MAP_ANONYMOUS;
+        area = map_anonymous(o);
     }
-    area = mmap((void *)o->at, o->bytes, PROT_READ | PROT_WRITE, flags, fd,
-                o->has_phys ? o->phys : 0);
-    if (area == MAP_FAILED) {
-        die(o, "cannot map %" PRIu64 " bytes at 0x%" PRIx64 ": %s%s", o->bytes,
-            o->at, strerror(errno),
-            o->has_phys ? " (--phys must name a range that the kernel keeps"
-                          " reserved, see memmap=)" : "");
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    heed_stop_signals();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (o->has_phys) {
-        printf("%s: ready va=0x%" PRIx64 " pa=0x%" PRIx64 " bytes=%" PRIu64 "\n",
-               o->name, o->at, o->phys, o->bytes);
-    } else {
-        printf("%s: ready va=0x%" PRIx64 " pa=anonymous bytes=%" PRIu64 "\n",
-               o->name, o->at, o->bytes);
-    }
+    printf("%s: ready va=0x%" PRIx64 " pa=%s bytes=%" PRIu64 "\n", o->name,
+           o->at, where, o->bytes);
     return area;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the three workloads share: options, the memory they work on, time,
+ * What the workloads share: options, the memory they work on, time,
  * a clean end, and a checksum.
  */
 #ifndef WORKLOADS_COMMON_H
@@ -20,7 +20,8 @@ struct options {
     uint64_t threads;
     uint64_t at;          /* virtual address of the work area */
     uint64_t phys;        /* physical address of it, if has_phys */
-    bool has_phys;        /* else the work area is anonymous memory */
+    bool has_phys;
+    bool primary;         /* the work area is the process's primary region */
 };
 
 /*
@@ -30,11 +31,21 @@ struct options {
  */
 void parse_options(struct options *o, int argc, char **argv, const char *what);
 
+/*
+ * The number that the text of an option says; with @sizes it may end in K, M
+ * or G.  Anything else ends the program with an error that names the option.
+ */
+uint64_t parse_number(const struct options *o, const char *option,
+                      const char *text, bool sizes);
+
 /* The work area, mapped and populated; prints the line that says "ready". */
 void *map_work_area(const struct options *o);
 
 /* Set by SIGTERM and SIGINT; loops look at it at least every few ms. */
 extern volatile sig_atomic_t stop_requested;
+
+/* Lets SIGTERM and SIGINT set it; map_work_area() does so, too. */
+void heed_stop_signals(void);
 
 double seconds_now(void);
 
