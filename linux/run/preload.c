@@ -406,7 +406,10 @@ EXPORT void *mmap(void *address, size_t size, int prot, int flags, int fd,
 }
 
 EXPORT void *mmap64(void *address, size_t size, int prot, int flags, int fd,
-                    off_t offset) __attribute__((alias("mmap")));
+                    off_t offset)
+{
+    return mmap(address, size, prot, flags, fd, offset);
+}
 
 EXPORT int munmap(void *address, size_t size)
 {
