@@ -27,16 +27,20 @@ KERNEL_TREE = GUEST / 'kernel'          # the package, unpacked
 HEADERS = GUEST / 'headers'             # the same of what modules are built with
 KERNEL = GUEST / 'vmlinuz'
 
-WORKLOADS = ('gups', 'chase', 'triad')
+WORKLOADS = ('gups', 'chase', 'triad', 'fragment', 'contiguity')
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
+
+# scripts/self-balloon, which L1 can run, too.
+SELF_BALLOON = [ROOT / 'scripts/dseg' / f'{name}.py'
+                for name in ('__init__', 'layout', 'selfballoon')]
 
 # Modules that each guest loads, with their options; what they depend on comes with them. Our own
 # are there too, for modprobe.
-L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk')
-L2_MODULES = ('virtio_mmio', 'virtio_blk')
+L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
+L2_MODULES = ('virtio_mmio', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
 
-# What QEMU's microvm wants of firmware, and where Debian's packages have it.
-FIRMWARE = ('bios-microvm.bin', 'linuxboot_dma.bin')
+# What QEMU's microvm and q35 want of firmware, and where Debian's packages have it.
+FIRMWARE = ('bios-microvm.bin', 'bios-256k.bin', 'linuxboot_dma.bin')
 FIRMWARE_DIRS = ('/usr/share/qemu', '/usr/share/seabios')
 
 
@@ -68,7 +72,8 @@ def build(steps, update):
                 *(ROOT / 'linux/init').iterdir()]
     steps.do('l2.cpio', contents, [GUEST / 'l2.cpio'], build_l2)
     vmm = vmm_binary()
-    contents += [KERNEL, GUEST / 'l2.cpio', vmm, *shared_libraries(vmm), *firmware()]
+    contents += [KERNEL, GUEST / 'l2.cpio', vmm, *SELF_BALLOON, *shared_libraries(vmm),
+                 *firmware()]
     steps.do('l1.cpio', contents, [GUEST / 'l1.cpio'], build_l1)
 
 
@@ -175,7 +180,7 @@ def kernel_modules():
 def workload_sources(name):
     folder = ROOT / 'linux/workloads'
     return [folder / f'{name}.c', folder / 'common.c', folder / 'common.h',
-            ROOT / 'linux/include/dseg.h']
+            ROOT / 'linux/include/dseg.h', ROOT / 'linux/include/dseg-guest.h']
 
 
 def build_workload(name):
@@ -290,6 +295,9 @@ def add_vmm(root):
     for file in firmware():
         add_file(file, root / 'usr/share/qemu' / file.name, 0o644)
     add_file(ROOT / 'linux/init/l2', root / 'usr/bin/l2', 0o755)
+    add_file(ROOT / 'linux/init/self-balloon', root / 'usr/bin/self-balloon', 0o755)
+    for file in SELF_BALLOON:
+        add_file(file, root / 'usr/share/dseg' / file.name, 0o644)
 
 
 def pack(root, archive):

@@ -196,11 +196,15 @@ class Stack:
         self.launch()
         self._wait_for_prompt(self.l1, 'l1# ', timeout)
 
-    def boot_l2(self, timeout=120, append=''):
-        """Start L2 in L1; returns when L2 has a shell prompt."""
+    def boot_l2(self, timeout=120, append='', settings=''):
+        """Start L2 in L1; returns when L2 has a shell prompt.
+
+        append: more words for L2's kernel command line
+        settings: of the command l2 in L1, such as 'L2_MACHINE=q35'
+        """
         self._progress('L2 boots')
         self.l2.clear()
-        self.l1.run(f'L2_APPEND={shlex.quote(append)} l2 >/tmp/l2.log 2>&1 &')
+        self.l1.run(f'L2_APPEND={shlex.quote(append)} {settings} l2 >/tmp/l2.log 2>&1 &')
         self._wait_for_prompt(self.l2, 'l2# ', timeout)
 
     def _wait_for_prompt(self, console, prompt, timeout):
