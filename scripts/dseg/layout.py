@@ -9,6 +9,9 @@ from . import Failure
 KiB, MiB, GiB = 1 << 10, 1 << 20, 1 << 30
 LARGE_PAGE = 2 * MiB
 
+# For a kernel's command line: map all memory of programs in 4 KiB pages, as it maps the holes.
+SMALL_PAGES = 'transparent_hugepage=never'
+
 
 def parse_size(text):
     """The bytes that '512M' or '2G' stand for."""
@@ -31,10 +34,14 @@ class Layout:
     that it is contiguous in host physical memory (hPA), then a work area for workloads that
     run in L1. L2's memory map has a hole too, in guest physical memory (gPA): the work area
     of workloads that run in L2.
+
+    Without holes all memory is the kernels' own, and nothing is known before; it is for them
+    to make some of it contiguous.
     """
     l1_memory: int = 2 * GiB
     l2_memory: int = 512 * MiB
     l1_work_size: int = 256 * MiB
+    holes: bool = True
 
     gva = 0x6000_0000_0000          # virtual address of every workload's work area
     low_end = 2 * GiB               # L1's memory is linear up to here, the rest is above 4 GiB
@@ -49,11 +56,21 @@ class Layout:
                 raise Failure(f'memory of {size_text(size)}: must be a multiple of 2M')
         if not 256 * MiB <= self.l2_memory <= self.l2_low_end:
             raise Failure('memory of L2: must be from 256M to 3G')
-        if not (self._fits_low() or self._fits_high()):
-            low = self.room_below + self.hole_size + self.room_above
-            needed = low if low <= self.low_end else self.low_end + self.hole_size
-            raise Failure(f'memory of L1: must be at least {size_text(needed)} with '
-                          f'{size_text(self.l2_memory)} for L2')
+        if not self._fits():
+            raise Failure(f'memory of L1: must be at least {size_text(self._least_l1_memory())} '
+                          f'with {size_text(self.l2_memory)} for L2')
+
+    def _fits(self):
+        if not self.holes:
+            return self._least_l1_memory() <= self.l1_memory
+        return self._fits_low() or self._fits_high()
+
+    def _least_l1_memory(self):
+        low = self.room_below + self.room_above
+        if not self.holes:
+            return low + self.l2_memory
+        low += self.hole_size
+        return low if low <= self.low_end else self.low_end + self.hole_size
 
     def _fits_low(self):
         return self.room_below + self.hole_size + self.room_above <= self._low_size()
@@ -104,6 +121,12 @@ class Layout:
 
     def l1_append(self):
         """What L1's kernel, and the command l2 in L1, must know of it."""
+        if not self.holes:
+            return f'{SMALL_PAGES} l2.memory={size_text(self.l2_memory)}'
         return (f'memmap={size_text(self.hole_size)}${size_text(self.hole)} '
                 f'l2.memory={size_text(self.l2_memory)} l2.at={self.hole:#x} '
                 f'l2.memmap={size_text(self.l2_work_size)}${size_text(self.l2_work_gpa)}')
+
+    def l2_append(self):
+        """What L2's kernel must know of it, besides what the command l2 tells it."""
+        return '' if self.holes else SMALL_PAGES

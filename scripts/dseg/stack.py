@@ -81,11 +81,12 @@ class Stack:
     QMPError = MonitorError
 
     def __init__(self, qemu=None, *, l1_memory='2G', l1_cpus=1, l2_memory='512M', l2_cpus=1,
-                 cpu_extra='', machine='q35', kernel=None, initrd=None, append='', disk=None,
-                 disk_write=False, extra_args=(), qmp_socket=None, log_dir=None,
+                 holes=True, cpu_extra='', machine='q35', kernel=None, initrd=None, append='',
+                 disk=None, disk_write=False, extra_args=(), qmp_socket=None, log_dir=None,
                  monitor_on_consoles=False, progress=lambda stage: None):
         """
         qemu: the binary; by default the one that this project built
+        holes: leave memory out of both guests' kernels, for segments set from outside
         cpu_extra: appended to -cpu, such as 'dseg=on'
         kernel, initrd: of L1; by default what scripts/build-guests made, unless there is a disk
         append: more words for L1's kernel command line
@@ -96,7 +97,7 @@ class Stack:
         monitor_on_consoles: Ctrl-A c on a console reaches QEMU's monitor
         progress: called with the name of each stage that begins
         """
-        self.layout = Layout(parse_size(l1_memory), parse_size(l2_memory))
+        self.layout = Layout(parse_size(l1_memory), parse_size(l2_memory), holes=holes)
         self.l1 = None
         self.l2 = None
         self._qemu = Path(qemu or qemu_binary())
@@ -204,6 +205,7 @@ class Stack:
         """
         self._progress('L2 boots')
         self.l2.clear()
+        append = f'{self.layout.l2_append()} {append}'
         self.l1.run(f'L2_APPEND={shlex.quote(append)} {settings} l2 >/tmp/l2.log 2>&1 &')
         self._wait_for_prompt(self.l2, 'l2# ', timeout)
 
