@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from .console import TimeOut
 from .modes import WorkArea
 
-READY = r'^\w+: ready va=(0x[0-9a-f]+) pa=(0x[0-9a-f]+) bytes=(\d+)\n'
+READY = r'^\w+: ready va=(0x[0-9a-f]+) pa=(\w+) bytes=(\d+)\n'
 ROUND = (r'^\w+: round (\d+) updates (\d+) seconds ([\d.]+) .* '
          r'checksum ([0-9a-f]+) (ok|BAD) errors (\d+)\n')
 ROUND_TIMEOUT = 120
@@ -55,19 +55,28 @@ class Round:
 class Workload:
     """One of linux/workloads, running in L1 or L2 until it is stopped."""
 
-    def __init__(self, stack, world, command, timeout=120):
-        """world: 'nested' for L2, 'native' for L1; command: name, options"""
+    def __init__(self, stack, world, command, *, primary=False, timeout=120):
+        """Starts it, on the work area of the stack's layout if there is one.
+
+        world: 'nested' for L2, 'native' for L1
+        command: name and options
+        primary: whether it works on a primary region, from dseg-guest; only without a layout's
+            work areas
+        """
         layout = stack.layout
-        if world == 'nested':
-            self._console, pa = stack.l2, layout.l2_work_gpa
-        else:
-            self._console, pa = stack.l1, layout.l1_work_hpa
+        self.world = world
+        self.primary = primary
+        self._console = stack.l2 if world == 'nested' else stack.l1
+        if world == 'native':
             self._console.run(COMPANIONS)
-        self._console.start(f'{command} --rounds 0 --phys {pa:#x} '
-                            f'--at {layout.gva:#x}')
+        where = '--primary' if primary else ''
+        if layout.holes:
+            pa = layout.l2_work_gpa if world == 'nested' else layout.l1_work_hpa
+            where = f'--phys {pa:#x}'
+        self._console.start(f'{command} --rounds 0 {where} --at {layout.gva:#x}')
         ready = self._console.expect(READY, timeout)
-        self.area = WorkArea(world, int(ready[1], 16), int(ready[2], 16),
-                             int(ready[3]))
+        self.area = WorkArea(world, int(ready[1], 16),
+                             int(ready[2], 16) if layout.holes else None, int(ready[3]))
 
     def next_round(self, timeout=ROUND_TIMEOUT):
         """Waits until a round ends; returns what it printed."""
@@ -90,7 +99,7 @@ class Workload:
 
     def stop(self):
         self._console.interrupt()
-        if self.area.world == 'native':
+        if self.world == 'native':
             self._console.run(END_COMPANIONS)
 
 

@@ -43,7 +43,7 @@ class WorkArea:
     """The memory of a workload: linear in its physical address space."""
     world: str
     va: int
-    pa: int
+    pa: int         # None if only the guest's kernel knows it
     bytes: int
 
 
