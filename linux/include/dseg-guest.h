@@ -15,9 +15,19 @@
  *
  * The region does not need the file any longer.  Its segment ends when
  * anything changes the page tables of the region (munmap, mprotect, mremap,
- * madvise of a part of it), with DSEG_GUEST_DROP, with exec and exit.  What
- * is still mapped is ordinary memory then.  fork copies the region: the
- * child's is ordinary memory, the parent keeps its segment.
+ * madvise of a part of it, for example), with DSEG_GUEST_DROP, with exec and
+ * exit.  What is still mapped is ordinary memory then.  fork copies the region
+ * at once: the child's is ordinary memory, the parent keeps its segment.
+ *
+ * DROP, INFO and WALKS are about the region that was made through the same
+ * open file, last, whoever asks: a parent can open the file, let a child make
+ * the region, and ask about it later, also when the child has ended.  They fail
+ * with ENOENT if no region has been made through that file.
+ *
+ * Who may do what: everybody may open the device, unless its mode is changed.
+ * The frames of a region can't be swapped or moved, so its size counts against
+ * RLIMIT_MEMLOCK, as with mlock(); a process with CAP_IPC_LOCK may have any
+ * size.  Whatever the memory was used for before, a region is zeroed.
  */
 #ifndef DSEG_GUEST_H
 #define DSEG_GUEST_H
@@ -31,11 +41,14 @@
  * Maps the primary region of the calling process, zeroed.
  *
  * EINVAL  size or address is no multiple of 4096, size is 0, reserved is not 0
- * EBUSY   the process has a primary region already
+ * EBUSY   the process has a primary region already, or there is one that has
+ *         been made through this file
  * ENOMEM  no range of contiguous frames could be made free, or the limits of
  *         the process's memory (address space, memory cgroup) are reached
- * EPERM   RLIMIT_MEMLOCK, which the region counts against, is too low, and
- *         the process lacks CAP_IPC_LOCK
+ * EPERM   RLIMIT_MEMLOCK is too low, and the process lacks CAP_IPC_LOCK
+ * EAGAIN  another thread changed the same memory meanwhile
+ * EINTR   the process is being killed
+ * EFAULT  the argument is not in writable memory
  */
 struct dseg_guest_create {
 	__u64 size;		/* in: bytes */
@@ -45,12 +58,12 @@ struct dseg_guest_create {
 
 #define DSEG_GUEST_CREATE _IOWR('D', 0x00, struct dseg_guest_create)
 
-/* Ends the segment.  ENOENT: the process has no primary region. */
+/* Ends the segment, if it has not ended. */
 #define DSEG_GUEST_DROP _IO('D', 0x01)
 
 /*
- * The primary region of the calling process.  ENOENT: it never had one.
- * phys is 0 for a process without CAP_SYS_ADMIN, as in /proc/PID/pagemap.
+ * The region.  phys is 0 for a caller without CAP_SYS_ADMIN, as in
+ * /proc/PID/pagemap.
  */
 struct dseg_guest_info {
 	__u64 address;
@@ -63,9 +76,10 @@ struct dseg_guest_info {
 #define DSEG_GUEST_INFO _IOR('D', 0x02, struct dseg_guest_info)
 
 /*
- * What the page walks of the calling process have cost since its primary
- * region was made, all threads, user and kernel mode: the counters of
- * docs/spec/counters.rst, by regime.  ENOENT: it never had a region.
+ * What the page walks of the region's process have cost since the region was
+ * made, all threads, user and kernel mode: the counters of
+ * docs/spec/counters.rst, by regime.  They stand still once the process has
+ * ended, called exec, or made another region.
  */
 enum dseg_guest_regime {
 	DSEG_REGIME_NATIVE,

@@ -83,6 +83,9 @@ int dseg_contig_alloc(unsigned long nr, unsigned long *pfn)
 {
 	int nid, err = -ENOMEM;
 
+	/* To take the last would have the OOM killer look for more. */
+	if (nr > si_mem_available())
+		return -ENOMEM;
 	if (mutex_lock_killable(&search_lock))
 		return -EINTR;
 	for_each_online_node(nid) {

@@ -11,6 +11,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/mm_types.h>
 #include <linux/percpu.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <asm/asm.h>
 #include <asm/processor-flags.h>
@@ -48,27 +49,30 @@ static phys_addr_t current_root(void)
 }
 
 /* With interrupts off. */
-static void load(const struct guest_segment *wanted)
+static void load(struct guest_segment wanted)
 {
 	struct guest_segment *now = this_cpu_ptr(&loaded);
 
-	if (!memcmp(now, wanted, sizeof(*now)))
+	if (!memcmp(now, &wanted, sizeof(wanted)))
 		return;
-	dseg_set_guest_segment(wanted->base, wanted->limit, wanted->offset);
-	*now = *wanted;
+	dseg_set_guest_segment(wanted.base, wanted.limit, wanted.offset);
+	*now = wanted;
 }
 
 static void load_current(void)
 {
-	static const struct guest_segment none;
+	struct guest_segment wanted = {};
 	const struct guest_process *process;
 
 	if (!__this_cpu_read(in_use))
 		return;
 	rcu_read_lock();
 	process = guest_process_of(current_root());
-	load(process ? &process->segment : &none);
+	/* It may end at this moment, which sets active to false, and syncs. */
+	if (process && READ_ONCE(process->active))
+		wanted = process->segment;
 	rcu_read_unlock();
+	load(wanted);
 }
 
 /* Of trace/events/tlb.h, called with interrupts off and the new CR3 loaded. */
@@ -108,10 +112,25 @@ static int cpu_down(unsigned int cpu)
 
 	local_irq_save(flags);
 	__this_cpu_write(in_use, false);
-	load(&(struct guest_segment) {});
+	load((struct guest_segment) {});
 	local_irq_restore(flags);
 	return 0;
 }
+
+static void on_stop(void *unused)
+{
+	cpu_down(smp_processor_id());
+}
+
+/* kexec starts a kernel that may not know segments, and does not reset CPUs. */
+static int on_reboot(struct notifier_block *unused, unsigned long event,
+		     void *command)
+{
+	on_each_cpu(on_stop, NULL, true);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_notifier = { .notifier_call = on_reboot };
 
 int guest_segment_init(void)
 {
@@ -125,14 +144,17 @@ int guest_segment_init(void)
 	hotplug_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
 					  "dseg/guest:online", cpu_up,
 					  cpu_down);
-	if (hotplug_state >= 0)
-		return 0;
-	guest_tracepoint_off("tlb_flush", on_tlb_flush);
-	return hotplug_state;
+	if (hotplug_state < 0) {
+		guest_tracepoint_off("tlb_flush", on_tlb_flush);
+		return hotplug_state;
+	}
+	register_reboot_notifier(&reboot_notifier);
+	return 0;
 }
 
 void guest_segment_exit(void)
 {
+	unregister_reboot_notifier(&reboot_notifier);
 	cpuhp_remove_state(hotplug_state);
 	guest_tracepoint_off("tlb_flush", on_tlb_flush);
 }

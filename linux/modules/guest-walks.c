@@ -4,6 +4,7 @@
  *
  * The CPU counts all walks; whoever ran between two readings has made them.
  */
+#include <linux/binfmts.h>
 #include <linux/mm_types.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
@@ -70,6 +71,17 @@ static void on_sched_switch(void *unused, bool preempt,
 	change_to(next->mm);
 }
 
+/* The same, called when a process that has left its address space goes on. */
+static void on_sched_process_exec(void *unused, struct task_struct *task,
+				  pid_t old_pid, struct linux_binprm *binprm)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	change_to(current->mm);
+	local_irq_restore(flags);
+}
+
 static void on_sync(void *unused)
 {
 	change_to(current->mm);
@@ -82,10 +94,18 @@ void guest_walks_sync(void)
 
 int guest_walks_init(void)
 {
-	return guest_tracepoint_on("sched_switch", on_sched_switch);
+	int err = guest_tracepoint_on("sched_switch", on_sched_switch);
+
+	if (err)
+		return err;
+	err = guest_tracepoint_on("sched_process_exec", on_sched_process_exec);
+	if (err)
+		guest_tracepoint_off("sched_switch", on_sched_switch);
+	return err;
 }
 
 void guest_walks_exit(void)
 {
+	guest_tracepoint_off("sched_process_exec", on_sched_process_exec);
 	guest_tracepoint_off("sched_switch", on_sched_switch);
 }

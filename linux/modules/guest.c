@@ -18,7 +18,10 @@
 
 #include "guest.h"
 
-/* All processes that have, or had, a region, and the lock for that. */
+/*
+ * All processes that have a region, or had one and still run, and the lock for
+ * that and for what files refer to.
+ */
 static LIST_HEAD(all);
 static DEFINE_MUTEX(lock);
 
@@ -39,15 +42,18 @@ struct guest_process *guest_process_of(phys_addr_t root)
 	return NULL;
 }
 
-/* With the lock held.  A process that is being removed is nobody's. */
-static struct guest_process *find_process(struct mm_struct *mm)
+static void free_process(struct kref *refs)
 {
-	struct guest_process *process;
+	struct guest_process *process =
+		container_of(refs, struct guest_process, refs);
 
-	list_for_each_entry(process, &all, all)
-		if (process->region.mm == mm && !process->region.gone)
-			return process;
-	return NULL;
+	mmdrop(process->region.mm);
+	kfree(process);
+}
+
+static void put_process(struct guest_process *process)
+{
+	kref_put(&process->refs, free_process);
 }
 
 /*
@@ -68,6 +74,7 @@ static void go(struct dseg_region *region)
 		.limit = region->start + (region->nr << PAGE_SHIFT),
 		.offset = ((u64)region->pfn << PAGE_SHIFT) - region->start,
 	};
+	process->active = true;
 	spin_lock(&by_root_lock);
 	hash_add_rcu(by_root, &process->by_root, process->root);
 	spin_unlock(&by_root_lock);
@@ -77,8 +84,7 @@ static void go(struct dseg_region *region)
 
 static void stop(struct dseg_region *region)
 {
-	/* The LIMIT alone makes it none, in one store that any CPU may see. */
-	WRITE_ONCE(process_of(region)->segment.limit, 0);
+	WRITE_ONCE(process_of(region)->active, false);
 	guest_segment_sync();
 }
 
@@ -95,7 +101,7 @@ static void release(struct dseg_region *region)
 	guest_segment_sync();
 	guest_walks_sync();
 	synchronize_rcu();
-	kfree(process);
+	put_process(process);
 }
 
 /*
@@ -114,67 +120,98 @@ static int check_create(const struct dseg_guest_create *request)
 	return 0;
 }
 
-/* Make way for a new region of this process.  -EBUSY: it has one. */
-static int forget_old(struct mm_struct *mm)
+static bool is_live(const struct guest_process *process)
 {
-	struct guest_process *old;
+	return READ_ONCE(process->region.live);
+}
+
+/*
+ * Make way for a new region of this process, made through @file.  -EBUSY: there
+ * is one of this process, or the file refers to one.
+ */
+static int forget_old(struct file *file)
+{
+	struct guest_process *of_file, *process;
 	int err = 0;
 
 	mutex_lock(&lock);
-	old = find_process(mm);
-	if (old && READ_ONCE(old->region.live))
+	of_file = file->private_data;
+	if (of_file && is_live(of_file))
 		err = -EBUSY;
-	else if (old)
-		dseg_region_remove(&old->region);
+	list_for_each_entry(process, &all, all) {
+		if (process->region.mm != current->mm)
+			continue;
+		if (is_live(process))
+			err = -EBUSY;
+		else
+			dseg_region_remove(&process->region);
+	}
 	mutex_unlock(&lock);
 	return err;
 }
 
-static int make_process(unsigned long start, unsigned long size)
+static struct guest_process *new_process(unsigned long start, u64 size)
 {
-	struct guest_process *process = kzalloc(sizeof(*process), GFP_KERNEL);
-	int err;
+	struct guest_process *process = kzalloc(sizeof(*process),
+						GFP_KERNEL_ACCOUNT);
 
 	if (!process)
-		return -ENOMEM;
+		return NULL;
+	kref_init(&process->refs);
+	mmgrab(current->mm);
 	process->root = __pa(current->mm->pgd);
 	process->region.mm = current->mm;
 	process->region.start = start;
 	process->region.nr = size >> PAGE_SHIFT;
 	process->region.stop = stop;
 	process->region.release = release;
+	return process;
+}
+
+/* The region can't go before it is in the list: this process is there. */
+static int make_process(struct file *file, unsigned long start, u64 size)
+{
+	struct guest_process *process = new_process(start, size);
+	int err;
+
+	if (!process)
+		return -ENOMEM;
 	err = dseg_region_make(&process->region, go);
 	if (err) {
-		kfree(process);
+		put_process(process);
 		return err;
 	}
 	mutex_lock(&lock);
 	list_add(&process->all, &all);
+	if (file->private_data)
+		put_process(file->private_data);
+	kref_get(&process->refs);
+	file->private_data = process;
 	mutex_unlock(&lock);
 	return 0;
 }
 
-static int create(struct dseg_guest_create *request)
+static int create(struct file *file, struct dseg_guest_create *request)
 {
 	unsigned long start;
 	int err = check_create(request);
 
 	if (!err)
-		err = forget_old(current->mm);
+		err = forget_old(file);
 	if (err)
 		return err;
 	start = vm_mmap(NULL, request->address, request->size,
 			PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
 	if (IS_ERR_VALUE(start))
 		return start;
-	err = make_process(start, request->size);
+	err = make_process(file, start, request->size);
 	if (err)
 		vm_munmap(start, request->size);
 	request->address = start;
 	return err;
 }
 
-static long ioctl_create(void __user *arg)
+static long ioctl_create(struct file *file, void __user *arg)
 {
 	struct dseg_guest_create request;
 	int err;
@@ -183,86 +220,113 @@ static long ioctl_create(void __user *arg)
 		return -EFAULT;
 	if (mutex_lock_killable(&create_lock))
 		return -EINTR;
-	err = create(&request);
+	err = create(file, &request);
 	mutex_unlock(&create_lock);
 	if (err)
 		return err;
 	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
 }
 
-static long ioctl_drop(void)
+/* The process whose region was made through @file, with a reference. */
+static struct guest_process *get_process(struct file *file)
 {
 	struct guest_process *process;
-	long err = -ENOENT;
 
 	mutex_lock(&lock);
-	process = find_process(current->mm);
-	if (process && dseg_region_end(&process->region))
-		err = 0;
+	process = file->private_data;
+	if (process)
+		kref_get(&process->refs);
 	mutex_unlock(&lock);
-	return err;
+	return process;
 }
 
-static long ioctl_info(void __user *arg)
+static long drop(struct guest_process *process, void __user *arg)
 {
-	struct dseg_guest_info info = {};
-	struct guest_process *process;
+	dseg_region_end(&process->region);
+	return 0;
+}
 
-	mutex_lock(&lock);
-	process = find_process(current->mm);
-	if (process) {
-		info.address = process->region.start;
-		info.size = process->region.nr << PAGE_SHIFT;
-		info.active = READ_ONCE(process->region.live);
-		if (capable(CAP_SYS_ADMIN))
-			info.phys = (u64)process->region.pfn << PAGE_SHIFT;
-	}
-	mutex_unlock(&lock);
-	if (!process)
-		return -ENOENT;
+static long info(struct guest_process *process, void __user *arg)
+{
+	struct dseg_guest_info info = {
+		.address = process->region.start,
+		.size = process->region.nr << PAGE_SHIFT,
+		.active = is_live(process),
+	};
+
+	if (capable(CAP_SYS_ADMIN))
+		info.phys = (u64)process->region.pfn << PAGE_SHIFT;
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
-static long ioctl_walks(void __user *arg)
+static long walks(struct guest_process *process, void __user *arg)
 {
 	struct dseg_guest_walks walks = {};
-	struct guest_process *process;
 	u64 *out = (u64 *)&walks;
 	int i;
 
 	BUILD_BUG_ON(offsetof(struct dseg_guest_walks, reserved) !=
 		     GUEST_COUNTERS * sizeof(u64));
 	guest_walks_sync();
-	mutex_lock(&lock);
-	process = find_process(current->mm);
-	for (i = 0; process && i < GUEST_COUNTERS; i++)
+	for (i = 0; i < GUEST_COUNTERS; i++)
 		out[i] = atomic64_read(&process->counts[i]);
-	mutex_unlock(&lock);
+	return copy_to_user(arg, &walks, sizeof(walks)) ? -EFAULT : 0;
+}
+
+static long ioctl_process(struct file *file,
+			  long (*request)(struct guest_process *process,
+					  void __user *arg),
+			  void __user *arg)
+{
+	struct guest_process *process = get_process(file);
+	long ret;
+
 	if (!process)
 		return -ENOENT;
-	return copy_to_user(arg, &walks, sizeof(walks)) ? -EFAULT : 0;
+	ret = request(process, arg);
+	put_process(process);
+	return ret;
 }
 
 static long guest_ioctl(struct file *file, unsigned int request,
 			unsigned long arg)
 {
+	void __user *user = (void __user *)arg;
+
 	switch (request) {
 	case DSEG_GUEST_CREATE:
-		return ioctl_create((void __user *)arg);
+		return ioctl_create(file, user);
 	case DSEG_GUEST_DROP:
-		return ioctl_drop();
+		return ioctl_process(file, drop, user);
 	case DSEG_GUEST_INFO:
-		return ioctl_info((void __user *)arg);
+		return ioctl_process(file, info, user);
 	case DSEG_GUEST_WALKS:
-		return ioctl_walks((void __user *)arg);
+		return ioctl_process(file, walks, user);
 	default:
 		return -ENOTTY;
 	}
 }
 
+static int guest_release(struct inode *inode, struct file *file)
+{
+	if (file->private_data)
+		put_process(file->private_data);
+	return 0;
+}
+
+/* Without this, misc_open() leaves the device there. */
+static int guest_open(struct inode *inode, struct file *file)
+{
+	file->private_data = NULL;
+	return 0;
+}
+
 static const struct file_operations guest_fops = {
 	.owner = THIS_MODULE,
+	.open = guest_open,
+	.release = guest_release,
 	.unlocked_ioctl = guest_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 };
 
 /* For everybody: RLIMIT_MEMLOCK says who may have how much. */

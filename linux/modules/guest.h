@@ -24,16 +24,23 @@ struct guest_segment {
 /**
  * struct guest_process - an address space that has, or had, a primary region
  *
- * @region: the region
- * @segment: what translates it, or zeros once that has ended
+ * It lives as long as its region, and as any file through which that was made.
+ *
+ * @refs: of its region, and of the file
+ * @region: the region; its mm_struct, and so the page table, lives as long
+ * @segment: what translates it
+ * @active: the segment is there
  * @root: physical address of its page table, as in CR3
  * @by_root: links those whose walks are counted, under RCU
- * @all: links all, under the lock of guest.c
+ * @all: links those whose region has not been released, under the lock of
+ *	guest.c
  * @counts: what its walks have cost
  */
 struct guest_process {
+	struct kref refs;
 	struct dseg_region region;
 	struct guest_segment segment;
+	bool active;
 	phys_addr_t root;
 	struct hlist_node by_root;
 	struct list_head all;

@@ -13,14 +13,16 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "contig.h"
 #include "region.h"
 
 #define CHUNK 512	/* pages that are moved, or pinned, at once */
-#define PASSES 10	/* over all of the range, to move its pages */
+#define PASSES 4	/* over all of the range, to move its pages */
+#define TRIES 3		/* with other frames, as those tried may be spoilt */
 
-/* Ordered: a region is unpinned before it is released. */
+/* Ordered: a region is unpinned, which frees memory, before it is released. */
 static struct workqueue_struct *queue;
 
 /* For one chunk of pages. */
@@ -49,15 +51,18 @@ static unsigned long chunk_at(const struct dseg_region *region, unsigned long i)
  * Moving
  */
 
-/* The frame for page @i if its content can be moved there now, locked, else 0. */
+/*
+ * The frame for page @i if its content can be moved there now, locked, else 0.
+ * A frame takes a page once: PG_uptodate stays set until it is freed, and so
+ * tells one that has had a page, even if that has been unmapped since.
+ */
 static unsigned long destination(const struct dseg_region *region,
 				 unsigned long i, unsigned long src)
 {
 	struct page *from = migrate_pfn_to_page(src);
 	struct page *to = frame(region, i);
 
-	/* With more references than ours it is in use: the page is there. */
-	if (!(src & MIGRATE_PFN_MIGRATE) || page_count(to) != 1)
+	if (!(src & MIGRATE_PFN_MIGRATE) || PageUptodate(to))
 		return 0;
 	if (from)
 		copy_highpage(to, from);
@@ -122,6 +127,19 @@ static int move_chunk(struct dseg_region *region, unsigned long i,
 	return 0;
 }
 
+/*
+ * To exceed the limit of a memory cgroup invokes the OOM killer.  So charge for
+ * @nr pages, for a moment, in a way that may fail, and has others reclaimed.
+ */
+static int make_room(unsigned long nr)
+{
+	void *room = __vmalloc(nr << PAGE_SHIFT, GFP_KERNEL_ACCOUNT |
+			       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+
+	vfree(room);
+	return room ? 0 : -ENOMEM;
+}
+
 static int move_all(struct dseg_region *region, struct scratch *scratch)
 {
 	unsigned long i, nr;
@@ -131,7 +149,9 @@ static int move_all(struct dseg_region *region, struct scratch *scratch)
 		nr = chunk_at(region, i);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		/* One after another: a memory cgroup may have to reclaim. */
+		err = make_room(nr);
+		if (err)
+			return err;
 		mmap_read_lock(region->mm);
 		err = move_chunk(region, i, nr, scratch);
 		mmap_read_unlock(region->mm);
@@ -146,14 +166,15 @@ static int move_all(struct dseg_region *region, struct scratch *scratch)
  * Pinning
  */
 
+/* Writes through the segment have set no D bits: all may be dirty. */
 static void unpin_first(struct dseg_region *region, unsigned long nr)
 {
-	unsigned long i;
+	unsigned long i, chunk;
 
-	for (i = 0; i < nr; i++) {
-		unpin_user_page(frame(region, i));
-		if (!(i % CHUNK))
-			cond_resched();
+	for (i = 0; i < nr; i += chunk) {
+		chunk = min(nr - i, (unsigned long)CHUNK);
+		unpin_user_page_range_dirty_lock(frame(region, i), chunk, true);
+		cond_resched();
 	}
 }
 
@@ -179,7 +200,7 @@ static long pin_chunk(struct dseg_region *region, unsigned long i,
 	return pinned < 0 ? pinned : right;
 }
 
-/* Returns 0, or -EBUSY if some page is not where it ought to be. */
+/* Returns 0, or -EAGAIN if some page is not where it ought to be. */
 static int pin_all(struct dseg_region *region, struct scratch *scratch)
 {
 	unsigned long i, nr;
@@ -190,7 +211,7 @@ static int pin_all(struct dseg_region *region, struct scratch *scratch)
 		right = pin_chunk(region, i, nr, scratch);
 		if (right != nr) {
 			unpin_first(region, i + max(right, 0L));
-			return right < 0 ? right : -EBUSY;
+			return right < 0 ? right : -EAGAIN;
 		}
 		cond_resched();
 	}
@@ -207,7 +228,7 @@ static int move_and_pin(struct dseg_region *region)
 		err = move_all(region, scratch);
 		if (!err)
 			err = pin_all(region, scratch);
-		if (err != -EBUSY)
+		if (err != -EAGAIN)
 			break;
 	}
 	kvfree(scratch);
@@ -235,16 +256,10 @@ static void release_locked(struct dseg_region *region)
 	region->gone = true;
 }
 
-/* Must some change of page tables be of no interest to us? */
-static bool is_harmless(const struct dseg_region *region,
-			const struct mmu_notifier_range *range)
+/* Does fork write-protect pages?  It copies pinned ones instead. */
+static bool is_fork(const struct mmu_notifier_range *range)
 {
-	/* It is we who move pages. */
-	if (range->event == MMU_NOTIFY_MIGRATE && range->owner == region)
-		return true;
-	/* fork, which leaves pinned pages alone and copies them. */
-	return range->event == MMU_NOTIFY_PROTECTION_PAGE &&
-	       READ_ONCE(region->live);
+	return range->event == MMU_NOTIFY_PROTECTION_PAGE;
 }
 
 static bool invalidate(struct mmu_interval_notifier *notifier,
@@ -254,7 +269,8 @@ static bool invalidate(struct mmu_interval_notifier *notifier,
 	struct dseg_region *region =
 		container_of(notifier, struct dseg_region, notifier);
 
-	if (is_harmless(region, range))
+	/* It is we who move pages. */
+	if (range->event == MMU_NOTIFY_MIGRATE && range->owner == region)
 		return true;
 	if (!mmu_notifier_range_blockable(range))
 		return false;
@@ -262,7 +278,7 @@ static bool invalidate(struct mmu_interval_notifier *notifier,
 	mmu_interval_set_seq(notifier, seq);
 	if (range->event == MMU_NOTIFY_RELEASE)
 		release_locked(region);
-	else
+	else if (!is_fork(range))
 		end_locked(region);
 	mutex_unlock(&region->lock);
 	return true;
@@ -360,14 +376,15 @@ static int make_on_frames(struct dseg_region *region,
 int dseg_region_make(struct dseg_region *region,
 		     void (*go)(struct dseg_region *region))
 {
-	int err;
+	int try, err = -EAGAIN;
 
 	mutex_init(&region->lock);
 	INIT_WORK(&region->unpin_work, unpin_region);
 	INIT_WORK(&region->release_work, release_region_work);
 	if (account_locked_vm(region->mm, region->nr, true))
 		return -EPERM;
-	err = make_on_frames(region, go);
+	for (try = 0; try < TRIES && err == -EAGAIN; try++)
+		err = make_on_frames(region, go);
 	if (err)
 		account_locked_vm(region->mm, region->nr, false);
 	return err;
@@ -375,7 +392,7 @@ int dseg_region_make(struct dseg_region *region,
 
 int dseg_region_init(void)
 {
-	queue = alloc_ordered_workqueue("dseg", 0);
+	queue = alloc_ordered_workqueue("dseg", WQ_MEM_RECLAIM);
 	return queue ? 0 : -ENOMEM;
 }
 

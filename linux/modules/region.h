@@ -60,14 +60,15 @@ struct dseg_region {
  * @go: called when all is in place: puts the segment into force.  Must not
  *	allocate memory.
  *
- * The range is anonymous memory, private and writable; what it holds is kept.  The caller has a reference to the
- * users of @mm (mmget()), and does not hold its locks.
+ * The range is anonymous memory, private and writable; what it holds is kept.
+ * The caller has a reference to the users of @mm (mmget(), or it is its own),
+ * and does not hold its locks.
  *
  * Return: 0.  On any error nothing has been called, the caller still owns
  * @region, and the memory is ordinary memory: -ENOMEM (no contiguous frames,
- * or a limit of memory), -EPERM (the limit of locked memory), -EFAULT (not
- * that kind of memory), -EBUSY (a page is in use elsewhere, and cannot be
- * moved), -EAGAIN (it was being changed meanwhile), -EINTR.
+ * or the limit of the caller's memory cgroup), -EPERM (the caller's limit of
+ * locked memory), -EFAULT (not that kind of memory), -EAGAIN (it was being
+ * changed, or a page is in use elsewhere and cannot be moved), -EINTR.
  */
 int dseg_region_make(struct dseg_region *region,
 		     void (*go)(struct dseg_region *region));
