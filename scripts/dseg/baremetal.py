@@ -25,14 +25,17 @@ def main(arguments):
     parser.add_argument('program', help='the ELF file, from tests/bare-metal')
     parser.add_argument('--dseg', choices=('on', 'off'), default='on',
                         help='does the CPU have direct segments (default: on)')
+    parser.add_argument('--device', action='append', default=[], metavar='DEVICE',
+                        help='one more device, as QEMU has it: --device edu')
     parser.add_argument('--timeout', type=float, default=60, metavar='SECONDS')
     parser.add_argument('--qemu', metavar='FILE',
                         default=os.environ.get('DSEG_QEMU', OUT / 'qemu/qemu-system-x86_64'),
                         help='default: $DSEG_QEMU, or the one that scripts/build-qemu has built')
     options = parser.parse_args(arguments)
+    words = command(options, options.device)
 
     try:
-        run = subprocess.run(command(options), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        run = subprocess.run(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                              check=False, timeout=options.timeout)
     except FileNotFoundError:
         raise Failure(f'there is no {options.qemu}: run scripts/build-qemu') from None
@@ -43,17 +46,18 @@ def main(arguments):
         sys.stderr.buffer.write(run.stderr)
         raise Failure(f'failed: QEMU ended with {run.returncode}, which is {PASSED} if all is '
                       'well, 3 if test cases have failed, 255 or 0 after a crash. To see more: '
-                      + shlex.join(map(str, command(options))) + ' -d int -D LOG')
+                      + shlex.join(map(str, words)) + ' -d int -D LOG')
     return 0
 
 
-def command(options):
+def command(options, devices=()):
     """QEMU's command line."""
     firmware = [word for folder in FIRMWARE for word in ('-L', folder)]
+    more = [word for device in devices for word in ('-device', device)]
     return [options.qemu, *firmware, '-M', 'pc', '-accel', 'tcg,thread=multi', '-m', '64M',
             '-smp', '2', '-cpu', f'{CPU},dseg={options.dseg}', '-nodefaults', '-no-reboot',
             '-display', 'none', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
-            '-debugcon', 'stdio', '-kernel', options.program]
+            '-debugcon', 'stdio', *more, '-kernel', options.program]
 
 
 if __name__ == '__main__':

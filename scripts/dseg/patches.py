@@ -26,6 +26,7 @@ OVERLAY = {
     'target/i386/dseg': ROOT / 'target-i386-ext',
     'hw/dseg': ROOT / 'hw',
     'qapi/x86-dseg.json': ROOT / 'target-i386-ext' / 'x86-dseg.json',
+    'qapi/dseg-bad-frames.json': ROOT / 'hw' / 'dseg-bad-frames.json',
 }
 
 
