@@ -33,54 +33,102 @@ static bool may_become_free(struct page *page, const struct zone *zone)
 	       !page_maybe_dma_pinned(page);
 }
 
-/*
- * The first frame of [pfn, pfn + nr) that rules the range out, or the end if
- * there is none.
- */
-static unsigned long first_obstacle(unsigned long pfn, unsigned long nr)
+/* What is looked for, and what has been found. */
+struct search {
+	unsigned long nr;
+	bool (*is_held)(unsigned long pfn);
+	unsigned long pfn;
+	unsigned long in_use;
+};
+
+static bool is_held(const struct search *search, unsigned long pfn)
 {
-	unsigned long end = pfn + nr;
+	return search->is_held && search->is_held(pfn);
+}
+
+/*
+ * The first frame that rules the range at search->pfn out, or its end if there
+ * is none; then search->in_use is how many of the frames are in use.
+ */
+static unsigned long first_obstacle(struct search *search)
+{
+	unsigned long pfn = search->pfn, end = pfn + search->nr;
 	const struct zone *zone;
 	struct page *page = pfn_to_online_page(pfn);
 
 	if (!page || is_zone_movable_page(page))
 		return pfn;
 	zone = page_zone(page);
+	search->in_use = 0;
 	for (; pfn < end; pfn++) {
 		page = pfn_to_online_page(pfn);
+		if (page && page_zone(page) == zone && is_held(search, pfn))
+			continue;
 		if (!page || !may_become_free(page, zone))
 			break;
+		search->in_use += page_count(page) != 0;
 	}
 	return pfn;
 }
 
-static int search_node(int nid, unsigned long nr, unsigned long *found)
+static void give_back(const struct search *search, unsigned long end)
+{
+	unsigned long pfn;
+
+	for (pfn = search->pfn; pfn < end; pfn++)
+		if (!is_held(search, pfn))
+			put_page(pfn_to_page(pfn));
+}
+
+/* Take the range at search->pfn: all that lies between frames that are held. */
+static int take(const struct search *search)
+{
+	unsigned long end = search->pfn + search->nr;
+	unsigned long from, to;
+	int err;
+
+	for (from = search->pfn; from < end; from = to + 1) {
+		for (to = from; to < end && !is_held(search, to); to++)
+			;
+		if (to == from)
+			continue;
+		err = alloc_contig_range(from, to, MIGRATE_MOVABLE,
+					 GFP_KERNEL | __GFP_NOWARN);
+		if (err) {
+			give_back(search, from);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int search_node(int nid, struct search *search)
 {
 	unsigned long end = node_end_pfn(nid);
-	unsigned long pfn = ALIGN(node_start_pfn(nid), STEP);
 	unsigned long obstacle;
 
-	while (pfn + nr <= end) {
+	search->pfn = ALIGN(node_start_pfn(nid), STEP);
+	while (search->pfn + search->nr <= end) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-		obstacle = first_obstacle(pfn, nr);
-		if (obstacle < pfn + nr) {
-			pfn = ALIGN(obstacle + 1, STEP);
+		obstacle = first_obstacle(search);
+		if (obstacle < search->pfn + search->nr) {
+			search->pfn = ALIGN(obstacle + 1, STEP);
 			continue;
 		}
-		if (!alloc_contig_range(pfn, pfn + nr, MIGRATE_MOVABLE,
-					GFP_KERNEL | __GFP_NOWARN)) {
-			*found = pfn;
+		if (!take(search))
 			return 0;
-		}
-		pfn += STEP;
+		search->pfn += STEP;
 	}
 	return -ENOMEM;
 }
 
-int dseg_contig_alloc(unsigned long nr, unsigned long *pfn)
+int dseg_contig_alloc(unsigned long nr, unsigned long *pfn,
+		      unsigned long *displaced,
+		      bool (*is_held)(unsigned long pfn))
 {
+	struct search search = { .nr = nr, .is_held = is_held };
 	int nid, err = -ENOMEM;
 
 	/* To take the last would have the OOM killer look for more. */
@@ -89,11 +137,14 @@ int dseg_contig_alloc(unsigned long nr, unsigned long *pfn)
 	if (mutex_lock_killable(&search_lock))
 		return -EINTR;
 	for_each_online_node(nid) {
-		err = search_node(nid, nr, pfn);
+		err = search_node(nid, &search);
 		if (err != -ENOMEM)
 			break;
 	}
 	mutex_unlock(&search_lock);
+	*pfn = search.pfn;
+	if (displaced)
+		*displaced = search.in_use;
 	return err;
 }
 

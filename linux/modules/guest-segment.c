@@ -19,6 +19,7 @@
 #include <dseg.h>
 
 #include "guest.h"
+#include "tracepoint.h"
 
 /* What this CPU's registers hold, and whether they may hold anything. */
 static DEFINE_PER_CPU(struct guest_segment, loaded);
@@ -138,14 +139,14 @@ int guest_segment_init(void)
 
 	if (!has_direct_segments())
 		return -ENODEV;
-	err = guest_tracepoint_on("tlb_flush", on_tlb_flush);
+	err = dseg_tracepoint_on("tlb_flush", on_tlb_flush);
 	if (err)
 		return err;
 	hotplug_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
 					  "dseg/guest:online", cpu_up,
 					  cpu_down);
 	if (hotplug_state < 0) {
-		guest_tracepoint_off("tlb_flush", on_tlb_flush);
+		dseg_tracepoint_off("tlb_flush", on_tlb_flush);
 		return hotplug_state;
 	}
 	register_reboot_notifier(&reboot_notifier);
@@ -156,5 +157,5 @@ void guest_segment_exit(void)
 {
 	unregister_reboot_notifier(&reboot_notifier);
 	cpuhp_remove_state(hotplug_state);
-	guest_tracepoint_off("tlb_flush", on_tlb_flush);
+	dseg_tracepoint_off("tlb_flush", on_tlb_flush);
 }

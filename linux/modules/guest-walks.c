@@ -13,6 +13,7 @@
 #include <dseg.h>
 
 #include "guest.h"
+#include "tracepoint.h"
 
 /* Whose walks this CPU makes, and what its counters were as that began. */
 struct count {
@@ -94,18 +95,18 @@ void guest_walks_sync(void)
 
 int guest_walks_init(void)
 {
-	int err = guest_tracepoint_on("sched_switch", on_sched_switch);
+	int err = dseg_tracepoint_on("sched_switch", on_sched_switch);
 
 	if (err)
 		return err;
-	err = guest_tracepoint_on("sched_process_exec", on_sched_process_exec);
+	err = dseg_tracepoint_on("sched_process_exec", on_sched_process_exec);
 	if (err)
-		guest_tracepoint_off("sched_switch", on_sched_switch);
+		dseg_tracepoint_off("sched_switch", on_sched_switch);
 	return err;
 }
 
 void guest_walks_exit(void)
 {
-	guest_tracepoint_off("sched_process_exec", on_sched_process_exec);
-	guest_tracepoint_off("sched_switch", on_sched_switch);
+	dseg_tracepoint_off("sched_process_exec", on_sched_process_exec);
+	dseg_tracepoint_off("sched_switch", on_sched_switch);
 }

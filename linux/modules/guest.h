@@ -93,20 +93,4 @@ void guest_walks_exit(void);
  */
 void guest_walks_sync(void);
 
-/* guest-tracepoint.c: those of the kernel, by name */
-
-/**
- * guest_tracepoint_on() - have a tracepoint of the kernel call us
- * @name: of the tracepoint
- * @probe: with the arguments of that tracepoint, after one that is NULL
- *
- * Return: 0; -ENOENT if the kernel has none of that name; another errno.
- */
-int guest_tracepoint_on(const char *name, void *probe);
-
-/**
- * guest_tracepoint_off() - undo that, and wait until no probe runs
- */
-void guest_tracepoint_off(const char *name, void *probe);
-
 #endif

@@ -20,7 +20,7 @@
 
 #define CHUNK 512	/* pages that are moved, or pinned, at once */
 #define PASSES 4	/* over all of the range, to move its pages */
-#define TRIES 3		/* with other frames, as those tried may be spoilt */
+#define TRIES 3		/* with other frames each time */
 
 /* Ordered: a region is unpinned, which frees memory, before it is released. */
 static struct workqueue_struct *queue;
@@ -32,9 +32,11 @@ struct scratch {
 	struct page *pages[CHUNK];
 };
 
-static struct page *frame(const struct dseg_region *region, unsigned long i)
+static struct page *frame(struct dseg_region *region, unsigned long i)
 {
-	return pfn_to_page(region->pfn + i);
+	struct page *substitute = xa_load(&region->substitutes, i);
+
+	return substitute ?: pfn_to_page(region->pfn + i);
 }
 
 static unsigned long address(const struct dseg_region *region, unsigned long i)
@@ -56,7 +58,7 @@ static unsigned long chunk_at(const struct dseg_region *region, unsigned long i)
  * A frame takes a page once: PG_uptodate stays set until it is freed, and so
  * tells one that has had a page, even if that has been unmapped since.
  */
-static unsigned long destination(const struct dseg_region *region,
+static unsigned long destination(struct dseg_region *region,
 				 unsigned long i, unsigned long src)
 {
 	struct page *from = migrate_pfn_to_page(src);
@@ -123,6 +125,10 @@ static int move_chunk(struct dseg_region *region, unsigned long i,
 	for (k = 0; k < nr; k++)
 		scratch->dst[k] = destination(region, i + k, scratch->src[k]);
 	migrate_vma_pages(&args);
+	for (k = 0; k < nr; k++)
+		if ((scratch->src[k] & MIGRATE_PFN_MIGRATE) &&
+		    migrate_pfn_to_page(scratch->src[k]))
+			region->moved++;
 	migrate_vma_finalize(&args);
 	return 0;
 }
@@ -169,11 +175,10 @@ static int move_all(struct dseg_region *region, struct scratch *scratch)
 /* Writes through the segment have set no D bits: all may be dirty. */
 static void unpin_first(struct dseg_region *region, unsigned long nr)
 {
-	unsigned long i, chunk;
+	unsigned long i;
 
-	for (i = 0; i < nr; i += chunk) {
-		chunk = min(nr - i, (unsigned long)CHUNK);
-		unpin_user_page_range_dirty_lock(frame(region, i), chunk, true);
+	for (i = 0; i < nr; i++) {
+		unpin_user_page_range_dirty_lock(frame(region, i), 1, true);
 		cond_resched();
 	}
 }
@@ -303,6 +308,7 @@ static void release_region_work(struct work_struct *work)
 		container_of(work, struct dseg_region, release_work);
 
 	mmu_interval_notifier_remove(&region->notifier);
+	xa_destroy(&region->substitutes);
 	region->release(region);
 }
 
@@ -349,19 +355,33 @@ static int make_watched(struct dseg_region *region,
 	return err;
 }
 
+static int find_substitutes(struct dseg_region *region)
+{
+	struct page *page;
+	unsigned long i;
+
+	for (i = 0; region->substitute && i < region->nr; i++) {
+		page = region->substitute(region, i);
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		if (page)
+			xa_store(&region->substitutes, i, page,
+				 GFP_KERNEL | __GFP_NOFAIL);
+	}
+	return 0;
+}
+
 static int make_on_frames(struct dseg_region *region,
 			  void (*go)(struct dseg_region *region))
 {
 	unsigned long i;
-	int err;
+	int err = find_substitutes(region);
 
-	err = dseg_contig_alloc(region->nr, &region->pfn);
-	if (err)
-		return err;
-	err = mmu_interval_notifier_insert(&region->notifier, region->mm,
-					   region->start,
-					   region->nr << PAGE_SHIFT,
-					   &notifier_ops);
+	if (!err)
+		err = mmu_interval_notifier_insert(&region->notifier,
+						   region->mm, region->start,
+						   region->nr << PAGE_SHIFT,
+						   &notifier_ops);
 	if (!err) {
 		err = make_watched(region, go);
 		if (err)
@@ -370,21 +390,48 @@ static int make_on_frames(struct dseg_region *region,
 	/* The pages have references of their own now, or are free. */
 	for (i = 0; i < region->nr; i++)
 		put_page(frame(region, i));
+	if (err)
+		xa_destroy(&region->substitutes);
 	return err;
+}
+
+/* As often as it takes: frames that have been tried may be spoilt. */
+static int make_somewhere(struct dseg_region *region,
+			  void (*go)(struct dseg_region *region))
+{
+	int try, err = -EAGAIN;
+
+	for (try = 0; try < TRIES && err == -EAGAIN; try++) {
+		err = dseg_contig_alloc(region->nr, &region->pfn, NULL, NULL);
+		if (!err)
+			err = make_on_frames(region, go);
+	}
+	return err;
+}
+
+static void give_back_frames(struct dseg_region *region)
+{
+	if (region->pfn)
+		dseg_contig_free(region->pfn, region->nr);
 }
 
 int dseg_region_make(struct dseg_region *region,
 		     void (*go)(struct dseg_region *region))
 {
-	int try, err = -EAGAIN;
+	int err;
 
 	mutex_init(&region->lock);
+	xa_init(&region->substitutes);
 	INIT_WORK(&region->unpin_work, unpin_region);
 	INIT_WORK(&region->release_work, release_region_work);
-	if (account_locked_vm(region->mm, region->nr, true))
+	if (account_locked_vm(region->mm, region->nr, true)) {
+		give_back_frames(region);
 		return -EPERM;
-	for (try = 0; try < TRIES && err == -EAGAIN; try++)
+	}
+	if (region->pfn)
 		err = make_on_frames(region, go);
+	else
+		err = make_somewhere(region, go);
 	if (err)
 		account_locked_vm(region->mm, region->nr, false);
 	return err;

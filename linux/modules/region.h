@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 /**
  * struct dseg_region - anonymous memory of a process on contiguous frames
@@ -19,7 +20,12 @@
  * @start: virtual address of the first byte
  * @nr: how many pages of 4 KiB
  * @touched: it may have content already
- * @pfn: the first frame
+ * @pfn: the first frame; 0: dseg_region_make() looks for frames
+ * @moved: how many pages had content, which was moved onto these frames
+ * @substitute: called for each page, once the frames are known: a page that
+ *	is to be used instead of frame @i, of which the region takes over the
+ *	reference in exchange for that of the frame; NULL: none; or an
+ *	ERR_PTR().  May be NULL itself.
  * @stop: called once, when the region ends: on return no CPU may use its
  *	segment any longer.  May sleep; must not allocate memory.
  * @release: called once, when the process has gone or dseg_region_remove()
@@ -28,10 +34,10 @@
  *
  * Those above are for others to read, those below are region.c's.
  *
+ * @substitutes: pages that are used instead of frames, by their index
  * @notifier: tells what happens to the page tables
  * @lock: of the three that follow
  * @live: its segment may be in force
- * @pinned: its frames are pinned
  * @gone: it is to be released
  * @unpin_work: after it has ended
  * @release_work: after that
@@ -42,13 +48,15 @@ struct dseg_region {
 	unsigned long nr;
 	bool touched;
 	unsigned long pfn;
+	unsigned long moved;
+	struct page *(*substitute)(struct dseg_region *region, unsigned long i);
 	void (*stop)(struct dseg_region *region);
 	void (*release)(struct dseg_region *region);
 
+	struct xarray substitutes;
 	struct mmu_interval_notifier notifier;
 	struct mutex lock;
 	bool live;
-	bool pinned;
 	bool gone;
 	struct work_struct unpin_work;
 	struct work_struct release_work;
@@ -56,7 +64,9 @@ struct dseg_region {
 
 /**
  * dseg_region_make() - move a range onto contiguous frames
- * @region: @mm, @start, @nr, @touched, @stop, @release are set; the rest is zero
+ * @region: @mm, @start, @nr, @touched, @stop, @release are set, and maybe
+ *	@substitute; the rest is zero.  Maybe @pfn: contiguous frames with one
+ *	reference each, which are taken over, also on errors.
  * @go: called when all is in place: puts the segment into force.  Must not
  *	allocate memory.
  *

@@ -5,7 +5,7 @@
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
-#include "guest.h"
+#include "tracepoint.h"
 
 struct search {
 	const char *name;
@@ -28,7 +28,7 @@ static struct tracepoint *find(const char *name)
 	return search.found;
 }
 
-int guest_tracepoint_on(const char *name, void *probe)
+int dseg_tracepoint_on(const char *name, void *probe)
 {
 	struct tracepoint *tracepoint = find(name);
 
@@ -37,7 +37,7 @@ int guest_tracepoint_on(const char *name, void *probe)
 	return tracepoint_probe_register(tracepoint, probe, NULL);
 }
 
-void guest_tracepoint_off(const char *name, void *probe)
+void dseg_tracepoint_off(const char *name, void *probe)
 {
 	tracepoint_probe_unregister(find(name), probe, NULL);
 	tracepoint_synchronize_unregister();
