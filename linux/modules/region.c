@@ -92,6 +92,16 @@ static int make_private(struct dseg_region *region, unsigned long i,
 	return 0;
 }
 
+/* Is it private anonymous memory that may be written to? */
+static bool is_suitable(const struct migrate_vma *args)
+{
+	struct vm_area_struct *vma = args->vma;
+
+	return vma && vma->vm_start <= args->start && vma->vm_end >= args->end &&
+	       vma_is_anonymous(vma) &&
+	       (vma->vm_flags & (VM_SHARED | VM_WRITE)) == VM_WRITE;
+}
+
 /* Move what can be moved of @nr pages from page @i on. */
 static int move_chunk(struct dseg_region *region, unsigned long i,
 		      unsigned long nr, struct scratch *scratch)
@@ -108,9 +118,7 @@ static int move_chunk(struct dseg_region *region, unsigned long i,
 	unsigned long k;
 	int err;
 
-	if (!args.vma || args.vma->vm_start > args.start ||
-	    args.vma->vm_end < args.end || !vma_is_anonymous(args.vma) ||
-	    (args.vma->vm_flags & (VM_SHARED | VM_WRITE)) != VM_WRITE)
+	if (!is_suitable(&args))
 		return -EFAULT;
 	if (region->touched) {
 		err = make_private(region, i, nr, scratch);
@@ -178,7 +186,9 @@ static void unpin_first(struct dseg_region *region, unsigned long nr)
 	unsigned long i;
 
 	for (i = 0; i < nr; i++) {
-		unpin_user_page_range_dirty_lock(frame(region, i), 1, true);
+		if (i != region->not_pinned)
+			unpin_user_page_range_dirty_lock(frame(region, i), 1,
+							 true);
 		cond_resched();
 	}
 }
@@ -298,7 +308,9 @@ static void unpin_region(struct work_struct *work)
 	struct dseg_region *region =
 		container_of(work, struct dseg_region, unpin_work);
 
+	mutex_lock(&region->pins);
 	unpin_first(region, region->nr);
+	mutex_unlock(&region->pins);
 	account_locked_vm(region->mm, region->nr, false);
 }
 
@@ -420,6 +432,8 @@ int dseg_region_make(struct dseg_region *region,
 {
 	int err;
 
+	region->not_pinned = region->nr;
+	mutex_init(&region->pins);
 	mutex_init(&region->lock);
 	xa_init(&region->substitutes);
 	INIT_WORK(&region->unpin_work, unpin_region);
@@ -434,6 +448,96 @@ int dseg_region_make(struct dseg_region *region,
 		err = make_somewhere(region, go);
 	if (err)
 		account_locked_vm(region->mm, region->nr, false);
+	return err;
+}
+
+/*
+ * Replacing
+ */
+
+/*
+ * Have page @i, which is not pinned now, on @page, zeroed; and take a reference
+ * to the frame that it has been on.
+ */
+static int move_onto(struct dseg_region *region, unsigned long i,
+		     struct page *page)
+{
+	unsigned long src = 0, dst = 0;
+	struct migrate_vma args = {
+		.vma = find_vma(region->mm, address(region, i)),
+		.src = &src,
+		.dst = &dst,
+		.start = address(region, i),
+		.end = address(region, i + 1),
+		.pgmap_owner = region,
+		.flags = MIGRATE_VMA_SELECT_SYSTEM,
+	};
+	struct page *old = frame(region, i);
+	int err = -EAGAIN;
+
+	if (!is_suitable(&args) || migrate_vma_setup(&args))
+		return -EAGAIN;
+	if ((src & MIGRATE_PFN_MIGRATE) && migrate_pfn_to_page(src) == old) {
+		clear_highpage(page);
+		get_page(page);
+		lock_page(page);
+		dst = migrate_pfn(page_to_pfn(page));
+	}
+	migrate_vma_pages(&args);
+	if (dst && (src & MIGRATE_PFN_MIGRATE)) {
+		get_page(old);
+		err = 0;
+	}
+	migrate_vma_finalize(&args);
+	return err;
+}
+
+static bool pin_again(struct dseg_region *region, unsigned long i)
+{
+	struct page *page;
+	long pinned = pin_user_pages_remote(region->mm, address(region, i), 1,
+					    FOLL_WRITE | FOLL_LONGTERM, &page,
+					    NULL, NULL);
+
+	if (pinned == 1 && page != frame(region, i))
+		unpin_user_page(page);
+	return pinned == 1 && page == frame(region, i);
+}
+
+/* With @region->pins, and the lock of the mm for reading. */
+static int replace_locked(struct dseg_region *region, unsigned long i,
+			  struct page *page)
+{
+	int err;
+
+	unpin_user_page(frame(region, i));
+	err = move_onto(region, i, page);
+	if (!err) {
+		xa_store(&region->substitutes, i, page,
+			 GFP_KERNEL | __GFP_NOFAIL);
+		put_page(page);
+	}
+	if (!pin_again(region, i)) {
+		region->not_pinned = i;
+		dseg_region_end(region);
+	}
+	return err;
+}
+
+int dseg_region_replace(struct dseg_region *region, unsigned long i,
+			struct page *page)
+{
+	int err = -EAGAIN;
+
+	if (!mmget_not_zero(region->mm))
+		return -EAGAIN;
+	mutex_lock(&region->pins);
+	mmap_read_lock(region->mm);
+	if (READ_ONCE(region->live))
+		err = replace_locked(region, i, page);
+	mmap_read_unlock(region->mm);
+	mutex_unlock(&region->pins);
+	mmput(region->mm);
 	return err;
 }
 

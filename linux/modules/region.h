@@ -35,6 +35,8 @@
  * Those above are for others to read, those below are region.c's.
  *
  * @substitutes: pages that are used instead of frames, by their index
+ * @pins: lock for what has pins
+ * @not_pinned: a page that has none although the region has been made, or @nr
  * @notifier: tells what happens to the page tables
  * @lock: of the three that follow
  * @live: its segment may be in force
@@ -54,6 +56,8 @@ struct dseg_region {
 	void (*release)(struct dseg_region *region);
 
 	struct xarray substitutes;
+	struct mutex pins;
+	unsigned long not_pinned;
 	struct mmu_interval_notifier notifier;
 	struct mutex lock;
 	bool live;
@@ -96,6 +100,22 @@ bool dseg_region_end(struct dseg_region *region);
  * @region: which; it may be gone on return
  */
 void dseg_region_remove(struct dseg_region *region);
+
+/**
+ * dseg_region_replace() - put a page onto another frame, without its content
+ * @region: one that has been made
+ * @i: which page; its frame is not read
+ * @page: what is to be used from now on, zeroed
+ *
+ * The caller sees to it that no CPU uses the segment meanwhile, and that none
+ * uses it for that page afterwards.
+ *
+ * Return: 0: @page's reference has been taken over, in exchange for one of the
+ * frame that page @i has been on.  -EAGAIN: nothing has changed, or the region
+ * has ended.
+ */
+int dseg_region_replace(struct dseg_region *region, unsigned long i,
+			struct page *page);
 
 /**
  * dseg_region_init() - before the first region
