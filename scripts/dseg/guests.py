@@ -27,7 +27,7 @@ KERNEL_TREE = GUEST / 'kernel'          # the package, unpacked
 HEADERS = GUEST / 'headers'             # the same of what modules are built with
 KERNEL = GUEST / 'vmlinuz'
 
-WORKLOADS = ('gups', 'chase', 'triad', 'fragment', 'contiguity')
+WORKLOADS = ('gups', 'chase', 'triad', 'fragment', 'contiguity', 'pages')
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
 # scripts/self-balloon, which L1 can run, too.
@@ -38,6 +38,7 @@ SELF_BALLOON = [ROOT / 'scripts/dseg' / f'{name}.py'
 # are there too, for modprobe.
 L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
 L2_MODULES = ('virtio_mmio', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
+SPARE_MODULES = ('zram',)               # in both, for modprobe, too
 
 # What QEMU's microvm and q35 want of firmware, and where Debian's packages have it.
 FIRMWARE = ('bios-microvm.bin', 'bios-256k.bin', 'linuxboot_dma.bin')
@@ -237,7 +238,7 @@ def add_modules(root, wanted):
     """Debian's modules @wanted, and ours; and the index by which modprobe finds them."""
     source = kernel_modules()
     target = root / 'lib/modules' / source.name
-    for entry in wanted:
+    for entry in (*wanted, *SPARE_MODULES):
         for file in files_of_module(source, entry.split()[0]):
             data = (source / file).read_bytes()
             if file.endswith('.xz'):
