@@ -30,7 +30,7 @@ static bool may_become_free(struct page *page, const struct zone *zone)
 	if (!page_count(page))
 		return true;
 	return (PageLRU(page) || __PageMovable(page)) &&
-	       !page_maybe_dma_pinned(page);
+	       !folio_maybe_dma_pinned(page_folio(page));
 }
 
 /* What is looked for, and what has been found. */

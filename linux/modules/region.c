@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "compat.h"
 #include "contig.h"
 #include "region.h"
 
@@ -82,9 +83,8 @@ static unsigned long destination(struct dseg_region *region,
 static int make_private(struct dseg_region *region, unsigned long i,
 			unsigned long nr, struct scratch *scratch)
 {
-	long pinned = pin_user_pages_remote(region->mm, address(region, i), nr,
-					    FOLL_WRITE, scratch->pages, NULL,
-					    NULL);
+	long pinned = dseg_pin_pages(region->mm, address(region, i), nr,
+				     FOLL_WRITE, scratch->pages);
 
 	if (pinned < 0)
 		return pinned;
@@ -203,9 +203,8 @@ static long pin_chunk(struct dseg_region *region, unsigned long i,
 	long pinned, right;
 
 	mmap_read_lock(region->mm);
-	pinned = pin_user_pages_remote(region->mm, address(region, i), nr,
-				       FOLL_WRITE | FOLL_LONGTERM,
-				       scratch->pages, NULL, NULL);
+	pinned = dseg_pin_pages(region->mm, address(region, i), nr,
+				FOLL_WRITE | FOLL_LONGTERM, scratch->pages);
 	mmap_read_unlock(region->mm);
 	for (right = 0; right < pinned; right++)
 		if (scratch->pages[right] != frame(region, i + right))
@@ -495,9 +494,8 @@ static int move_onto(struct dseg_region *region, unsigned long i,
 static bool pin_again(struct dseg_region *region, unsigned long i)
 {
 	struct page *page;
-	long pinned = pin_user_pages_remote(region->mm, address(region, i), 1,
-					    FOLL_WRITE | FOLL_LONGTERM, &page,
-					    NULL, NULL);
+	long pinned = dseg_pin_pages(region->mm, address(region, i), 1,
+				     FOLL_WRITE | FOLL_LONGTERM, &page);
 
 	if (pinned == 1 && page != frame(region, i))
 		unpin_user_page(page);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Functions whose parameters differ from Linux 6.1 to what is newer
+ */
+#ifndef DSEG_COMPAT_H
+#define DSEG_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/version.h>
+
+/* pin_user_pages_remote() by one who holds the lock of the mm all the time. */
+static inline long dseg_pin_pages(struct mm_struct *mm, unsigned long start,
+				  unsigned long nr, unsigned int flags,
+				  struct page **pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
+#else
+	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
+#endif
+}
+
+#endif
