@@ -57,7 +57,7 @@ static bool is_of_cpu(MemTxAttrs attrs)
 /*
  * An uncorrected error: poison was consumed.  It is reported at the end of the
  * instruction, so EIPV is 0.  Until then, one machine check stands for all
- * accesses: a second one would shut the CPU down.
+ * accesses: a second one would shut the CPU down, as it does in the handler.
  */
 static void machine_check(uint64_t addr)
 {
@@ -68,7 +68,8 @@ static void machine_check(uint64_t addr)
 
     if (!(current_cpu->interrupt_request & CPU_INTERRUPT_MCE)) {
         cpu_x86_inject_mce(NULL, X86_CPU(current_cpu), MCE_BANK, status,
-                           MCG_STATUS_MCIP | MCG_STATUS_RIPV, addr, misc, 0);
+                           MCG_STATUS_MCIP | MCG_STATUS_RIPV, addr, misc,
+                           MCE_INJECT_UNCOND_AO);
     }
 }
 
