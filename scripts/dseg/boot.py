@@ -9,10 +9,11 @@ import threading
 from . import run_main
 from .layout import parse_size
 from .measure import Workload
-from .modes import MODES, set_mode
+from .modes import MODES
 from .progress import Line
 from .stack import Stack, qemu_binary
 from .terminal import attach
+from .ways import Modified, Unmodified
 
 WORKLOADS = ('gups', 'chase', 'triad')
 ROUND = r'^\w+: round \d+ .*\n'
@@ -45,13 +46,18 @@ class Progress:
         self._line.end(f'failed: {self._stage}' if failed else 'done')
 
 
+def way_of(args):
+    """How modes are set."""
+    return Unmodified if args.unmodified else Modified
+
+
 def stack_of(args, progress):
     """The stack that the options describe."""
     return Stack(
         qemu_binary(args.stock), l1_memory=args.memory, l1_cpus=args.cpus,
         l2_memory=args.l2_memory, l2_cpus=args.l2_cpus,
         cpu_extra='dseg=on' if args.dseg == 'on' else '', kernel=args.kernel,
-        initrd=args.initrd, append=args.append, disk=args.disk, disk_write=args.write,
+        holes=way_of(args).holes, initrd=args.initrd, append=args.append, disk=args.disk, disk_write=args.write,
         extra_args=args.qemu_args, qmp_socket=args.qmp, log_dir=args.logs,
         monitor_on_consoles=not args.workload, progress=progress)
 
@@ -67,10 +73,12 @@ def run_workload(stack, args):
     """Run a workload in the mode wanted and show its rounds; returns the exit code."""
     world = world_of(args)
     console = stack.l2 if world == 'nested' else stack.l1
-    workload = Workload(stack, world, args.workload)
+    way = way_of(args)(stack, args.workload)
     if args.mode:
-        set_mode(stack, args.mode, workload.area)
+        workload = way.enter(args.mode)
         workload.begin_round()          # the one before was in this mode in part only
+    else:
+        workload = Workload(stack, world, args.workload)
     bad = 0
     for _ in range(args.rounds):
         line = console.expect(ROUND, ROUND_TIMEOUT)[0]
@@ -89,7 +97,7 @@ def fit_shell(console):
 def use_shell(stack, args):
     """Connect the terminal with the shells that wait in the guests."""
     if args.mode:
-        set_mode(stack, args.mode)
+        way_of(args)(stack, None).prepare(args.mode)
     consoles = [stack.l1, stack.l2][:2 if args.l2 else 1]
     if sys.stdin.isatty():
         for console in consoles:
@@ -158,7 +166,12 @@ def parser():
                    'in L2 with --l2 or such a mode, else in L1')
     p.add_argument('--rounds', type=positive, default=3, metavar='N',
                    help='rounds of the workload to show (%(default)s)')
-    p.add_argument('--mode', choices=MODES, help='segments to set')
+    p.add_argument('--mode', choices=MODES,
+                   help='segments to set, by dseg-guest and dseg-vmm in the guests\' kernels; in a '
+                   'shell, programs have a guest segment by dseg-run, or gups --primary')
+    p.add_argument('--unmodified', action='store_true',
+                   help='no modules: leave holes in the guests\' memory maps, for segments that '
+                   'the monitor sets')
     p.add_argument('--qmp', metavar='SOCKET', help='serve QMP on this Unix socket')
     p.add_argument('--stock', action='store_true', help='QEMU without the patches')
     p.add_argument('--dseg', choices=('on', 'off'), default='on',
@@ -180,8 +193,8 @@ def parse_arguments(arguments):
         p.error(f'--workload: must begin with one of {", ".join(WORKLOADS)}')
     if args.mode and args.dseg == 'off':
         p.error('--mode: needs a CPU with the extension, so no --stock and no --dseg off')
-    if args.mode and MODES[args.mode].guest and not args.workload:
-        p.error(f'--mode: {args.mode} needs a --workload, whose memory the segment covers')
+    if args.unmodified and args.mode and MODES[args.mode].guest and not args.workload:
+        p.error(f'--mode: {args.mode} --unmodified needs a --workload, whose memory the segment covers')
     if args.write and not args.disk:
         p.error('--write: needs a --disk')
     if own_system and (args.l2 or args.workload or args.mode):

@@ -40,6 +40,10 @@ class Unmodified:
         set_mode(self._stack, mode, self._workload.area)
         return self._workload
 
+    def prepare(self, mode):
+        """That mode without a workload, so without a guest segment."""
+        set_mode(self._stack, mode)
+
     def leave(self):
         """End the workload, and all segments."""
         self._stack.qmp('x86-dseg-clear')
@@ -69,6 +73,13 @@ class Modified:
         if not self._workload:
             self._start(wanted)
         return self._workload
+
+    def prepare(self, mode):
+        """That mode for programs that ask for a primary region by themselves."""
+        wanted = MODES[mode]
+        self._set_vmm_segment(wanted.vmm)
+        if wanted.guest:
+            self._console(wanted.world).run('modprobe dseg-guest')
 
     def leave(self):
         """End the workload, and all segments."""
