@@ -26,6 +26,7 @@ KERNEL_PACKAGE = 'linux-image-cloud-amd64'
 KERNEL_TREE = GUEST / 'kernel'          # the package, unpacked
 HEADERS = GUEST / 'headers'             # the same of what modules are built with
 KERNEL = GUEST / 'vmlinuz'
+DSEG_VM = GUEST / 'dseg-vm'             # what L1 has for the module dseg-vmm
 
 WORKLOADS = ('gups', 'chase', 'triad', 'fragment', 'contiguity', 'pages')
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
@@ -73,7 +74,8 @@ def build(steps, update):
                 *(ROOT / 'linux/init').iterdir()]
     steps.do('l2.cpio', contents, [GUEST / 'l2.cpio'], build_l2)
     vmm = vmm_binary()
-    contents += [KERNEL, GUEST / 'l2.cpio', vmm, *SELF_BALLOON, *shared_libraries(vmm),
+    steps.do('dseg-vm', [recipe, *vm_sources()], [DSEG_VM], build_dseg_vm)
+    contents += [KERNEL, GUEST / 'l2.cpio', vmm, DSEG_VM, *SELF_BALLOON, *shared_libraries(vmm),
                  *firmware()]
     steps.do('l1.cpio', contents, [GUEST / 'l1.cpio'], build_l1)
 
@@ -186,8 +188,20 @@ def workload_sources(name):
 
 def build_workload(name):
     sources = [file for file in workload_sources(name) if file.suffix == '.c']
-    run(*os.environ.get('CC', 'gcc').split(), '-std=gnu11', '-O2', '-Wall', '-Wextra',
-        '-static', '-pthread', '-s', '-o', GUEST / name, *sources)
+    run(*compiler(), '-static', '-pthread', '-s', '-o', GUEST / name, *sources)
+
+
+def compiler():
+    return [*os.environ.get('CC', 'gcc').split(), '-std=gnu11', '-O2', '-Wall', '-Wextra']
+
+
+def vm_sources():
+    return [*sorted((ROOT / 'linux/vm').iterdir()), modules.INCLUDE / 'dseg-vmm.h']
+
+
+def build_dseg_vm():
+    sources = [file for file in vm_sources() if file.suffix == '.c']
+    run(*compiler(), '-static', '-s', '-o', DSEG_VM, *sources)
 
 
 def build_l2():
@@ -295,6 +309,7 @@ def add_vmm(root):
         add_file(library, root / str(library).lstrip('/'), 0o755)
     for file in firmware():
         add_file(file, root / 'usr/share/qemu' / file.name, 0o644)
+    add_file(DSEG_VM, root / 'usr/bin/dseg-vm', 0o755)
     add_file(ROOT / 'linux/init/l2', root / 'usr/bin/l2', 0o755)
     add_file(ROOT / 'linux/init/self-balloon', root / 'usr/bin/self-balloon', 0o755)
     for file in SELF_BALLOON:

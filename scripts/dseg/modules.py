@@ -13,7 +13,7 @@ SOURCES = ROOT / 'linux/modules'
 INCLUDE = ROOT / 'linux/include'
 BUILD = OUT / 'guest/modules'
 LOG = OUT / 'log/build-modules.log'
-NAMES = ('dseg-guest',)
+NAMES = ('dseg-guest', 'dseg-vmm')
 FILES = tuple(BUILD / f'{name}.ko' for name in NAMES)
 BUILD_SECONDS = 600
 

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dseg-vmm: VMs with a VMM segment (Gandhi et al., MICRO 2014)
+ *
+ * The device /dev/dseg-vmm; its requests are in dseg-vmm.h.
+ */
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/hashtable.h>
+#include <linux/kvm_host.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vmm.h"
+
+#define TRIES 3		/* with other frames, as those tried may be spoilt */
+
+/* All VMs that have, or had, a segment, and the lock for that. */
+static LIST_HEAD(all);
+static DEFINE_MUTEX(lock);
+
+/* The same by VM, under RCU, and the lock for changes. */
+static DEFINE_HASHTABLE(by_kvm, 6);
+static DEFINE_SPINLOCK(by_kvm_lock);
+
+/* One segment is made at a time: it takes contiguous frames, which are few. */
+static DEFINE_MUTEX(attach_lock);
+
+struct vmm_segment *vmm_segment_of(const struct kvm *kvm)
+{
+	struct vmm_segment *segment;
+
+	hash_for_each_possible_rcu(by_kvm, segment, by_kvm, (unsigned long)kvm)
+		if (segment->kvm == kvm)
+			return segment;
+	return NULL;
+}
+
+/*
+ * What happens to a region
+ */
+
+static struct vmm_segment *segment_of(struct dseg_region *region)
+{
+	return container_of(region, struct vmm_segment, region);
+}
+
+static void go(struct dseg_region *region)
+{
+	struct vmm_segment *segment = segment_of(region);
+
+	segment->active = true;
+	segment->fits = true;
+	spin_lock(&by_kvm_lock);
+	hash_add_rcu(by_kvm, &segment->by_kvm, (unsigned long)segment->kvm);
+	spin_unlock(&by_kvm_lock);
+	vmm_segment_sync();
+}
+
+static void stop(struct dseg_region *region)
+{
+	WRITE_ONCE(segment_of(region)->active, false);
+	vmm_segment_sync();
+}
+
+static void release(struct dseg_region *region)
+{
+	struct vmm_segment *segment = segment_of(region);
+
+	mutex_lock(&lock);
+	list_del(&segment->all);
+	mutex_unlock(&lock);
+	spin_lock(&by_kvm_lock);
+	hash_del_rcu(&segment->by_kvm);
+	spin_unlock(&by_kvm_lock);
+	synchronize_rcu();
+	kfree(segment);
+}
+
+/* The good frame for page @i, if the one that it would have is bad. */
+static struct page *substitute(struct dseg_region *region, unsigned long i)
+{
+	struct vmm_segment *segment = segment_of(region);
+	struct page *good;
+
+	if (!vmm_bad_frame_hold(region->pfn + i))
+		return NULL;
+	good = alloc_page(GFP_HIGHUSER);
+	if (!good || segment->nr_escapes == VMM_BAD_MAX)
+		return ERR_PTR(-ENOMEM);
+	segment->escape[segment->nr_escapes++] = segment->gfn + i;
+	return good;
+}
+
+/*
+ * The requests
+ */
+
+static int check_attach(const struct dseg_vmm_attach *request)
+{
+	if (!PAGE_ALIGNED(request->gpa) || !PAGE_ALIGNED(request->size) ||
+	    (request->gpa && !request->size))
+		return -EINVAL;
+	if (request->flags & ~DSEG_VMM_LESS || request->reserved[0] ||
+	    request->reserved[1])
+		return -EINVAL;
+	return 0;
+}
+
+/* Do @segment and @range share memory of the same VMM? */
+static bool overlaps(const struct vmm_segment *segment,
+		     const struct mm_struct *mm, const struct vmm_range *range)
+{
+	const struct dseg_region *region = &segment->region;
+
+	return region->mm == mm &&
+	       region->start < range->hva + (range->nr << PAGE_SHIFT) &&
+	       range->hva < region->start + (region->nr << PAGE_SHIFT);
+}
+
+/*
+ * Make way for a new segment of this VM: -EBUSY if it has one.  Another VM that
+ * has the same memory has most probably gone.
+ */
+static int forget_old(const struct kvm *kvm, const struct vmm_range *range)
+{
+	struct vmm_segment *segment;
+	int err = 0;
+
+	mutex_lock(&lock);
+	list_for_each_entry(segment, &all, all) {
+		if (segment->region.gone)
+			continue;
+		if (segment->kvm == kvm && READ_ONCE(segment->region.live))
+			err = -EBUSY;
+		else if (segment->kvm == kvm ||
+			 overlaps(segment, kvm->mm, range))
+			dseg_region_remove(&segment->region);
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
+static struct vmm_segment *new_segment(const struct kvm *kvm,
+				       const struct vmm_range *range)
+{
+	struct vmm_segment *segment = kzalloc(sizeof(*segment), GFP_KERNEL);
+
+	if (!segment)
+		return NULL;
+	segment->kvm = kvm;
+	segment->pid = kvm->userspace_pid;
+	segment->gfn = range->gfn;
+	segment->region.mm = kvm->mm;
+	segment->region.start = range->hva;
+	segment->region.nr = range->nr;
+	segment->region.touched = true;
+	segment->region.substitute = substitute;
+	segment->region.stop = stop;
+	segment->region.release = release;
+	return segment;
+}
+
+/* On success @range is what the segment has. */
+static int make_once(const struct kvm *kvm, struct vmm_range *range,
+		     struct dseg_vmm_attach *request)
+{
+	struct vmm_segment *segment = new_segment(kvm, range);
+	struct dseg_region *region = &segment->region;
+	int err;
+
+	if (!segment)
+		return -ENOMEM;
+	err = vmm_frames_alloc(&region->nr, request->flags & DSEG_VMM_LESS,
+			       &region->pfn, &segment->displaced);
+	if (!err)
+		err = dseg_region_make(region, go);
+	if (err) {
+		kfree(segment);
+		return err;
+	}
+	range->nr = region->nr;
+	request->displaced = segment->displaced;
+	request->moved = region->moved;
+	mutex_lock(&lock);
+	list_add_tail(&segment->all, &all);
+	mutex_unlock(&lock);
+	return 0;
+}
+
+static int make(const struct kvm *kvm, struct vmm_range *range,
+		struct dseg_vmm_attach *request)
+{
+	int try, err = -EAGAIN;
+
+	if (!mmget_not_zero(kvm->mm))
+		return -ESRCH;
+	for (try = 0; try < TRIES && err == -EAGAIN; try++)
+		err = make_once(kvm, range, request);
+	mmput(kvm->mm);
+	return err;
+}
+
+static int attach(struct kvm *kvm, struct dseg_vmm_attach *request)
+{
+	struct vmm_range range = {
+		.gfn = request->gpa >> PAGE_SHIFT,
+		.nr = request->size >> PAGE_SHIFT,
+	};
+	int err = vmm_slots_find(kvm, &range);
+
+	if (!err)
+		err = forget_old(kvm, &range);
+	if (!err)
+		err = make(kvm, &range, request);
+	request->gpa = range.gfn << PAGE_SHIFT;
+	request->size = (u64)range.nr << PAGE_SHIFT;
+	return err;
+}
+
+/* The VM's file; the VM is there for as long as the file is. */
+static struct file *get_vm(int fd)
+{
+	struct file *file = fget(fd);
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (!file_is_kvm(file)) {
+		fput(file);
+		return ERR_PTR(-EINVAL);
+	}
+	return file;
+}
+
+static long ioctl_attach(void __user *arg)
+{
+	struct dseg_vmm_attach request;
+	struct file *vm;
+	int err;
+
+	if (copy_from_user(&request, arg, sizeof(request)))
+		return -EFAULT;
+	err = check_attach(&request);
+	if (err)
+		return err;
+	vm = get_vm(request.vm_fd);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	err = -EINTR;
+	if (!mutex_lock_killable(&attach_lock)) {
+		err = attach(vm->private_data, &request);
+		mutex_unlock(&attach_lock);
+	}
+	fput(vm);
+	if (err)
+		return err;
+	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
+}
+
+static long ioctl_detach(int fd)
+{
+	struct file *vm = get_vm(fd);
+	struct vmm_segment *segment;
+	long err = -ENOENT;
+
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	mutex_lock(&lock);
+	list_for_each_entry(segment, &all, all) {
+		if (segment->kvm == vm->private_data && !segment->region.gone) {
+			dseg_region_remove(&segment->region);
+			err = 0;
+		}
+	}
+	mutex_unlock(&lock);
+	fput(vm);
+	return err;
+}
+
+static enum dseg_vmm_state state_of(const struct vmm_segment *segment)
+{
+	if (!READ_ONCE(segment->active))
+		return DSEG_VMM_ENDED;
+	return READ_ONCE(segment->fits) ? DSEG_VMM_ACTIVE : DSEG_VMM_SUSPENDED;
+}
+
+static void describe(const struct vmm_segment *segment,
+		     struct dseg_vmm_info *info)
+{
+	const struct dseg_region *region = &segment->region;
+
+	info->state = state_of(segment);
+	info->pid = segment->pid;
+	info->escapes = segment->nr_escapes;
+	info->gpa = segment->gfn << PAGE_SHIFT;
+	info->size = (u64)region->nr << PAGE_SHIFT;
+	info->displaced = segment->displaced;
+	info->moved = region->moved;
+	if (capable(CAP_SYS_ADMIN)) {
+		info->hva = region->start;
+		info->hpa = (u64)region->pfn << PAGE_SHIFT;
+	}
+}
+
+static long ioctl_info(void __user *arg)
+{
+	struct dseg_vmm_info info = {};
+	struct vmm_segment *segment;
+	u32 left;
+	long err = -ENOENT;
+
+	if (get_user(info.index, (u32 __user *)arg))
+		return -EFAULT;
+	left = info.index;
+	mutex_lock(&lock);
+	list_for_each_entry(segment, &all, all) {
+		if (segment->region.gone || left--)
+			continue;
+		describe(segment, &info);
+		err = 0;
+		break;
+	}
+	mutex_unlock(&lock);
+	if (err)
+		return err;
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long ioctl_reserve(void __user *arg)
+{
+	struct dseg_vmm_reserve request;
+	unsigned long pfn = 0, displaced = 0;
+	long err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&request, arg, sizeof(request)))
+		return -EFAULT;
+	if (!PAGE_ALIGNED(request.size) || request.reserved)
+		return -EINVAL;
+	err = vmm_frames_reserve(request.size >> PAGE_SHIFT, &pfn, &displaced);
+	if (err)
+		return err;
+	request.hpa = (u64)pfn << PAGE_SHIFT;
+	request.displaced = displaced;
+	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
+}
+
+static long vmm_ioctl(struct file *file, unsigned int request,
+		      unsigned long arg)
+{
+	switch (request) {
+	case DSEG_VMM_ATTACH:
+		return ioctl_attach((void __user *)arg);
+	case DSEG_VMM_DETACH:
+		return ioctl_detach(arg);
+	case DSEG_VMM_INFO:
+		return ioctl_info((void __user *)arg);
+	case DSEG_VMM_RESERVE:
+		return ioctl_reserve((void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/*
+ * Bad frames
+ */
+
+/* With the lock held. */
+static struct vmm_segment *segment_with(unsigned long pfn)
+{
+	struct vmm_segment *segment;
+	gfn_t gfn;
+	unsigned int i;
+
+	list_for_each_entry(segment, &all, all) {
+		if (!READ_ONCE(segment->region.live) ||
+		    pfn - segment->region.pfn >= segment->region.nr)
+			continue;
+		gfn = segment->gfn + pfn - segment->region.pfn;
+		for (i = 0; i < segment->nr_escapes; i++)
+			if (segment->escape[i] == gfn)
+				return NULL;
+		return segment;
+	}
+	return NULL;
+}
+
+static int replace(struct vmm_segment *segment, unsigned long i)
+{
+	struct page *good;
+	int err;
+
+	if (segment->nr_escapes == VMM_BAD_MAX)
+		return -ENOSPC;
+	good = alloc_page(GFP_HIGHUSER);
+	if (!good)
+		return -ENOMEM;
+	err = dseg_region_replace(&segment->region, i, good);
+	if (err)
+		put_page(good);
+	else
+		segment->escape[segment->nr_escapes++] = segment->gfn + i;
+	return err;
+}
+
+bool vmm_replace_frame(unsigned long pfn)
+{
+	struct vmm_segment *segment;
+	bool replaced = false;
+
+	mutex_lock(&lock);
+	segment = segment_with(pfn);
+	if (segment) {
+		WRITE_ONCE(segment->paused, true);
+		vmm_segment_sync();
+		replaced = !replace(segment, pfn - segment->region.pfn);
+		if (!replaced)
+			dseg_region_end(&segment->region);
+		WRITE_ONCE(segment->paused, false);
+	}
+	mutex_unlock(&lock);
+	return replaced;
+}
+
+static const struct file_operations vmm_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vmm_ioctl,
+};
+
+/* For everybody: it is the VM's file descriptor that gives the right. */
+static struct miscdevice vmm_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "dseg-vmm",
+	.fops = &vmm_fops,
+	.mode = 0666,
+};
+
+static int __init vmm_init(void)
+{
+	int err = dseg_region_init();
+
+	if (err)
+		return err;
+	err = vmm_segment_init();
+	if (err)
+		goto no_segment;
+	err = vmm_bad_frames_init();
+	if (err)
+		goto no_bad_frames;
+	err = misc_register(&vmm_device);
+	if (!err)
+		return 0;
+	vmm_bad_frames_exit();
+no_bad_frames:
+	vmm_segment_exit();
+no_segment:
+	dseg_region_exit();
+	return err;
+}
+
+/* VMs go on without their segments: the nested page tables do the same. */
+static void __exit vmm_exit(void)
+{
+	unsigned long pfn, displaced;
+	struct vmm_segment *segment;
+
+	misc_deregister(&vmm_device);
+	mutex_lock(&lock);
+	list_for_each_entry(segment, &all, all)
+		dseg_region_remove(&segment->region);
+	mutex_unlock(&lock);
+	dseg_region_exit();
+	vmm_frames_reserve(0, &pfn, &displaced);
+	vmm_bad_frames_exit();
+	vmm_segment_exit();
+}
+
+module_init(vmm_init);
+module_exit(vmm_exit);
+
+MODULE_DESCRIPTION("Direct segments: VMs with a VMM segment");
+MODULE_LICENSE("GPL");

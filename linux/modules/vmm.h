@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DSEG_VMM_MODULE_H
+#define DSEG_VMM_MODULE_H
+
+#include <linux/kvm_host.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include <dseg-vmm.h>
+
+#include "region.h"
+
+/* The most bad frames that a segment can have, and that we can know of. */
+#define VMM_BAD_MAX 64
+
+/**
+ * struct vmm_segment - the VMM segment of a VM
+ *
+ * @region: the memory of the VMM
+ * @kvm: whose it is; only to compare with, as the VM may have gone
+ * @gfn: the first page, in guest-physical memory
+ * @pid: of the process that made the VM
+ * @displaced: pages that were migrated to make room for it
+ * @active: a CPU may use it
+ * @paused: no CPU may use it for the moment
+ * @fits: could the VM use it when it last ran?
+ * @escape: pages (guest-physical) that the filter keeps out of the segment
+ * @nr_escapes: how many
+ * @by_kvm: links all, under RCU
+ * @all: links all, under the lock of vmm.c
+ */
+struct vmm_segment {
+	struct dseg_region region;
+	const struct kvm *kvm;
+	gfn_t gfn;
+	pid_t pid;
+	unsigned long displaced;
+	bool active;
+	bool paused;
+	bool fits;
+	gfn_t escape[VMM_BAD_MAX];
+	unsigned int nr_escapes;
+	struct hlist_node by_kvm;
+	struct list_head all;
+};
+
+/* vmm.c */
+
+/**
+ * vmm_segment_of() - the segment of that VM, or NULL
+ * @kvm: the VM
+ *
+ * Under RCU.
+ */
+struct vmm_segment *vmm_segment_of(const struct kvm *kvm);
+
+/**
+ * vmm_replace_frame() - a frame has gone bad: do without it
+ * @pfn: which
+ *
+ * If a segment has it, the page there is on another frame then, full of
+ * zeros, and escapes; or, if that can't be done, the segment has ended.
+ *
+ * Return: the bad frame is in nobody's page tables any longer, and the caller
+ * has a reference to it.
+ */
+bool vmm_replace_frame(unsigned long pfn);
+
+/* vmm-segment.c: the MSRs follow the VMs, on every CPU */
+
+/**
+ * vmm_segment_init() - before the first segment
+ *
+ * Return: 0; -ENODEV if the CPUs have no VMM segment; an errno of tracepoints
+ * or of CPU hotplug.
+ */
+int vmm_segment_init(void);
+void vmm_segment_exit(void);
+
+/**
+ * vmm_segment_sync() - a segment has changed: let all CPUs look
+ *
+ * On return they use what vmm_segment_of() now says.  May sleep.
+ */
+void vmm_segment_sync(void);
+
+/* vmm-slots.c: what KVM knows of the VM's memory */
+
+/**
+ * struct vmm_range - guest-physical memory, and where the VMM has it
+ *
+ * @gfn: the first page
+ * @nr: how many
+ * @hva: of the first page
+ */
+struct vmm_range {
+	gfn_t gfn;
+	unsigned long nr;
+	unsigned long hva;
+};
+
+/**
+ * vmm_slots_find() - RAM of a VM
+ * @kvm: the VM
+ * @range: which; nr 0: the largest there is, from 1 MiB on.  Becomes complete.
+ *
+ * Return: 0; -ENXIO if it has none there.
+ */
+int vmm_slots_find(struct kvm *kvm, struct vmm_range *range);
+
+/**
+ * vmm_slots_have() - does the VM have this memory there?
+ * @kvm: the VM
+ * @range: which
+ *
+ * And may it be read and written, now, without KVM being told?  At any time.
+ */
+bool vmm_slots_have(struct kvm *kvm, const struct vmm_range *range);
+
+/* vmm-frames.c: contiguous frames, those set aside first */
+
+/**
+ * vmm_frames_alloc() - contiguous frames, with a reference to each
+ * @nr: how many; becomes how many there are
+ * @less: fewer will do, if there are not so many
+ * @pfn: the first
+ * @displaced: becomes larger by the pages that were migrated to make room
+ *
+ * Return: 0, -ENOMEM, -EINTR.
+ */
+int vmm_frames_alloc(unsigned long *nr, bool less, unsigned long *pfn,
+		     unsigned long *displaced);
+
+/**
+ * vmm_frames_reserve() - set frames aside
+ * @nr: how many; 0: give them back
+ * @pfn: the first
+ * @displaced: becomes larger by the pages that were migrated to make room
+ *
+ * Return: 0; -EBUSY if there are some; -ENOMEM, -EINTR.
+ */
+int vmm_frames_reserve(unsigned long nr, unsigned long *pfn,
+		       unsigned long *displaced);
+
+/**
+ * vmm_frames_reserved() - is this frame one of those?
+ * @pfn: which
+ */
+bool vmm_frames_reserved(unsigned long pfn);
+
+/* vmm-bad-frames.c: the device that knows them */
+
+/**
+ * vmm_bad_frames_init() - look for the device; all is well without one, too
+ *
+ * Return: 0, or an errno of drivers.
+ */
+int vmm_bad_frames_init(void);
+void vmm_bad_frames_exit(void);
+
+/**
+ * vmm_bad_frame_held() - is this frame bad, and out of use because of us?
+ * @pfn: which
+ */
+bool vmm_bad_frame_held(unsigned long pfn);
+
+/**
+ * vmm_bad_frame_hold() - keep a frame out of use if it is bad
+ * @pfn: which; the caller has a reference to it, which is ours then
+ *
+ * Return: it is bad.
+ */
+bool vmm_bad_frame_hold(unsigned long pfn);
+
+#endif
