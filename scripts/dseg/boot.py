@@ -57,8 +57,8 @@ def stack_of(args, progress):
         qemu_binary(args.stock), l1_memory=args.memory, l1_cpus=args.cpus,
         l2_memory=args.l2_memory, l2_cpus=args.l2_cpus,
         cpu_extra='dseg=on' if args.dseg == 'on' else '', kernel=args.kernel,
-        holes=way_of(args).holes, initrd=args.initrd, append=args.append, disk=args.disk, disk_write=args.write,
-        extra_args=args.qemu_args, qmp_socket=args.qmp, log_dir=args.logs,
+        holes=way_of(args).holes, initrd=args.initrd, append=args.append, disk=args.disk,
+        disk_write=args.write, extra_args=args.qemu_args, qmp_socket=args.qmp, log_dir=args.logs,
         monitor_on_consoles=not args.workload, progress=progress)
 
 
@@ -194,7 +194,8 @@ def parse_arguments(arguments):
     if args.mode and args.dseg == 'off':
         p.error('--mode: needs a CPU with the extension, so no --stock and no --dseg off')
     if args.unmodified and args.mode and MODES[args.mode].guest and not args.workload:
-        p.error(f'--mode: {args.mode} --unmodified needs a --workload, whose memory the segment covers')
+        p.error(f'--mode: {args.mode} --unmodified needs a --workload, whose memory the segment '
+                'covers')
     if args.write and not args.disk:
         p.error('--write: needs a --disk')
     if own_system and (args.l2 or args.workload or args.mode):
