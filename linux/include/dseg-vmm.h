@@ -66,6 +66,26 @@ struct dseg_vmm_attach {
  */
 #define DSEG_VMM_DETACH _IO('D', 0x11)
 
+/*
+ * Lets one more page escape from the segment: it stays where it is, and the
+ * nested page tables translate it.  For experiments; what is on a bad frame
+ * escapes by itself.  UNESCAPE, whose argument is the VM's file descriptor,
+ * undoes that for all pages but those.
+ *
+ * EPERM   the caller lacks CAP_SYS_ADMIN
+ * EINVAL  gpa is no multiple of 4096, or not in the segment; reserved is not 0
+ * ENOENT  the VM has no segment, or it has ended
+ * ENOSPC  64 pages escape already
+ */
+struct dseg_vmm_escape {
+	__s32 vm_fd;		/* in */
+	__u32 reserved;		/* in: 0 */
+	__u64 gpa;		/* in */
+};
+
+#define DSEG_VMM_ESCAPE _IOW('D', 0x14, struct dseg_vmm_escape)
+#define DSEG_VMM_UNESCAPE _IO('D', 0x15)
+
 enum dseg_vmm_state {
 	DSEG_VMM_ENDED,		/* something has changed the page tables */
 	DSEG_VMM_ACTIVE,
@@ -80,7 +100,7 @@ struct dseg_vmm_info {
 	__u32 index;		/* in */
 	__u32 state;		/* enum dseg_vmm_state */
 	__s32 pid;		/* of the process that made the VM */
-	__u32 escapes;		/* pages in the escape filter: bad frames */
+	__u32 escapes;		/* pages in the escape filter */
 	__u64 gpa;
 	__u64 size;
 	__u64 hva;		/* where the VMM has that memory */

@@ -9,6 +9,7 @@
 #include <linux/gfp.h>
 #include <linux/interrupt.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
@@ -18,6 +19,7 @@
 #include "vmm.h"
 
 #define NAME "dseg-vmm"
+#define MOST 64		/* frames that the device can have */
 
 /**
  * struct bad_frame - a frame that is bad
@@ -31,7 +33,7 @@ struct bad_frame {
 };
 
 /* Those known, and the lock for that. */
-static struct bad_frame known[VMM_BAD_MAX];
+static struct bad_frame known[MOST];
 static unsigned int nr_known;
 static DEFINE_MUTEX(known_lock);
 
@@ -53,6 +55,8 @@ bool vmm_bad_frame_held(unsigned long pfn)
 	struct bad_frame *frame;
 	bool held;
 
+	if (!READ_ONCE(nr_known))	/* asked of many frames */
+		return false;
 	mutex_lock(&known_lock);
 	frame = find(pfn);
 	held = frame && frame->held;
@@ -79,7 +83,7 @@ bool vmm_bad_frame_hold(unsigned long pfn)
 static void learn(unsigned long pfn)
 {
 	mutex_lock(&known_lock);
-	if (nr_known < VMM_BAD_MAX)
+	if (nr_known < MOST)
 		known[nr_known++] = (struct bad_frame) { .pfn = pfn };
 	mutex_unlock(&known_lock);
 }
@@ -130,7 +134,7 @@ static unsigned int read_list(unsigned long *pfn)
 
 	do {
 		generation = readl(registers + DSEG_BAD_GENERATION);
-		nr = min_t(u32, readl(registers + DSEG_BAD_COUNT), VMM_BAD_MAX);
+		nr = min_t(u32, readl(registers + DSEG_BAD_COUNT), MOST);
 		for (i = 0; i < nr; i++)
 			pfn[i] = PHYS_PFN(readq(registers +
 						DSEG_BAD_ADDRESS(i)));
@@ -172,7 +176,7 @@ static irqreturn_t on_interrupt(int irq, void *unused)
 
 static irqreturn_t on_change(int irq, void *unused)
 {
-	static unsigned long bad[VMM_BAD_MAX];
+	static unsigned long bad[MOST];
 
 	update(bad, read_list(bad));
 	return IRQ_HANDLED;

@@ -46,7 +46,8 @@ static void load_filter(const struct vmm_segment *segment)
 	for (i = 0; i < 4; i++)
 		wrmsrl(DSEG_MSR_FILTER(i), 0);
 	for (i = 0; segment && i < segment->nr_escapes; i++)
-		wrmsrl(DSEG_MSR_FILTER_ADD, segment->escape[i] << PAGE_SHIFT);
+		wrmsrl(DSEG_MSR_FILTER_ADD,
+		       segment->escapes[i].gfn << PAGE_SHIFT);
 }
 
 static void load_none(void)

@@ -32,12 +32,18 @@ static DEFINE_SPINLOCK(by_kvm_lock);
 /* One segment is made at a time: it takes contiguous frames, which are few. */
 static DEFINE_MUTEX(attach_lock);
 
+/* A VM that has gone may have left its address to one of another process. */
+static bool is_of(const struct vmm_segment *segment, const struct kvm *kvm)
+{
+	return segment->kvm == kvm && segment->region.mm == kvm->mm;
+}
+
 struct vmm_segment *vmm_segment_of(const struct kvm *kvm)
 {
 	struct vmm_segment *segment;
 
 	hash_for_each_possible_rcu(by_kvm, segment, by_kvm, (unsigned long)kvm)
-		if (segment->kvm == kvm)
+		if (is_of(segment, kvm))
 			return segment;
 	return NULL;
 }
@@ -83,6 +89,37 @@ static void release(struct dseg_region *region)
 	kfree(segment);
 }
 
+/* No CPU may use the segment until resume().  With the lock held. */
+static void pause(struct vmm_segment *segment)
+{
+	WRITE_ONCE(segment->paused, true);
+	vmm_segment_sync();
+}
+
+static void resume(struct vmm_segment *segment)
+{
+	WRITE_ONCE(segment->paused, false);
+}
+
+/* Of a segment that no CPU may use. */
+static void add_escape(struct vmm_segment *segment, gfn_t gfn, bool bad)
+{
+	segment->escapes[segment->nr_escapes++] = (struct vmm_escape) {
+		.gfn = gfn,
+		.bad = bad,
+	};
+}
+
+static struct vmm_escape *find_escape(struct vmm_segment *segment, gfn_t gfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < segment->nr_escapes; i++)
+		if (segment->escapes[i].gfn == gfn)
+			return &segment->escapes[i];
+	return NULL;
+}
+
 /* The good frame for page @i, if the one that it would have is bad. */
 static struct page *substitute(struct dseg_region *region, unsigned long i)
 {
@@ -92,9 +129,12 @@ static struct page *substitute(struct dseg_region *region, unsigned long i)
 	if (!vmm_bad_frame_hold(region->pfn + i))
 		return NULL;
 	good = alloc_page(GFP_HIGHUSER);
-	if (!good || segment->nr_escapes == VMM_BAD_MAX)
+	if (!good) {
+		/* The region gives back a reference of its own then. */
+		get_page(pfn_to_page(region->pfn + i));
 		return ERR_PTR(-ENOMEM);
-	segment->escape[segment->nr_escapes++] = segment->gfn + i;
+	}
+	add_escape(segment, segment->gfn + i, true);
 	return good;
 }
 
@@ -115,32 +155,32 @@ static int check_attach(const struct dseg_vmm_attach *request)
 
 /* Do @segment and @range share memory of the same VMM? */
 static bool overlaps(const struct vmm_segment *segment,
-		     const struct mm_struct *mm, const struct vmm_range *range)
+		     const struct vmm_range *range)
 {
 	const struct dseg_region *region = &segment->region;
 
-	return region->mm == mm &&
-	       region->start < range->hva + (range->nr << PAGE_SHIFT) &&
+	return region->start < range->hva + (range->nr << PAGE_SHIFT) &&
 	       range->hva < region->start + (region->nr << PAGE_SHIFT);
 }
 
 /*
- * Make way for a new segment of this VM: -EBUSY if it has one.  Another VM that
- * has the same memory has most probably gone.
+ * Make way for a new segment of this VM: -EBUSY if it has one.  Another VM of
+ * the same process that has the same memory has most probably gone.
  */
 static int forget_old(const struct kvm *kvm, const struct vmm_range *range)
 {
 	struct vmm_segment *segment;
+	bool live;
 	int err = 0;
 
 	mutex_lock(&lock);
 	list_for_each_entry(segment, &all, all) {
-		if (segment->region.gone)
+		if (segment->region.gone || segment->region.mm != kvm->mm)
 			continue;
-		if (segment->kvm == kvm && READ_ONCE(segment->region.live))
+		live = READ_ONCE(segment->region.live);
+		if (live && segment->kvm == kvm)
 			err = -EBUSY;
-		else if (segment->kvm == kvm ||
-			 overlaps(segment, kvm->mm, range))
+		else if (!live || overlaps(segment, range))
 			dseg_region_remove(&segment->region);
 	}
 	mutex_unlock(&lock);
@@ -273,12 +313,103 @@ static long ioctl_detach(int fd)
 		return PTR_ERR(vm);
 	mutex_lock(&lock);
 	list_for_each_entry(segment, &all, all) {
-		if (segment->kvm == vm->private_data && !segment->region.gone) {
+		if (is_of(segment, vm->private_data) && !segment->region.gone) {
 			dseg_region_remove(&segment->region);
 			err = 0;
 		}
 	}
 	mutex_unlock(&lock);
+	fput(vm);
+	return err;
+}
+
+/* The segment of a VM that has not ended, or NULL.  With the lock held. */
+static struct vmm_segment *find_live(const struct kvm *kvm)
+{
+	struct vmm_segment *segment;
+
+	list_for_each_entry(segment, &all, all)
+		if (is_of(segment, kvm) && READ_ONCE(segment->region.live))
+			return segment;
+	return NULL;
+}
+
+static int escape(const struct kvm *kvm, gfn_t gfn)
+{
+	struct vmm_segment *segment;
+	int err = 0;
+
+	mutex_lock(&lock);
+	segment = find_live(kvm);
+	if (!segment) {
+		err = -ENOENT;
+	} else if (gfn - segment->gfn >= segment->region.nr) {
+		err = -EINVAL;
+	} else if (!find_escape(segment, gfn)) {
+		if (segment->nr_escapes == VMM_ESCAPES_MAX) {
+			err = -ENOSPC;
+		} else {
+			pause(segment);
+			add_escape(segment, gfn, false);
+			resume(segment);
+		}
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
+static long ioctl_escape(void __user *arg)
+{
+	struct dseg_vmm_escape request;
+	struct file *vm;
+	long err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&request, arg, sizeof(request)))
+		return -EFAULT;
+	if (!PAGE_ALIGNED(request.gpa) || request.reserved)
+		return -EINVAL;
+	vm = get_vm(request.vm_fd);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	err = escape(vm->private_data, request.gpa >> PAGE_SHIFT);
+	fput(vm);
+	return err;
+}
+
+static int unescape(const struct kvm *kvm)
+{
+	struct vmm_segment *segment;
+	unsigned int i, nr;
+
+	mutex_lock(&lock);
+	segment = find_live(kvm);
+	if (segment) {
+		pause(segment);
+		nr = segment->nr_escapes;
+		segment->nr_escapes = 0;
+		for (i = 0; i < nr; i++)
+			if (segment->escapes[i].bad)
+				add_escape(segment, segment->escapes[i].gfn,
+					   true);
+		resume(segment);
+	}
+	mutex_unlock(&lock);
+	return segment ? 0 : -ENOENT;
+}
+
+static long ioctl_unescape(int fd)
+{
+	struct file *vm;
+	long err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	vm = get_vm(fd);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+	err = unescape(vm->private_data);
 	fput(vm);
 	return err;
 }
@@ -364,6 +495,10 @@ static long vmm_ioctl(struct file *file, unsigned int request,
 		return ioctl_info((void __user *)arg);
 	case DSEG_VMM_RESERVE:
 		return ioctl_reserve((void __user *)arg);
+	case DSEG_VMM_ESCAPE:
+		return ioctl_escape((void __user *)arg);
+	case DSEG_VMM_UNESCAPE:
+		return ioctl_unescape(arg);
 	default:
 		return -ENOTTY;
 	}
@@ -377,28 +512,22 @@ static long vmm_ioctl(struct file *file, unsigned int request,
 static struct vmm_segment *segment_with(unsigned long pfn)
 {
 	struct vmm_segment *segment;
-	gfn_t gfn;
-	unsigned int i;
 
-	list_for_each_entry(segment, &all, all) {
-		if (!READ_ONCE(segment->region.live) ||
-		    pfn - segment->region.pfn >= segment->region.nr)
-			continue;
-		gfn = segment->gfn + pfn - segment->region.pfn;
-		for (i = 0; i < segment->nr_escapes; i++)
-			if (segment->escape[i] == gfn)
-				return NULL;
-		return segment;
-	}
+	list_for_each_entry(segment, &all, all)
+		if (READ_ONCE(segment->region.live) &&
+		    pfn - segment->region.pfn < segment->region.nr)
+			return segment;
 	return NULL;
 }
 
+/* Put page @i of a segment that no CPU may use onto another frame. */
 static int replace(struct vmm_segment *segment, unsigned long i)
 {
+	struct vmm_escape *escape = find_escape(segment, segment->gfn + i);
 	struct page *good;
 	int err;
 
-	if (segment->nr_escapes == VMM_BAD_MAX)
+	if (!escape && segment->nr_escapes == VMM_ESCAPES_MAX)
 		return -ENOSPC;
 	good = alloc_page(GFP_HIGHUSER);
 	if (!good)
@@ -406,9 +535,20 @@ static int replace(struct vmm_segment *segment, unsigned long i)
 	err = dseg_region_replace(&segment->region, i, good);
 	if (err)
 		put_page(good);
+	else if (escape)
+		escape->bad = true;
 	else
-		segment->escape[segment->nr_escapes++] = segment->gfn + i;
+		add_escape(segment, segment->gfn + i, true);
 	return err;
+}
+
+/* Is the page that would have this frame on another one already? */
+static bool is_replaced(struct vmm_segment *segment, unsigned long pfn)
+{
+	struct vmm_escape *escape;
+
+	escape = find_escape(segment, segment->gfn + pfn - segment->region.pfn);
+	return escape && escape->bad;
 }
 
 bool vmm_replace_frame(unsigned long pfn)
@@ -416,17 +556,18 @@ bool vmm_replace_frame(unsigned long pfn)
 	struct vmm_segment *segment;
 	bool replaced = false;
 
+	mutex_lock(&attach_lock);	/* or it might be on its way into one */
 	mutex_lock(&lock);
 	segment = segment_with(pfn);
-	if (segment) {
-		WRITE_ONCE(segment->paused, true);
-		vmm_segment_sync();
+	if (segment && !is_replaced(segment, pfn)) {
+		pause(segment);
 		replaced = !replace(segment, pfn - segment->region.pfn);
 		if (!replaced)
 			dseg_region_end(&segment->region);
-		WRITE_ONCE(segment->paused, false);
+		resume(segment);
 	}
 	mutex_unlock(&lock);
+	mutex_unlock(&attach_lock);
 	return replaced;
 }
 

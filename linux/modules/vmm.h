@@ -10,8 +10,19 @@
 
 #include "region.h"
 
-/* The most bad frames that a segment can have, and that we can know of. */
-#define VMM_BAD_MAX 64
+/* The most pages that can escape from a segment: the filter has 256 bits. */
+#define VMM_ESCAPES_MAX 64
+
+/**
+ * struct vmm_escape - a page that the filter keeps out of the segment
+ *
+ * @gfn: which, in guest-physical memory
+ * @bad: because its frame is bad
+ */
+struct vmm_escape {
+	gfn_t gfn;
+	bool bad;
+};
 
 /**
  * struct vmm_segment - the VMM segment of a VM
@@ -24,8 +35,8 @@
  * @active: a CPU may use it
  * @paused: no CPU may use it for the moment
  * @fits: could the VM use it when it last ran?
- * @escape: pages (guest-physical) that the filter keeps out of the segment
- * @nr_escapes: how many
+ * @escapes: what the filter keeps out of it
+ * @nr_escapes: how many pages
  * @by_kvm: links all, under RCU
  * @all: links all, under the lock of vmm.c
  */
@@ -38,7 +49,7 @@ struct vmm_segment {
 	bool active;
 	bool paused;
 	bool fits;
-	gfn_t escape[VMM_BAD_MAX];
+	struct vmm_escape escapes[VMM_ESCAPES_MAX];
 	unsigned int nr_escapes;
 	struct hlist_node by_kvm;
 	struct list_head all;

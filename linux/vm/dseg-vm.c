@@ -29,6 +29,7 @@ static const char help[] =
 "       dseg-vm attach [--largest] [--gpa ADDRESS --size SIZE] PID\n"
 "       dseg-vm detach PID\n"
 "       dseg-vm list [--json]\n"
+"       dseg-vm escape PID ADDRESS | unescape PID\n"
 "       dseg-vm reserve SIZE\n"
 "\n"
 "Virtual machines whose memory a VMM segment translates: it is moved onto\n"
@@ -52,6 +53,8 @@ static const char help[] =
 "list     shows all segments: of which process, where, and how many pages were\n"
 "         migrated to make room (displaced), and moved there\n"
 "  --json           for programs\n"
+"escape   lets one page of a VM escape from its segment, by its guest-physical\n"
+"         address; unescape takes all back\n"
 "reserve  sets contiguous memory aside for segments to come; 0 gives it back\n"
 "\n"
 "The exit code is that of QEMU, 1 if a request failed, 2 for wrong arguments,\n"
@@ -212,15 +215,21 @@ static int attach(int argc, char **argv)
     return 0;
 }
 
-static int detach(int argc, char **argv)
+static int open_vm(pid_t pid)
 {
-    pid_t pid = parse_pid(argc - 1, argv + 1);
-    int device = open_device(), vm = vm_of_process(pid);
+    int vm = vm_of_process(pid);
 
     if (vm < 0) {
         die(1, "no VM of process %d: %s", pid, strerror(errno));
     }
-    if (ioctl(device, DSEG_VMM_DETACH, vm)) {
+    return vm;
+}
+
+static int detach(int argc, char **argv)
+{
+    pid_t pid = parse_pid(argc - 1, argv + 1);
+
+    if (ioctl(open_device(), DSEG_VMM_DETACH, open_vm(pid))) {
         die(1, "process %d: %s", pid, errno == ENOENT ?
             "its VM has no segment" : strerror(errno));
     }
@@ -304,6 +313,40 @@ static int list(int argc, char **argv)
     if (json) {
         printf("]}\n");
     }
+    return 0;
+}
+
+/* Ends the program if a request about escapes has failed. */
+static void check_escape(pid_t pid, int result)
+{
+    if (result) {
+        die(1, "process %d: %s", pid, errno == ENOENT ?
+            "its VM has no segment" : errno == EINVAL ?
+            "the address is no page of its segment" : errno == ENOSPC ?
+            "too many pages escape already" : strerror(errno));
+    }
+}
+
+static int escape(int argc, char **argv)
+{
+    struct dseg_vmm_escape request = { .reserved = 0 };
+    pid_t pid;
+
+    if (argc != 3) {
+        die(2, "escape: which process, which address?");
+    }
+    pid = parse("PID", argv[1], false);
+    request.gpa = parse("ADDRESS", argv[2], true);
+    request.vm_fd = open_vm(pid);
+    check_escape(pid, ioctl(open_device(), DSEG_VMM_ESCAPE, &request));
+    return 0;
+}
+
+static int unescape(int argc, char **argv)
+{
+    pid_t pid = parse_pid(argc - 1, argv + 1);
+
+    check_escape(pid, ioctl(open_device(), DSEG_VMM_UNESCAPE, open_vm(pid)));
     return 0;
 }
 
@@ -512,7 +555,8 @@ int main(int argc, char **argv)
         int (*run)(int argc, char **argv);
     } commands[] = {
         { "start", start }, { "attach", attach }, { "detach", detach },
-        { "list", list }, { "reserve", reserve },
+        { "list", list }, { "escape", escape }, { "unescape", unescape },
+        { "reserve", reserve },
     };
 
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
