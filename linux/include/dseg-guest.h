@@ -40,6 +40,10 @@
 /*
  * Maps the primary region of the calling process, zeroed.
  *
+ * Best is a size that is a multiple of 2 MiB, and no hint: changes of other
+ * memory in the same aligned 2 MiB may end the segment.  Without a hint the
+ * region begins with such a block.
+ *
  * EINVAL  size or address is no multiple of 4096, size is 0, reserved is not 0
  * EBUSY   the process has a primary region already, or there is one that has
  *         been made through this file
@@ -80,6 +84,10 @@ struct dseg_guest_info {
  * made, all threads, user and kernel mode: the counters of
  * docs/spec/counters.rst, by regime.  They stand still once the process has
  * ended, called exec, or made another region.
+ *
+ * In a virtual machine native walks are 0: all of those are the host's, when it
+ * runs in between.  And the host should not move virtual CPUs from CPU to CPU:
+ * the counters are those of the CPU that a virtual one runs on.
  */
 enum dseg_guest_regime {
 	DSEG_REGIME_NATIVE,

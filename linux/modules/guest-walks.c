@@ -23,16 +23,56 @@ struct count {
 
 static DEFINE_PER_CPU(struct count, count);
 
+/*
+ * Are we in a virtual machine?  Then this CPU's counters also move when the
+ * host runs on it, whose walks are the native ones.
+ */
+static bool nested;
+
+/* The order of CR12's regimes and of enum dseg_guest_regime is the same. */
+static u64 read_regime(enum dseg_count kind, int regime)
+{
+	return dseg_read_counter(kind | (u64)(regime + 1) << 4);
+}
+
+/* Of all walks in two dimensions, or in a part of them. */
+static u64 read_nested(enum dseg_count kind)
+{
+	u64 sum = 0;
+	int i;
+
+	for (i = DSEG_REGIME_BASE; i < DSEG_REGIMES; i++)
+		sum += read_regime(kind, i);
+	return sum;
+}
+
 /* A counter of struct dseg_guest_walks, in its order: docs/spec/counters.rst. */
 static u64 read_counter(int i)
 {
-	static const u64 sums[] = {
+	static const enum dseg_count sums[] = {
 		DSEG_GUEST_REFS, DSEG_NESTED_REFS, DSEG_CHECKS
 	};
 
-	if (i < DSEG_REGIMES)
-		return dseg_read_counter(DSEG_WALKS | (u64)(i + 1) << 4);
-	return dseg_read_counter(sums[i - DSEG_REGIMES]);
+	if (i >= DSEG_REGIMES)
+		return nested ? read_nested(sums[i - DSEG_REGIMES]) :
+				dseg_read_counter(sums[i - DSEG_REGIMES]);
+	if (nested && i < DSEG_REGIME_BASE)
+		return 0;
+	return read_regime(DSEG_WALKS, i);
+}
+
+/* A change of the segment drops all translations: what walks are there next? */
+static bool walks_are_nested(void)
+{
+	unsigned long flags;
+	u64 before, after;
+
+	local_irq_save(flags);
+	before = read_nested(DSEG_WALKS);
+	dseg_set_guest_segment(0, 0, 0);
+	after = read_nested(DSEG_WALKS);
+	local_irq_restore(flags);
+	return before != after;
 }
 
 /* With interrupts off, under RCU. */
@@ -95,7 +135,10 @@ void guest_walks_sync(void)
 
 int guest_walks_init(void)
 {
-	int err = dseg_tracepoint_on("sched_switch", on_sched_switch);
+	int err;
+
+	nested = walks_are_nested();
+	err = dseg_tracepoint_on("sched_switch", on_sched_switch);
 
 	if (err)
 		return err;

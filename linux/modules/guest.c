@@ -163,6 +163,8 @@ static struct guest_process *new_process(unsigned long start, u64 size)
 	process->region.mm = current->mm;
 	process->region.start = start;
 	process->region.nr = size >> PAGE_SHIFT;
+	/* mmap() has populated it if mlockall() says so. */
+	process->region.touched = current->mm->def_flags & VM_LOCKED;
 	process->region.stop = stop;
 	process->region.release = release;
 	return process;
@@ -191,6 +193,23 @@ static int make_process(struct file *file, unsigned long start, u64 size)
 	return 0;
 }
 
+/*
+ * Where there is room, at a multiple of what a huge page maps; or 0.  The kernel
+ * merges maps of other memory with a region beside them, and where it splits
+ * them again it notifies us of a change of the whole of what a huge page maps.
+ */
+static unsigned long aligned_hole(u64 size)
+{
+	unsigned long start;
+
+	start = vm_mmap(NULL, 0, size + PMD_SIZE, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, 0);
+	if (IS_ERR_VALUE(start))
+		return 0;
+	vm_munmap(start, size + PMD_SIZE);
+	return ALIGN(start, PMD_SIZE);
+}
+
 static int create(struct file *file, struct dseg_guest_create *request)
 {
 	unsigned long start;
@@ -200,8 +219,10 @@ static int create(struct file *file, struct dseg_guest_create *request)
 		err = forget_old(file);
 	if (err)
 		return err;
-	start = vm_mmap(NULL, request->address, request->size,
-			PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	dseg_region_flush();
+	start = vm_mmap(NULL, request->address ?: aligned_hole(request->size),
+			request->size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, 0);
 	if (IS_ERR_VALUE(start))
 		return start;
 	err = make_process(file, start, request->size);

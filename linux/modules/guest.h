@@ -78,7 +78,7 @@ void guest_segment_sync(void);
 /* guest-walks.c: whose walks are they */
 
 /**
- * guest_walks_init() - before the first region
+ * guest_walks_init() - before the first region, after guest_segment_init()
  *
  * Return: 0, or an errno of tracepoints.
  */

@@ -545,6 +545,11 @@ int dseg_region_init(void)
 	return queue ? 0 : -ENOMEM;
 }
 
+void dseg_region_flush(void)
+{
+	flush_workqueue(queue);
+}
+
 void dseg_region_exit(void)
 {
 	destroy_workqueue(queue);

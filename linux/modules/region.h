@@ -125,6 +125,13 @@ int dseg_region_replace(struct dseg_region *region, unsigned long i,
 int dseg_region_init(void);
 
 /**
+ * dseg_region_flush() - wait until all that have ended have given back
+ *
+ * Their frames, and their part of the limit of locked memory, are free then.
+ */
+void dseg_region_flush(void);
+
+/**
  * dseg_region_exit() - wait until all regions removed are released
  */
 void dseg_region_exit(void);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * /dev/dseg-guest does what linux/include/dseg-guest.h says
+ */
+#include "region.h"
+
+#include <grp.h>
+#include <sys/resource.h>
+
+#define SIZE (4 * MIB)
+#define NOBODY 65534
+
+static void check_create(int fd, struct dseg_guest_create create, int error)
+{
+    CHECK(request(fd, DSEG_GUEST_CREATE, &create) == error);
+}
+
+static void zeroed(void)
+{
+    int fd = open_device();
+    uint64_t *memory = make_region(fd, SIZE, 0);
+    struct dseg_guest_info info = region_info(fd);
+
+    CHECK(info.address == (uintptr_t)memory && info.size == SIZE);
+    CHECK(info.active == 1 && info.phys && info.phys % PAGE == 0);
+    for (size_t i = 0; i < SIZE / 8; i++) {
+        CHECK(memory[i] == 0);
+    }
+    fill(memory, SIZE, 1);
+    CHECK(wrong_words(memory, SIZE, 1) == 0);
+}
+
+/* What one process has written, the next one's region does not show. */
+static void zeroed_after_use(void)
+{
+    for (int round = 0; round < 3; round++) {
+        pid_t child = fork();
+
+        if (!child) {
+            uint64_t *memory = make_region(open_device(), SIZE, 0);
+
+            for (size_t i = 0; i < SIZE / 8; i++) {
+                CHECK(memory[i] == 0);
+                memory[i] = ~0ull;
+            }
+            _exit(0);
+        }
+        CHECK(exit_code(child) == 0);
+    }
+}
+
+static void hint(void)
+{
+    int fd = open_device();
+    uint64_t address = 0x200000000000;
+
+    CHECK(make_region(fd, SIZE, address) == (void *)address);
+}
+
+static void bad_arguments(void)
+{
+    int fd = open_device();
+
+    check_create(fd, (struct dseg_guest_create) { .size = 0 }, EINVAL);
+    check_create(fd, (struct dseg_guest_create) { .size = PAGE + 1 }, EINVAL);
+    check_create(fd, (struct dseg_guest_create) {
+        .size = PAGE, .address = 1 }, EINVAL);
+    check_create(fd, (struct dseg_guest_create) {
+        .size = PAGE, .reserved = { 1, 0 } }, EINVAL);
+    check_create(fd, (struct dseg_guest_create) {
+        .size = PAGE, .reserved = { 0, 1 } }, EINVAL);
+    CHECK(request(fd, DSEG_GUEST_CREATE, NULL) == EFAULT);
+    CHECK(request(fd, _IO('D', 0x7f), NULL) == ENOTTY);
+    make_region(fd, PAGE, 0);
+    CHECK(request(fd, DSEG_GUEST_INFO, NULL) == EFAULT);
+    CHECK(request(fd, DSEG_GUEST_WALKS, NULL) == EFAULT);
+}
+
+static void no_region(void)
+{
+    struct dseg_guest_info info;
+    struct dseg_guest_walks walks;
+    int fd = open_device(), other = open_device();
+
+    make_region(other, PAGE, 0);
+    CHECK(request(fd, DSEG_GUEST_INFO, &info) == ENOENT);
+    CHECK(request(fd, DSEG_GUEST_WALKS, &walks) == ENOENT);
+    CHECK(request(fd, DSEG_GUEST_DROP, NULL) == ENOENT);
+}
+
+static void busy(void)
+{
+    int fd = open_device();
+    pid_t child;
+
+    make_region(fd, PAGE, 0);
+    check_create(fd, (struct dseg_guest_create) { .size = PAGE }, EBUSY);
+    check_create(open_device(), (struct dseg_guest_create) { .size = PAGE },
+                 EBUSY);
+    child = fork();
+    if (!child) {
+        check_create(fd, (struct dseg_guest_create) { .size = PAGE }, EBUSY);
+        make_region(open_device(), PAGE, 0);
+        _exit(0);
+    }
+    CHECK(exit_code(child) == 0);
+    CHECK(is_active(fd));
+}
+
+static void drop(void)
+{
+    int fd = open_device();
+    uint64_t *memory = make_region(fd, SIZE, 0);
+
+    fill(memory, SIZE, 2);
+    CHECK(request(fd, DSEG_GUEST_DROP, NULL) == 0);
+    CHECK(!is_active(fd));
+    CHECK(wrong_words(memory, SIZE, 2) == 0);
+    CHECK(request(fd, DSEG_GUEST_DROP, NULL) == 0);
+    for (int i = 0; i < 20; i++) {
+        uint64_t *next = make_region(fd, SIZE, 0);
+
+        CHECK(next != memory && is_active(fd));
+        CHECK(request(fd, DSEG_GUEST_DROP, NULL) == 0);
+        CHECK(munmap(next, SIZE) == 0);
+    }
+    CHECK(wrong_words(memory, SIZE, 2) == 0);
+}
+
+/* The region stays when the file has gone. */
+static void closed_file(void)
+{
+    int fd = open_device();
+    uint64_t *memory = make_region(fd, SIZE, 0);
+
+    close(fd);
+    fill(memory, SIZE, 3);
+    CHECK(wrong_words(memory, SIZE, 3) == 0);
+    check_create(open_device(), (struct dseg_guest_create) { .size = PAGE },
+                 EBUSY);
+}
+
+static void too_large(void)
+{
+    int fd = open_device();
+    struct rlimit limit = { .rlim_cur = 64 * MIB, .rlim_max = 64 * MIB };
+
+    check_create(fd, (struct dseg_guest_create) { .size = 1ul << 46 }, ENOMEM);
+    check_create(fd, (struct dseg_guest_create) { .size = -PAGE }, ENOMEM);
+    /* All of memory, and a little less than that. */
+    for (int part = 10; part > 8; part--) {
+        size_t size = sysconf(_SC_PHYS_PAGES) / 10 * part * PAGE;
+
+        check_create(fd, (struct dseg_guest_create) { .size = size }, ENOMEM);
+    }
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+    check_create(fd, (struct dseg_guest_create) { .size = 65 * MIB }, ENOMEM);
+    make_region(fd, SIZE, 0);
+}
+
+static void become_nobody(void)
+{
+    struct rlimit limit = { .rlim_cur = 8 * MIB, .rlim_max = 8 * MIB };
+
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
+    CHECK(setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 &&
+          setuid(NOBODY) == 0);
+}
+
+/* As much as it may lock; again, when that has been given back; no address. */
+static void unprivileged(void)
+{
+    int fd;
+
+    become_nobody();
+    fd = open_device();
+    check_create(fd, (struct dseg_guest_create) { .size = 8 * MIB + PAGE },
+                 EPERM);
+    for (int i = 0; i < 10; i++) {
+        uint64_t *memory = make_region(fd, 8 * MIB, 0);
+
+        CHECK(region_info(fd).phys == 0);
+        CHECK(mlock(&memory, PAGE) != 0);
+        CHECK(i % 2 ? munmap(memory, 8 * MIB) == 0 :
+              request(fd, DSEG_GUEST_DROP, NULL) == 0);
+    }
+}
+
+static bool same(struct dseg_guest_walks a, struct dseg_guest_walks b)
+{
+    return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/* A parent asks about the region of its child; how: what ends that. */
+static void ask_about_child(void (*end)(void))
+{
+    struct dseg_guest_walks before, after;
+    int fd = open_device(), ready[2], go_on[2];
+    pid_t child;
+    char byte;
+
+    CHECK(pipe2(ready, O_CLOEXEC) == 0 && pipe2(go_on, O_CLOEXEC) == 0);
+    child = fork();
+    if (!child) {
+        fill(make_region(fd, SIZE, 0), SIZE, 4);
+        CHECK(write(ready[1], "", 1) == 1);
+        CHECK(read(go_on[0], &byte, 1) == 1);
+        end();
+    }
+    CHECK(read(ready[0], &byte, 1) == 1);
+    CHECK(is_active(fd));
+    before = region_walks(fd);
+    CHECK(before.walks[DSEG_REGIME_NATIVE_DIRECT] +
+          before.walks[DSEG_REGIME_GUEST_DIRECT] +
+          before.walks[DSEG_REGIME_DUAL_DIRECT] >= SIZE / PAGE);
+    CHECK(write(go_on[1], "", 1) == 1);
+    exit_code(child);
+    CHECK(!is_active(fd));
+    after = region_walks(fd);
+    CHECK(after.checks >= before.checks);
+    usleep(50000);
+    CHECK(same(region_walks(fd), after));
+    make_region(fd, PAGE, 0);
+    CHECK(is_active(fd) && !same(region_walks(fd), after));
+}
+
+static void end_by_exit(void)
+{
+    _exit(0);
+}
+
+static void end_by_signal(void)
+{
+    raise(SIGKILL);
+}
+
+static void end_by_exec(void)
+{
+    execl("/bin/busybox", "busybox", "true", NULL);
+}
+
+static void ask_after_exit(void)
+{
+    ask_about_child(end_by_exit);
+}
+
+static void ask_after_signal(void)
+{
+    ask_about_child(end_by_signal);
+}
+
+static void ask_after_exec(void)
+{
+    ask_about_child(end_by_exec);
+}
+
+/*
+ * In a memory cgroup of 32 MiB: what does not fit is an error, is given back,
+ * and nobody is killed.
+ */
+static void cgroup(void)
+{
+    int fd = open_device();
+
+    for (int i = 0; i < 3; i++) {
+        check_create(fd, (struct dseg_guest_create) { .size = 64 * MIB },
+                     ENOMEM);
+    }
+    fill(make_region(fd, 16 * MIB, 0), 16 * MIB, 5);
+    CHECK(is_active(fd));
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        { "zeroed", zeroed },
+        { "zeroed-after-use", zeroed_after_use },
+        { "hint", hint },
+        { "bad-arguments", bad_arguments },
+        { "no-region", no_region },
+        { "busy", busy },
+        { "drop", drop },
+        { "closed-file", closed_file },
+        { "too-large", too_large },
+        { "unprivileged", unprivileged },
+        { "ask-after-exit", ask_after_exit },
+        { "ask-after-signal", ask_after_signal },
+        { "ask-after-exec", ask_after_exec },
+        { "cgroup", cgroup },
+    };
+
+    return run_case(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+}

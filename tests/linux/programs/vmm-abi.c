@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What /dev/dseg-vmm answers, as linux/include/dseg-vmm.h has it: as a VMM of
+ * its own, with VMs that never run.  Run by root; prints what is wrong.
+ */
+#define _GNU_SOURCE
+#include "../../../linux/include/dseg-vmm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096ull
+#define MIB (1ull << 20)
+#define SIZE (4 * MIB)
+#define GPA (16 * MIB)
+
+static int device, failures;
+
+#define CHECK(condition) do { \
+    if (!(condition)) { \
+        printf("line %d: %s (errno %d, %s)\n", __LINE__, #condition, errno, \
+               strerror(errno)); \
+        failures++; \
+    } } while (0)
+
+#define CHECK_ERROR(expected, call) do { \
+    errno = 0; \
+    CHECK((call) == -1 && errno == (expected)); } while (0)
+
+static void *map(uint64_t size, int flags)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        flags | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    CHECK(memory != MAP_FAILED);
+    return memory;
+}
+
+static int make_vm(void)
+{
+    int kvm = open("/dev/kvm", O_RDWR), vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+    CHECK(vm >= 0);
+    close(kvm);
+    return vm;
+}
+
+static void set_slot(int vm, unsigned slot, uint64_t gpa, uint64_t size,
+                     void *memory)
+{
+    struct kvm_userspace_memory_region region = {
+        .slot = slot, .guest_phys_addr = gpa, .memory_size = size,
+        .userspace_addr = (uintptr_t)memory,
+    };
+
+    CHECK(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) == 0);
+}
+
+static int attach(struct dseg_vmm_attach request)
+{
+    return ioctl(device, DSEG_VMM_ATTACH, &request);
+}
+
+/* The first segment of that process; state -1: it has none. */
+static struct dseg_vmm_info info_of(pid_t pid)
+{
+    struct dseg_vmm_info info = { .index = 0 };
+
+    while (ioctl(device, DSEG_VMM_INFO, &info) == 0) {
+        if (info.pid == pid) {
+            return info;
+        }
+        info.index++;
+    }
+    CHECK(errno == ENOENT);
+    info.state = -1;
+    return info;
+}
+
+static struct dseg_vmm_info info(void)
+{
+    return info_of(getpid());
+}
+
+static void fill(uint64_t *memory, uint64_t size)
+{
+    for (uint64_t i = 0; i < size / 8; i++) {
+        memory[i] = i * 0x9e3779b97f4a7c15;
+    }
+}
+
+static bool is_filled(const uint64_t *memory, uint64_t size)
+{
+    for (uint64_t i = 0; i < size / 8; i++) {
+        if (memory[i] != i * 0x9e3779b97f4a7c15) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void test_arguments(void)
+{
+    int vm = make_vm();
+    void *memory = map(SIZE, MAP_PRIVATE);
+
+    CHECK_ERROR(ENOTTY, ioctl(device, _IO('D', 0x7f)));
+    CHECK_ERROR(EFAULT, ioctl(device, DSEG_VMM_ATTACH, 8));
+    CHECK_ERROR(EFAULT, ioctl(device, DSEG_VMM_INFO, 8));
+    CHECK_ERROR(EBADF, attach((struct dseg_vmm_attach){ .vm_fd = -1 }));
+    CHECK_ERROR(EINVAL, attach((struct dseg_vmm_attach){ .vm_fd = device }));
+    CHECK_ERROR(EBADF, ioctl(device, DSEG_VMM_DETACH, -1));
+    CHECK_ERROR(EINVAL, ioctl(device, DSEG_VMM_DETACH, device));
+    CHECK_ERROR(ENXIO, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    set_slot(vm, 0, GPA, SIZE, memory);
+    CHECK_ERROR(EINVAL, attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = GPA + 1, .size = SIZE }));
+    CHECK_ERROR(EINVAL, attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = GPA, .size = SIZE - 1 }));
+    CHECK_ERROR(EINVAL, attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = GPA }));
+    CHECK_ERROR(EINVAL, attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .flags = 2 }));
+    CHECK_ERROR(EINVAL, attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .reserved = { 0, 1 } }));
+    CHECK_ERROR(ENXIO, attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = GPA, .size = SIZE + PAGE }));
+    CHECK_ERROR(ENXIO, attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = GPA - PAGE, .size = PAGE }));
+    CHECK_ERROR(ENXIO, attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = -PAGE, .size = 2 * PAGE }));
+    CHECK_ERROR(ENOENT, ioctl(device, DSEG_VMM_DETACH, vm));
+    CHECK(info().state == (uint32_t)-1);
+    munmap(memory, SIZE);
+    close(vm);
+}
+
+static void test_segment(void)
+{
+    int vm = make_vm();
+    uint64_t *memory = map(SIZE, MAP_PRIVATE);
+    struct dseg_vmm_attach request = { .vm_fd = vm };
+    struct dseg_vmm_info i;
+
+    fill(memory, SIZE / 2);
+    set_slot(vm, 0, GPA, SIZE, memory);
+    CHECK(ioctl(device, DSEG_VMM_ATTACH, &request) == 0);
+    CHECK(request.gpa == GPA && request.size == SIZE);
+    CHECK(request.moved >= SIZE / 2 / PAGE && request.moved <= SIZE / PAGE);
+    i = info();
+    CHECK(i.state == DSEG_VMM_ACTIVE && i.pid == getpid() && i.escapes == 0);
+    CHECK(i.gpa == GPA && i.size == SIZE && i.hva == (uintptr_t)memory);
+    CHECK(i.hpa && i.hpa % PAGE == 0);
+    CHECK(is_filled(memory, SIZE / 2));
+    CHECK_ERROR(EBUSY, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    CHECK(ioctl(device, DSEG_VMM_DETACH, vm) == 0);
+    CHECK_ERROR(ENOENT, ioctl(device, DSEG_VMM_DETACH, vm));
+    CHECK(info().state == (uint32_t)-1);
+    CHECK(is_filled(memory, SIZE / 2));
+
+    /* Some of it only, and it ends with the memory. */
+    CHECK(attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = GPA + MIB, .size = MIB }) == 0);
+    i = info();
+    CHECK(i.gpa == GPA + MIB && i.size == MIB);
+    madvise(memory, MIB, MADV_DONTNEED);
+    CHECK(info().state == DSEG_VMM_ACTIVE);
+    madvise((char *)memory + MIB + 8 * PAGE, PAGE, MADV_DONTNEED);
+    CHECK(info().state == DSEG_VMM_ENDED);
+    CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
+    munmap((char *)memory + SIZE - PAGE, PAGE);
+    CHECK(info().state == DSEG_VMM_ENDED);
+    CHECK_ERROR(EFAULT, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    munmap(memory, SIZE);
+    close(vm);
+}
+
+static int escape(int vm, uint64_t gpa)
+{
+    struct dseg_vmm_escape request = { .vm_fd = vm, .gpa = gpa };
+
+    return ioctl(device, DSEG_VMM_ESCAPE, &request);
+}
+
+static void test_escapes(void)
+{
+    int vm = make_vm();
+    uint64_t *memory = map(SIZE, MAP_PRIVATE);
+
+    set_slot(vm, 0, GPA, SIZE, memory);
+    CHECK_ERROR(ENOENT, escape(vm, GPA));
+    CHECK_ERROR(ENOENT, ioctl(device, DSEG_VMM_UNESCAPE, vm));
+    CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
+    CHECK_ERROR(EINVAL, escape(vm, GPA + 1));
+    CHECK_ERROR(EINVAL, escape(vm, GPA - PAGE));
+    CHECK_ERROR(EINVAL, escape(vm, GPA + SIZE));
+    CHECK_ERROR(EBADF, escape(-1, GPA));
+    for (int i = 0; i < 64; i++) {
+        CHECK(escape(vm, GPA + i * PAGE) == 0);
+        CHECK(escape(vm, GPA + i * PAGE) == 0);
+        CHECK(info().escapes == i + 1u);
+    }
+    CHECK_ERROR(ENOSPC, escape(vm, GPA + SIZE - PAGE));
+    CHECK(ioctl(device, DSEG_VMM_UNESCAPE, vm) == 0);
+    CHECK(info().escapes == 0 && info().state == DSEG_VMM_ACTIVE);
+    close(vm);
+    munmap(memory, SIZE);
+}
+
+/* A VM that has gone does not keep its memory from the next. */
+static void test_next_vm(void)
+{
+    void *memory = map(SIZE, MAP_PRIVATE);
+    int vm;
+
+    for (int round = 0; round < 3; round++) {
+        vm = make_vm();
+        set_slot(vm, round, GPA, SIZE, memory);
+        CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
+        CHECK(info().state == DSEG_VMM_ACTIVE);
+        close(vm);
+    }
+    munmap(memory, SIZE);
+}
+
+static void test_memory(void)
+{
+    int vm = make_vm();
+    void *shared = map(SIZE, MAP_SHARED), *huge = map(1ull << 36, MAP_PRIVATE);
+
+    set_slot(vm, 0, GPA, SIZE, shared);
+    CHECK_ERROR(EFAULT, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    set_slot(vm, 1, 1ull << 32, 1ull << 36, huge);
+    CHECK_ERROR(ENOMEM, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    close(vm);
+    munmap(shared, SIZE);
+    munmap(huge, 1ull << 36);
+}
+
+static void test_reserve(void)
+{
+    struct dseg_vmm_reserve request = { .size = SIZE }, none = { .size = 0 };
+    int vm = make_vm();
+    void *memory = map(SIZE, MAP_PRIVATE);
+
+    CHECK_ERROR(EINVAL, ioctl(device, DSEG_VMM_RESERVE,
+                &(struct dseg_vmm_reserve){ .size = 1 }));
+    CHECK_ERROR(EINVAL, ioctl(device, DSEG_VMM_RESERVE,
+                &(struct dseg_vmm_reserve){ .reserved = 1 }));
+    CHECK_ERROR(ENOMEM, ioctl(device, DSEG_VMM_RESERVE,
+                &(struct dseg_vmm_reserve){ .size = 1ull << 40 }));
+    CHECK(ioctl(device, DSEG_VMM_RESERVE, &request) == 0 && request.hpa);
+    CHECK_ERROR(EBUSY, ioctl(device, DSEG_VMM_RESERVE, &request));
+    set_slot(vm, 0, GPA, SIZE, memory);
+    CHECK(attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = GPA, .size = MIB }) == 0);
+    CHECK(info().hpa == request.hpa);
+    CHECK(ioctl(device, DSEG_VMM_RESERVE, &none) == 0);
+    CHECK(ioctl(device, DSEG_VMM_RESERVE, &request) == 0);
+    CHECK(ioctl(device, DSEG_VMM_RESERVE, &none) == 0);
+    close(vm);
+    munmap(memory, SIZE);
+}
+
+/* The VM's file descriptor is all that is needed, but for locked memory. */
+static void test_non_root(void)
+{
+    struct rlimit low = { MIB, MIB }, enough = { 2 * SIZE, 2 * SIZE };
+    int vm = make_vm();
+    void *memory = map(SIZE, MAP_PRIVATE);
+    struct dseg_vmm_info i;
+
+    set_slot(vm, 0, GPA, SIZE, memory);
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &enough) == 0);
+    CHECK(setresuid(1000, 1000, 1000) == 0);
+    device = open(DSEG_VMM_DEVICE, O_RDWR);
+    CHECK(device >= 0);
+    CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
+    i = info();
+    CHECK(i.state == DSEG_VMM_ACTIVE && i.size == SIZE);
+    CHECK(i.hpa == 0 && i.hva == 0);
+    CHECK_ERROR(EPERM, ioctl(device, DSEG_VMM_RESERVE,
+                &(struct dseg_vmm_reserve){ .size = 0 }));
+    CHECK_ERROR(EPERM, escape(vm, GPA));
+    CHECK_ERROR(EPERM, ioctl(device, DSEG_VMM_UNESCAPE, vm));
+    CHECK(ioctl(device, DSEG_VMM_DETACH, vm) == 0);
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &low) == 0);
+    CHECK_ERROR(EPERM, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    CHECK(attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = GPA, .size = MIB }) == 0);
+}
+
+int main(void)
+{
+    pid_t child;
+    int status;
+
+    device = open(DSEG_VMM_DEVICE, O_RDWR);
+    CHECK(device >= 0);
+    test_arguments();
+    test_segment();
+    test_escapes();
+    test_next_vm();
+    test_memory();
+    test_reserve();
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        test_non_root();
+        exit(failures ? 1 : 0);
+    }
+    CHECK(wait(&status) > 0 && status == 0);
+    /* It has gone without detaching. */
+    CHECK(info_of(child).state == (uint32_t)-1);
+    printf("%d failures\n", failures);
+    return failures ? 1 : 0;
+}
