@@ -28,7 +28,7 @@ except ImportError as no_module:
 
 BLOCK = 128 * MiB       # what Linux on x86 hot-adds is a multiple of that
 POLL = 0.2              # seconds between two looks
-STATS_SECONDS = 1       # how often the guest is asked for its statistics
+STATS_SECONDS = 1       # between two times that the guest is asked for its statistics
 BALLOON_TYPES = re.compile('child<virtio-balloon')
 RAM_ALIAS = re.compile(r'^\s+([0-9a-f]{16})-([0-9a-f]{16}) .*: alias ram-(below|above)-4g @', re.M)
 NODE = re.compile(r'^node (\d+) (cpus|size): ?(.*)$', re.M)
@@ -76,12 +76,15 @@ class Vm:
         end = time.monotonic() + self._timeout
         while time.monotonic() < end:
             time.sleep(POLL)
-            found = self._stats()
-            if found['last-update'] not in (0, first):
-                return {name.removeprefix('stat-'): value
-                        for name, value in found['stats'].items()}
+            if self._stats()['last-update'] not in (0, first):
+                return self.last_stats()
         raise Failure('the guest does not answer its balloon device: is the module '
                       'virtio_balloon loaded?')
+
+    def last_stats(self):
+        """The same, as the guest has told last: some STATS_SECONDS ago."""
+        return {name.removeprefix('stat-'): value
+                for name, value in self._stats()['stats'].items()}
 
     def _stats(self):
         return self.cmd('qom-get', path=self._balloon, property='guest-stats')
@@ -229,7 +232,7 @@ def inflate(vm, size, options, undo, say):
             raise Failure(f'the guest gave {size_text(got)} of {size_text(size)} and then no more '
                           f'for {options.timeout:g} s')
         if goal < size:
-            check_guest(vm.stats(), min(options.step, size - goal), options.reserve)
+            check_guest(vm.last_stats(), min(options.step, size - goal), options.reserve)
     say(f'balloon: the guest has given {size_text(size)}')
 
 

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Self-ballooning: a fragmented guest gets contiguous memory, and loses none.
+
+In L1, whose VMM is the QEMU of the tests, and in L2, under KVM in L1. One page of
+each 64 KiB of the guest's memory is in use and pinned, by a workload that checks
+and changes them all the time, so that nothing but new memory is contiguous; then a
+program's primary region is in that.
+"""
+
+import json
+import subprocess
+
+import pytest
+
+from dseg import OUT, ROOT
+from dseg.layout import GiB, KiB, MiB
+from dseg.stack import CommandError, Stack
+
+FRAGMENTED = 4 * MiB        # the longest free run that is left then is shorter
+READY = r'^fragment: ready kept=(\d+) free=(\d+) .*\n'
+ROUND = r'^fragment: round (\d+) .* checksum ([0-9a-f]+) (ok|BAD) errors (\d+)$'
+
+
+def contiguity(console):
+    return json.loads(console.run('contiguity --json'))
+
+
+def total_memory(console):
+    """MemTotal, in bytes."""
+    return int(console.run("sed -n 's/MemTotal: *\\(.*\\) kB/\\1/p' /proc/meminfo")) * KiB
+
+
+class Fragmented:
+    """The workload that fragments a guest's memory, until the with statement ends."""
+
+    def __init__(self, console, options=''):
+        self._console = console
+        console.run(f'fragment {options} >/tmp/fragment 2>&1 &')
+        console.run('for i in $(seq 60); do grep -q round /tmp/fragment && break; sleep 1; done; '
+                    'grep ready /tmp/fragment', timeout=120)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._console.run('kill %fragment; wait %fragment; true')
+
+    def rounds(self):
+        """(number, checksum, right) of all rounds until now."""
+        text = self._console.run("grep ' round ' /tmp/fragment; true")
+        return [(int(line.split()[2]), line.split()[-4], line.endswith(' ok errors 0'))
+                for line in text.splitlines()]
+
+
+def assert_right(before, after):
+    """Rounds have gone on meanwhile, and nothing was lost in any."""
+    assert len(after) > len(before) > 0
+    assert all(right for _, _, right in after)
+    assert len({checksum for _, checksum, _ in after}) == 1
+    assert [number for number, _, _ in after] == list(range(1, len(after) + 1))
+
+
+def host_self_balloon(socket, *arguments):
+    """scripts/self-balloon: its exit code, what it printed, its errors."""
+    done = subprocess.run([ROOT / 'scripts/self-balloon', '--qmp', socket, '--json', *arguments],
+                          capture_output=True, text=True, timeout=300, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope='module')
+def socket(tmp_path_factory):
+    return tmp_path_factory.mktemp('qmp') / 'socket'
+
+
+@pytest.fixture(scope='module')
+def l1(socket):
+    """L1 with a balloon, and room for more memory."""
+    with Stack(cpu_extra='dseg=on', qmp_socket=socket,
+               log_dir=OUT / 'log/test-self-balloon-l1',
+               extra_args=['-m', 'slots=4,maxmem=8G', '-device', 'virtio-balloon-pci']) as stack:
+        stack.boot_l1()
+        yield stack
+
+
+def vm_memory(stack):
+    """What QEMU has given to the guest: all in all, and what the balloon has left of it."""
+    summary = stack.qmp('query-memory-size-summary')
+    return (summary['base-memory'] + summary['plugged-memory'],
+            stack.qmp('query-balloon')['actual'])
+
+
+def has_room_for_region(console, size):
+    """Whether a program gets a primary region of that size, and works in it."""
+    try:
+        console.run('grep -q dseg_guest /proc/modules || modprobe dseg-guest; '
+                    f'chase --primary --bytes {size} --rounds 1', timeout=180)
+    except CommandError as error:
+        assert 'no region of' in error.output
+        return False
+    return True
+
+
+@pytest.mark.parametrize('options, found', [('', False), ('--movable', True)])
+def test_compaction_makes_a_region_of_movable_fragments_only(l1, options, found):
+    with Fragmented(l1.l1, options) as workload:
+        rounds, before = workload.rounds(), contiguity(l1.l1)
+        assert has_room_for_region(l1.l1, '128M') is found
+        l1.l1.run('sleep 2')
+        assert_right(rounds, workload.rounds())
+    assert before['free'] > 768 * MiB
+    assert before['free_run'] < FRAGMENTED
+
+
+def test_a_guest_that_has_not_so_much_is_left_alone(l1, socket):
+    memory, total = vm_memory(l1), total_memory(l1.l1)
+    code, _, errors = host_self_balloon(socket, '--size', '2G')
+    assert code == 1
+    assert 'the guest can give' in errors and 'Traceback' not in errors
+    assert (vm_memory(l1), total_memory(l1.l1)) == (memory, total)
+
+
+def test_a_guest_that_stops_giving_gets_back_what_it_gave(l1, socket):
+    memory, total = vm_memory(l1), total_memory(l1.l1)
+    available = int(l1.l1.run("sed -n 's/MemAvailable: *\\(.*\\) kB/\\1/p' /proc/meminfo")) * KiB
+    size = (available - 32 * MiB) // (128 * MiB) * 128 * MiB
+    # Half of it is in use a moment after the balloon has begun.
+    l1.l1.run(f'(sleep 3; exec chase --bytes {available // 2 // MiB}M --rounds 0) >/tmp/chase & '
+              'chase=$!')
+    code, _, errors = host_self_balloon(socket, '--size', str(size))
+    l1.l1.run('kill $chase; wait $chase; true')
+    assert 'BAD' not in l1.l1.run('cat /tmp/chase')
+    assert code == 1, errors
+    assert 'the balloon has given back what it took' in errors
+    assert (vm_memory(l1), total_memory(l1.l1)) == (memory, total)
+
+
+def test_memory_that_the_guest_does_not_use_is_taken_back(l1, socket):
+    memory, total = vm_memory(l1), total_memory(l1.l1)
+    online = '/sys/devices/system/memory/auto_online_blocks'
+    l1.l1.run(f'echo offline >{online}')
+    code, _, errors = host_self_balloon(socket, '--size', '128M', '--timeout', '10')
+    l1.l1.run(f'echo online_kernel >{online}')
+    assert code == 1
+    assert 'memhp_default_state=online_kernel' in errors
+    assert 'the new memory has been removed' in errors
+    assert (vm_memory(l1), total_memory(l1.l1)) == (memory, total)
+    assert l1.qmp('query-memory-devices') == []
+
+
+def test_l1_gets_contiguous_memory_for_fragments(l1, socket):
+    size = 256 * MiB
+    total = total_memory(l1.l1)
+    with Fragmented(l1.l1) as workload:
+        rounds, before = workload.rounds(), contiguity(l1.l1)
+        assert not has_room_for_region(l1.l1, '128M')
+        code, output, errors = host_self_balloon(socket, '--size', '256M')
+        assert code == 0, errors
+        after = contiguity(l1.l1)
+        assert has_room_for_region(l1.l1, '128M')
+        assert_right(rounds, workload.rounds())
+    result = json.loads(output)
+    assert result['moved'] == size
+    assert result['address'] >= 4 * GiB
+    assert total_memory(l1.l1) == total
+    assert (result['total_before'], result['total_after']) == (total, total)
+    assert after['own'] == before['own']
+    assert before['free_run'] < FRAGMENTED
+    # The kernel may have put something new into it since.
+    assert 0.9 * size < after['free_run'] <= size
+    assert result['address'] <= after['free_run_at'] < result['address'] + size
+
+
+def test_the_io_gap_is_not_closed_where_the_balloon_would_take_what_is_above(l1, socket):
+    memory = vm_memory(l1)          # 256M of which are above 4 GiB, and there are no NUMA nodes
+    code, _, errors = host_self_balloon(socket, '--io-gap')
+    assert code == 1
+    assert 'NUMA' in errors
+    assert vm_memory(l1) == memory
+
+
+def test_a_vm_without_balloon_is_refused(bare_qemu, tmp_path):
+    bare_qemu('EPYC', '-qmp', f'unix:{tmp_path}/qmp,server=on,wait=off')
+    code, _, errors = host_self_balloon(tmp_path / 'qmp', '--size', '128M')
+    assert code == 1
+    assert '-device virtio-balloon-pci' in errors
+
+
+@pytest.mark.parametrize('arguments, message', [
+    ([], '--size or --io-gap'),
+    (['--size', '100M'], 'multiple of 128M'),
+    (['--size', 'much'], 'not a size'),
+    (['--size', '128M', '--backend', 'ram'], 'not JSON'),
+    (['--size', '128M'], 'no QMP there'),
+])
+def test_wrong_arguments_are_explained(tmp_path, arguments, message):
+    code, _, errors = host_self_balloon(tmp_path / 'none', *arguments)
+    assert code in (1, 2)
+    assert message in errors and 'Traceback' not in errors
+
+
+def test_the_io_gap_closes_over_the_memory_of_a_running_guest(socket):
+    """RAM from below 4 GiB goes next to that above it, as far as it is free."""
+    nodes = ['-object', 'memory-backend-ram,id=low,size=2G',
+             '-object', 'memory-backend-ram,id=high,size=2G',
+             '-numa', 'node,memdev=low,cpus=0', '-numa', 'node,memdev=high']
+    with Stack(l1_memory='4G', l2_memory='256M', qmp_socket=f'{socket}2',
+               log_dir=OUT / 'log/test-self-balloon-gap',
+               extra_args=['-m', 'slots=4,maxmem=8G', '-device', 'virtio-balloon-pci',
+                           *nodes]) as stack:
+        stack.boot_l1()
+        before, total = contiguity(stack.l1), total_memory(stack.l1)
+        stack.l1.run('chase --bytes 64M --updates 100000 --rounds 0 >/tmp/chase & sleep 1')
+        code, output, errors = host_self_balloon(f'{socket}2', '--io-gap', '--step', '128M')
+        assert code == 0, errors
+        after = contiguity(stack.l1)
+        assert stack.l1.run('kill %chase; wait %chase; grep -c ok /tmp/chase') != '0'
+        assert stack.l1.run('grep BAD /tmp/chase; true') == ''
+        assert total_memory(stack.l1) == total
+    moved = json.loads(output)['moved']
+    assert before['own_run'] == 2 * GiB                 # what is above the gap
+    assert after['own_run'] == before['own_run'] + moved
+    assert after['own_run_at'] == 4 * GiB
+    assert after['own'] == before['own']
+    assert after['own_run'] > 0.85 * after['own']      # before, 0.57
+
+
+def test_l2_gets_contiguous_memory_for_fragments_under_kvm():
+    size = 128 * MiB
+    with Stack(cpu_extra='dseg=on', log_dir=OUT / 'log/test-self-balloon-l2') as stack:
+        stack.boot_l1()
+        stack.boot_l2(settings='L2_MACHINE=q35 L2_MEMORY=384M L2_AT= L2_HOLE=', timeout=240)
+        total = total_memory(stack.l2)
+        with Fragmented(stack.l2) as workload:
+            rounds, before = workload.rounds(), contiguity(stack.l2)
+            assert not has_room_for_region(stack.l2, '96M')
+            try:
+                output = stack.l1.run('self-balloon --qmp /tmp/l2.qmp --size 128M --json '
+                                      '--timeout 120 2>/tmp/errors', timeout=400)
+            except CommandError:
+                pytest.fail(stack.l1.run('tail -5 /tmp/errors') + stack.l2.run('free -m'))
+            after = contiguity(stack.l2)
+            assert has_room_for_region(stack.l2, '96M')
+            assert_right(rounds, workload.rounds())
+        result = json.loads(output)
+        assert result['moved'] == size
+        assert total_memory(stack.l2) == total
+        assert after['own'] == before['own']
+        assert before['free_run'] < FRAGMENTED
+        # A NUMA node of its own, which nothing is taken from as long as the other has memory.
+        assert (after['free_run'], after['free_run_at']) == (size, result['address'])
