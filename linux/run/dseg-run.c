@@ -36,7 +36,7 @@ static const char help[] =
 "and its malloc() is jemalloc's, which lives on such maps. At the end a report\n"
 "says what its page walks were.\n"
 "\n"
-"  --size SIZE      of the region, K, M or G allowed (128M)\n"
+"  --size SIZE      of the region, a multiple of 2M; M or G allowed (128M)\n"
 "  --at-least SIZE  make do with less if there is no more, but not with less\n"
 "                   than this\n"
 "  --share PERCENT  of all bytes that the program maps so, the region gets no\n"
@@ -101,8 +101,8 @@ static uint64_t parse_size(const char *option, const char *text)
             option, text);
     }
     value <<= shift;
-    if (!value || value % 4096) {
-        die(EXIT_USAGE, "--%s: '%s' is no multiple of 4K, or 0", option, text);
+    if (!value || value % RUN_SIZE_UNIT) {
+        die(EXIT_USAGE, "--%s: '%s' is no multiple of 2M, or 0", option, text);
     }
     return value;
 }
@@ -178,12 +178,12 @@ static int parse(struct options *o, int argc, char **argv)
 
 /* --- Running it --- */
 
-/* The page that the program shall find, under a descriptor that it inherits. */
+/* The page that programs shall find; @fd is open for as long as we run. */
 static struct run_page *make_page(int *fd)
 {
     struct run_page *page;
 
-    *fd = memfd_create("dseg-run", 0);
+    *fd = memfd_create("dseg-run", MFD_CLOEXEC);
     if (*fd < 0 || ftruncate(*fd, sizeof(*page))) {
         die(EXIT_USAGE, "no memory to share: %s", strerror(errno));
     }
@@ -214,7 +214,7 @@ static bool open_device(struct run_page *page, const struct options *o)
 static void set_environment(struct run_page *page, int fd, bool with_malloc)
 {
     const char *before = getenv("LD_PRELOAD");
-    char *preload, number[16];
+    char *preload, name[64];
 
     snprintf(page->preloaded, sizeof(page->preloaded), "%s%s", LIBRARY,
              with_malloc ? ":" ALLOCATOR : "");
@@ -222,9 +222,10 @@ static void set_environment(struct run_page *page, int fd, bool with_malloc)
                  before ? before : "") < 0) {
         die(EXIT_USAGE, "no memory");
     }
-    snprintf(number, sizeof(number), "%d", fd);
+    /* Not inherited: many a program closes all files before it runs another. */
+    snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)getpid(), fd);
     setenv("LD_PRELOAD", preload, 1);
-    setenv(RUN_ENVIRONMENT, number, 1);
+    setenv(RUN_ENVIRONMENT, name, 1);
     free(preload);
 }
 

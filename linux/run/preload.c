@@ -102,7 +102,7 @@ static bool is_inside(const void *address, size_t size)
 /* Maps the primary region, as large as can be had. Returns 0 or errno. */
 static int create(struct dseg_guest_create *want)
 {
-    for (uint64_t size = page->size;; size = size / 2 & -PAGE_SIZE) {
+    for (uint64_t size = page->size;; size = size / 2 & -RUN_SIZE_UNIT) {
         if (size < page->at_least) {
             size = page->at_least;
         }
@@ -142,13 +142,15 @@ static void make_region(void)
 /* The page of dseg-run, if this program has been started by it. */
 static struct run_page *find_page(void)
 {
-    const char *fd = getenv(RUN_ENVIRONMENT);
-    void *found = MAP_FAILED;
+    const char *name = getenv(RUN_ENVIRONMENT);
+    int fd = name ? open(name, O_RDWR | O_CLOEXEC) : -1;
+    void *found;
 
-    if (fd) {
-        found = kernel_mmap(NULL, sizeof(*page), ALL_PROT, MAP_SHARED,
-                            atoi(fd), 0);
+    if (fd < 0) {
+        return NULL;
     }
+    found = kernel_mmap(NULL, sizeof(*page), ALL_PROT, MAP_SHARED, fd, 0);
+    close(fd);
     return found == MAP_FAILED ? NULL : found;
 }
 
@@ -201,7 +203,6 @@ static void restore_environment(void)
     char *preload = getenv("LD_PRELOAD");
     size_t ours = strlen(page->preloaded);
 
-    close(atoi(getenv(RUN_ENVIRONMENT)));
     unsetenv(RUN_ENVIRONMENT);
     if (preload && !strncmp(preload, page->preloaded, ours)) {
         if (preload[ours] == ':') {

@@ -2,8 +2,7 @@
 /*
  * What dseg-run and the library that it preloads tell each other
  *
- * A page that both map, by a file that the programs inherit. It lets dseg-run
- * report on programs that were killed.
+ * A page that both map: so dseg-run can report on programs that were killed.
  */
 #ifndef RUN_SHARED_H
 #define RUN_SHARED_H
@@ -14,7 +13,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* In the environment: the number of the file descriptor of the page. */
+/* What sizes of regions are multiples of: see dseg-guest.h. */
+#define RUN_SIZE_UNIT (UINT64_C(2) << 20)
+
+/* In the environment: where the page can be opened. */
 #define RUN_ENVIRONMENT "DSEG_RUN"
 
 /* Exit code of a program that should have a region and can have none. */

@@ -43,6 +43,7 @@ static long watched_syscall(long number, ...);
 #undef munmap
 
 #define REGION 64u                      /* pages */
+#define MIB (UINT64_C(1) << 20)
 #define FILLED 0x5a
 #define RW (PROT_READ | PROT_WRITE)
 #define ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -94,7 +95,7 @@ static long watched_syscall(long number, ...)
 static struct run_page *start_program(struct run_page wanted)
 {
     int fd = memfd_create("page", 0);
-    char text[16];
+    char name[64];
     struct run_page *ours;
 
     g_assert_cmpint(ftruncate(fd, sizeof(*ours)), ==, 0);
@@ -102,8 +103,8 @@ static struct run_page *start_program(struct run_page wanted)
     *ours = wanted;
     ours->device = dup(fd);
     strcpy(ours->preloaded, PRELOADED);
-    snprintf(text, sizeof(text), "%d", fd);
-    setenv(RUN_ENVIRONMENT, text, 1);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    setenv(RUN_ENVIRONMENT, name, 1);
     state = NOT_YET;
     page = NULL;
     start();
@@ -427,14 +428,14 @@ static void test_smaller_region(void)
 {
     struct run_page *ours;
 
-    largest = 20 * PAGE_SIZE;
+    largest = 40 * MIB;
     ours = start_program((struct run_page) {
-        .size = 64 * PAGE_SIZE, .at_least = 10 * PAGE_SIZE, .share = 100 });
-    g_assert_cmpuint(ours->program[0].size, ==, 16 * PAGE_SIZE);
-    largest = 10 * PAGE_SIZE;
+        .size = 140 * MIB, .at_least = 20 * MIB, .share = 100 });
+    g_assert_cmpuint(ours->program[0].size, ==, 34 * MIB);
+    largest = 20 * MIB;
     ours = start_program((struct run_page) {
-        .size = 64 * PAGE_SIZE, .at_least = 10 * PAGE_SIZE, .share = 100 });
-    g_assert_cmpuint(ours->program[0].size, ==, 10 * PAGE_SIZE);
+        .size = 140 * MIB, .at_least = 20 * MIB, .share = 100 });
+    g_assert_cmpuint(ours->program[0].size, ==, 20 * MIB);
 }
 
 /* Exit code of a program that finds no region. */
