@@ -32,7 +32,7 @@
 struct settings {
     uint64_t at, bytes;
     uint64_t pid;                   /* 0: physical memory */
-    bool page_out;
+    uint64_t page_out;              /* how many pages */
 };
 
 struct tally {
@@ -86,19 +86,22 @@ static void count_physical(const uint64_t *flags, size_t n, struct tally *t)
     }
 }
 
+static int open_pagemap(uint64_t pid)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%" PRIu64 "/pagemap", pid);
+    return open_or_die(path);
+}
+
 static struct tally count(const struct settings *s)
 {
     uint64_t entries[PAGES_AT_ONCE];
     uint64_t page = s->at / PAGE_SIZE, end = (s->at + s->bytes) / PAGE_SIZE;
     int kpageflags = open_or_die("/proc/kpageflags");
     struct tally t = { 0 };
-    int source = kpageflags;
-    char path[64];
+    int source = s->pid ? open_pagemap(s->pid) : kpageflags;
 
-    if (s->pid) {
-        snprintf(path, sizeof(path), "/proc/%" PRIu64 "/pagemap", s->pid);
-        source = open_or_die(path);
-    }
     while (page < end) {
         size_t n = end - page < PAGES_AT_ONCE ? end - page : PAGES_AT_ONCE;
 
@@ -113,22 +116,37 @@ static struct tally count(const struct settings *s)
     return t;
 }
 
-/* Asks for each page by itself: one that is locked or not there keeps no other. */
-static void page_out(const struct settings *s)
+/*
+ * Asks the kernel to swap out the first pages of the range that are present;
+ * returns how many.  Each by itself: one that is locked keeps no other.
+ */
+static uint64_t page_out(const struct settings *s)
 {
     int process = syscall(SYS_pidfd_open, (pid_t)s->pid, 0);
+    int pagemap = open_pagemap(s->pid);
+    uint64_t asked = 0;
 
     if (process < 0) {
         die(&o, "process %" PRIu64 ": %s", s->pid, strerror(errno));
     }
-    for (uint64_t at = s->at; at < s->at + s->bytes; at += PAGE_SIZE) {
+    for (uint64_t at = s->at; at < s->at + s->bytes && asked < s->page_out;
+         at += PAGE_SIZE) {
         struct iovec page = { (void *)at, PAGE_SIZE };
+        uint64_t entry;
 
+        read_entries(pagemap, at / PAGE_SIZE, &entry, 1);
+        if (!(entry & PM_PRESENT)) {
+            continue;
+        }
+        asked++;
         if (syscall(SYS_process_madvise, process, &page, 1, MADV_PAGEOUT, 0) < 0
-            && errno != ENOMEM && errno != EINVAL) {
+            && errno != EINVAL) {
             die(&o, "page 0x%" PRIx64 ": %s", at, strerror(errno));
         }
     }
+    close(pagemap);
+    close(process);
+    return asked;
 }
 
 static void print_help(void)
@@ -138,9 +156,10 @@ static void print_help(void)
          "those that are free and those that a balloon has, or, with --pid, of a process\n"
          "those that are present, swapped out, and merged with others (KSM).  It needs\n"
          "root.\n\n"
-         "  --pid N     virtual memory of that process\n"
-         "  --page-out  first ask the kernel to swap them out\n"
-         "  --help      this text\n\n"
+         "  --pid N       virtual memory of that process\n"
+         "  --page-out N  first ask the kernel to swap out N pages that are present;\n"
+         "                asked says how many there were\n"
+         "  --help        this text\n\n"
          "Example: pages --pid 1 --at 0x400000 --bytes 64K");
 }
 
@@ -150,7 +169,7 @@ static struct settings parse(int argc, char **argv)
         { "at", required_argument, NULL, 'a' },
         { "bytes", required_argument, NULL, 'b' },
         { "pid", required_argument, NULL, 'p' },
-        { "page-out", no_argument, NULL, 'o' },
+        { "page-out", required_argument, NULL, 'o' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 }
     };
@@ -169,7 +188,7 @@ static struct settings parse(int argc, char **argv)
             s.pid = parse_number(&o, "pid", optarg, false);
             break;
         case 'o':
-            s.page_out = true;
+            s.page_out = parse_number(&o, "page-out", optarg, false);
             break;
         case 'h':
             print_help();
@@ -193,16 +212,14 @@ static struct settings parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct settings s = parse(argc, argv);
-    struct tally t;
+    uint64_t asked = s.page_out ? page_out(&s) : 0;
+    struct tally t = count(&s);
 
-    if (s.page_out) {
-        page_out(&s);
-    }
-    t = count(&s);
     printf("{\"pages\": %" PRIu64, s.bytes / PAGE_SIZE);
     if (s.pid) {
-        printf(", \"present\": %" PRIu64 ", \"swapped\": %" PRIu64
-               ", \"merged\": %" PRIu64 "}\n", t.present, t.swapped, t.merged);
+        printf(", \"asked\": %" PRIu64 ", \"present\": %" PRIu64 ", \"swapped\": %" PRIu64
+               ", \"merged\": %" PRIu64 "}\n", asked, t.present, t.swapped,
+               t.merged);
     } else {
         printf(", \"free\": %" PRIu64 ", \"ballooned\": %" PRIu64 "}\n", t.free,
                t.ballooned);
