@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""L2 as L1 sees it: a process of L1, and the monitor of its VMM."""
+
+import json
+import re
+
+from ..console import StackError
+from . import Range, count_pages
+
+MAPPING = re.compile(r'^([0-9a-f]+)-([0-9a-f]+) rw-p 00000000 00:00 0 *$', re.M)
+QMP_SECONDS = 60        # L1 has to start Python
+
+
+class Vm:
+    """A VM that runs in L1: its memory is a range of the virtual memory of its VMM."""
+
+    def __init__(self, stack, qmp='/tmp/l2.qmp'):
+        """qmp: the socket of its VMM's monitor, which tells it from others"""
+        self._l1 = stack.l1
+        self._qmp = qmp
+        self.pid = int(self._l1.run(
+            f'for p in $(pidof qemu-system-x86_64); do grep -q unix:{qmp}, /proc/$p/cmdline '
+            '&& echo $p; done; true').split()[0])
+        self.memory = Range(0, stack.layout.l2_memory)      # gPA, without a gap
+        self._at = self._find_memory()
+
+    def _find_memory(self):
+        """Where the VMM has it: its largest anonymous mapping; what is adjacent is one."""
+        runs = []
+        for found in MAPPING.finditer(self._l1.run(f'cat /proc/{self.pid}/maps')):
+            start, end = (int(text, 16) for text in found.groups())
+            if runs and runs[-1].end == start:
+                start = runs.pop().start
+            runs.append(Range(start, end - start))
+        largest = max(runs, key=lambda run: run.bytes, default=Range(0, 0))
+        if largest.bytes < self.memory.bytes:
+            raise StackError(f'process {self.pid} has no mapping as large as L2\'s memory')
+        return largest.start
+
+    def hva(self, part):
+        """Where the VMM has a range of gPA."""
+        return part.moved(self._at)
+
+    def count(self, ranges, options='', timeout=240):
+        """What has become of ranges of gPA in L1: present, swapped, merged (pages)."""
+        return count_pages(self._l1, [self.hva(part) for part in ranges],
+                           f'--pid {self.pid} {options}', timeout)
+
+    def qmp(self, command):
+        """A command with its arguments, as QEMU's qmp-shell takes them."""
+        reply = self._l1.run(f'echo {command} | debian python3 -m qemu.qmp.qmp_shell '
+                             f'{self._qmp} 2>/dev/null', QMP_SECONDS)
+        if not (found := re.search(r'\{.*\}', reply)):
+            raise StackError(f'{self._qmp}: {command}: no answer:\n{reply}')
+        answer = json.loads(found[0])
+        if 'error' in answer:
+            raise StackError(f'{self._qmp}: {command}: {answer["error"]["desc"]}')
+        return answer['return']
