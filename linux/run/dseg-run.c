@@ -33,8 +33,8 @@ static const char help[] =
 "Runs a program with its heap in a primary region: contiguous memory that a\n"
 "direct segment translates. What it maps for itself (private, anonymous,\n"
 "readable and writable, at any address) goes there as long as there is room,\n"
-"and its malloc() is jemalloc's, which lives on such maps. At the end a report\n"
-"says what its page walks were.\n"
+"and its malloc() is jemalloc's, which lives on such maps. At the end a\n"
+"report says what its page walks were.\n"
 "\n"
 "  --size SIZE      of the region, a multiple of 2M; M or G allowed (128M)\n"
 "  --at-least SIZE  make do with less if there is no more, but not with less\n"
@@ -49,8 +49,8 @@ static const char help[] =
 "                   stderr\n"
 "  --help           this text\n"
 "\n"
-"PROGRAM must be linked dynamically. The exit code is its own, 128 + N if signal\n"
-"N killed it, 125 if there is no region, 126 or 127 if it cannot be run.\n"
+"PROGRAM must be linked dynamically. The exit code is its own, 128 + N if\n"
+"signal N killed it, 125 if there is no region, 126 or 127 if it can't be run.\n"
 "\n"
 "Example: dseg-run --size 256M redis-server --save ''\n";
 
@@ -95,8 +95,8 @@ static uint64_t parse_size(const char *option, const char *text)
     value = strtoull(text, &end, 10);
     suffix = *end ? strchr(suffixes, *end) : NULL;
     shift = suffix ? 10 * (suffix - suffixes + 1) : 0;
-    if (end == text || strchr(text, '-') || errno || value > UINT64_MAX >> shift ||
-        end[suffix ? 1 : 0]) {
+    if (end == text || strchr(text, '-') || errno ||
+        value > UINT64_MAX >> shift || end[suffix ? 1 : 0]) {
         die(EXIT_USAGE, "--%s: '%s' is no size (K, M and G are allowed)",
             option, text);
     }
@@ -187,7 +187,8 @@ static struct run_page *make_page(int *fd)
     if (*fd < 0 || ftruncate(*fd, sizeof(*page))) {
         die(EXIT_USAGE, "no memory to share: %s", strerror(errno));
     }
-    page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+    page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, *fd,
+                0);
     if (page == MAP_FAILED) {
         die(EXIT_USAGE, "no memory to share: %s", strerror(errno));
     }
@@ -335,10 +336,11 @@ static void write_program(FILE *file, const struct run_program *p)
         fprintf(file, strchr("\"\\", *c) || (unsigned char)*c < ' ' ?
                 "\\u%04x" : "%c", *c);
     }
-    fprintf(file, "\", \"error\": %d, \"address\": %" PRIu64 ", \"size\": %" PRIu64
-            ", \"most_in_use\": %" PRIu64 ",\n   \"asked\": %" PRIu64
-            ", \"given\": %" PRIu64 ", \"walks\": ", p->error, p->address, p->size,
-            p->most_in_use, p->asked, p->given);
+    fprintf(file, "\", \"error\": %d, \"address\": %" PRIu64
+            ", \"size\": %" PRIu64 ", \"most_in_use\": %" PRIu64
+            ",\n   \"asked\": %" PRIu64 ", \"given\": %" PRIu64
+            ", \"walks\": ", p->error, p->address, p->size, p->most_in_use,
+            p->asked, p->given);
     if (!p->has_walks) {
         fprintf(file, "null}");
         return;
@@ -347,7 +349,8 @@ static void write_program(FILE *file, const struct run_program *p)
         fprintf(file, "%s\"%s\": %" PRIu64, i ? ", " : "{", regimes[i],
                 (uint64_t)w->walks[i]);
     }
-    fprintf(file, "},\n   \"guest_refs\": %" PRIu64 ", \"nested_refs\": %" PRIu64
+    fprintf(file, "},\n   \"guest_refs\": %" PRIu64
+            ", \"nested_refs\": %" PRIu64
             ", \"checks\": %" PRIu64 ", \"direct_share\": %.6f, "
             "\"refs_per_walk\": %.6f}", (uint64_t)w->guest_refs,
             (uint64_t)w->nested_refs, (uint64_t)w->checks,
@@ -386,8 +389,8 @@ static void print_error(const struct run_program *p, const struct options *o)
     } else if (p->error == EPERM) {
         why = "more than may be locked (ulimit -l)";
     }
-    fprintf(stderr, "dseg-run: %s: no primary region of %.1f MiB: %s\n", p->name,
-            (double)o->at_least / MIB, why);
+    fprintf(stderr, "dseg-run: %s: no primary region of %.1f MiB: %s\n",
+            p->name, (double)o->at_least / MIB, why);
 }
 
 static void report(struct run_page *page, const struct options *o, int status)

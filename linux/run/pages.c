@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which pages of the primary region are in use: bits, found a word at a time
+ */
 #include "pages.h"
 
 #define BITS 64u
@@ -128,6 +131,7 @@ bool pages_are_foreign(const struct pages *p, uintptr_t address)
 size_t pages_alike(const struct pages *p, uintptr_t address, size_t nr)
 {
     size_t first = index_of(p, address);
+    bool foreign = test(p->foreign, first);
 
-    return find(p->foreign, first, first + nr, !test(p->foreign, first)) - first;
+    return find(p->foreign, first, first + nr, !foreign) - first;
 }

@@ -34,7 +34,7 @@
 #define HUGE_PAGE (2ul << 20)
 #define ALL_PROT (PROT_READ | PROT_WRITE)
 
-/* Freed memory stays in the region, so giving it back costs and helps nobody. */
+/* Freed memory stays in the region: to give it back costs, and helps nobody. */
 EXPORT const char *malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1";
 
 static enum { NOT_YET, WITH_REGION, WITHOUT } state;
@@ -265,13 +265,12 @@ static uintptr_t take(size_t size)
     return address;
 }
 
-static bool may_move_in(const void *address, size_t size, int prot, int flags,
-                        int fd)
+static bool may_move_in(const void *address, size_t size, int prot, int flags)
 {
     const int allowed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
                         MAP_POPULATE;
 
-    return !address && is_range(address, size) && prot == ALL_PROT && fd == -1 &&
+    return !address && is_range(address, size) && prot == ALL_PROT &&
            !(flags & ~allowed) && (flags & MAP_PRIVATE) &&
            (flags & MAP_ANONYMOUS);
 }
@@ -375,7 +374,7 @@ static void *map_over(void *address, size_t size, int prot, int flags, int fd,
                       off_t offset)
 {
     if (is_own(address, size) &&
-        may_move_in(NULL, size, prot, flags & ~MAP_FIXED, fd)) {
+        may_move_in(NULL, size, prot, flags & ~MAP_FIXED)) {
         acquire();
         pages_use(&region, (uintptr_t)address, page_align(size) / PAGE_SIZE);
         release();
@@ -396,7 +395,7 @@ EXPORT void *mmap(void *address, size_t size, int prot, int flags, int fd,
             return map_over(address, size, prot, flags, fd, offset);
         }
         given = 0;
-        if (may_move_in(address, size, prot, flags, fd)) {
+        if (may_move_in(address, size, prot, flags)) {
             acquire();
             given = take(page_align(size));
             release();

@@ -41,7 +41,7 @@ struct run_program {
 
 struct run_page {
     /* What dseg-run wants. */
-    int device;             /* descriptor of the device, for the first program */
+    int device;             /* descriptor of it, for the first program */
     uint64_t size;          /* bytes of the region */
     uint64_t at_least;      /* ... or fewer, but not fewer than these */
     unsigned share;         /* percent: given / asked is never more */

@@ -349,8 +349,8 @@ def test_exit_code_is_handed_on(l1):
 
 
 def test_program_that_replaces_another_has_no_region(l1):
-    output, program = run(l1, 'python3 -c "import os; '
-                              'os.execvp(\'sqlite3\', [\'sqlite3\', \':memory:\', \'select 7 * 6\'])"')
+    output, program = run(l1, 'python3 -c "import os; os.execvp(\'sqlite3\', '
+                              '[\'sqlite3\', \':memory:\', \'select 7 * 6\'])"')
     assert output == '42\n'
     assert program['name'] == 'python3' and program['walks']['native-direct'] > 0
 
