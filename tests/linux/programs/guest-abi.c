@@ -5,6 +5,7 @@
 #include "region.h"
 
 #include <grp.h>
+#include <pthread.h>
 #include <sys/resource.h>
 
 #define SIZE (4 * MIB)
@@ -210,9 +211,7 @@ static void ask_about_child(void (*end)(void))
     CHECK(read(ready[0], &byte, 1) == 1);
     CHECK(is_active(fd));
     before = region_walks(fd);
-    CHECK(before.walks[DSEG_REGIME_NATIVE_DIRECT] +
-          before.walks[DSEG_REGIME_GUEST_DIRECT] +
-          before.walks[DSEG_REGIME_DUAL_DIRECT] >= SIZE / PAGE);
+    CHECK(before.checks >= SIZE / PAGE);
     CHECK(write(go_on[1], "", 1) == 1);
     exit_code(child);
     CHECK(!is_active(fd));
@@ -254,6 +253,72 @@ static void ask_after_exec(void)
     ask_about_child(end_by_exec);
 }
 
+static uint64_t direct_walks(int fd)
+{
+    struct dseg_guest_walks walks = region_walks(fd);
+
+    return walks.walks[DSEG_REGIME_NATIVE_DIRECT] +
+           walks.walks[DSEG_REGIME_GUEST_DIRECT] +
+           walks.walks[DSEG_REGIME_DUAL_DIRECT];
+}
+
+struct reader {
+    pthread_t thread;
+    int cpu;
+    volatile uint64_t *memory;
+};
+
+static void *read_all_pages(void *opaque)
+{
+    struct reader *reader = opaque;
+
+    run_on(reader->cpu);
+    for (size_t i = 0; i < SIZE / 8; i += PAGE / 8) {
+        CHECK(reader->memory[i] == 0);
+    }
+    return NULL;
+}
+
+/* Each CPU that has not seen the region walks once for each page, at least. */
+static void all_threads_on_all_cpus(void)
+{
+    int fd = open_device();
+    struct reader reader = { .memory = make_region(fd, SIZE, 0) };
+
+    for (reader.cpu = 0; reader.cpu < sysconf(_SC_NPROCESSORS_ONLN);
+         reader.cpu++) {
+        uint64_t before = direct_walks(fd);
+
+        CHECK(pthread_create(&reader.thread, NULL, read_all_pages, &reader)
+              == 0);
+        CHECK(pthread_join(reader.thread, NULL) == 0);
+        CHECK(direct_walks(fd) - before >= SIZE / PAGE);
+    }
+}
+
+/*
+ * In a memory cgroup of 16 MiB, with swap: ordinary memory is swapped out, the
+ * region is not.
+ */
+static void swapping(void)
+{
+    int fd = open_device();
+    volatile uint64_t *region = make_region(fd, 4 * MIB, 0);
+    volatile uint64_t *ordinary = mmap(NULL, 20 * MIB, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(ordinary != MAP_FAILED);
+    fill(region, 4 * MIB, 6);
+    fill(ordinary, 20 * MIB, 7);
+    CHECK(wrong_words(region, 4 * MIB, 6) == 0);
+    CHECK(wrong_words(ordinary, 20 * MIB, 7) == 0);
+    CHECK(is_active(fd));
+    CHECK(request(fd, DSEG_GUEST_DROP, NULL) == 0);
+    fill(ordinary, 20 * MIB, 8);            /* now the region may go */
+    CHECK(wrong_words(region, 4 * MIB, 6) == 0);
+    CHECK(wrong_words(ordinary, 20 * MIB, 8) == 0);
+}
+
 /*
  * In a memory cgroup of 32 MiB: what does not fit is an error, is given back,
  * and nobody is killed.
@@ -286,7 +351,9 @@ int main(int argc, char **argv)
         { "ask-after-exit", ask_after_exit },
         { "ask-after-signal", ask_after_signal },
         { "ask-after-exec", ask_after_exec },
+        { "all-threads-on-all-cpus", all_threads_on_all_cpus },
         { "cgroup", cgroup },
+        { "swapping", swapping },
     };
 
     return run_case(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -238,12 +238,23 @@ static void test_memory(void)
 {
     int vm = make_vm();
     void *shared = map(SIZE, MAP_SHARED), *huge = map(1ull << 36, MAP_PRIVATE);
+    void *mapped;
 
     set_slot(vm, 0, GPA, SIZE, shared);
     CHECK_ERROR(EFAULT, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
     set_slot(vm, 1, 1ull << 32, 1ull << 36, huge);
     CHECK_ERROR(ENOMEM, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    CHECK_ERROR(EINVAL, (intptr_t)mmap(NULL, SIZE, PROT_READ, MAP_SHARED,
+                                       device, 0));
+    mapped = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, device, 0);
+    CHECK(mapped != MAP_FAILED);
+    fill(mapped, SIZE);
+    set_slot(vm, 2, 1ull << 40, SIZE, mapped);
+    CHECK(attach((struct dseg_vmm_attach){
+        .vm_fd = vm, .gpa = 1ull << 40, .size = SIZE }) == 0);
+    CHECK(info().state == DSEG_VMM_ACTIVE && is_filled(mapped, SIZE));
     close(vm);
+    munmap(mapped, SIZE);
     munmap(shared, SIZE);
     munmap(huge, 1ull << 36);
 }

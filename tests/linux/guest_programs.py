@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Test programs in the guests: those of programs/, in initial ramdisks of their own.
+
+What scripts/build-guests makes stays free of tests: the kernel unpacks one archive after another.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from dseg import ROOT
+from dseg.guests import GUEST, pack
+
+SOURCES = Path(__file__).parent / 'programs'
+
+
+def names():
+    return sorted(file.stem for file in SOURCES.glob('*.c'))
+
+
+def cases(name):
+    """The names of the cases of one program."""
+    return re.findall(r'^        { "([\w-]+)", \w+ },$', (SOURCES / f'{name}.c').read_text(), re.M)
+
+
+def build(name, folder):
+    subprocess.run([*os.environ.get('CC', 'gcc').split(), '-std=gnu11', '-O2', '-Wall', '-Wextra',
+                    '-Werror', '-static', '-pthread', '-I', ROOT / 'linux/include',
+                    '-o', folder / name, SOURCES / f'{name}.c'], check=True, timeout=120)
+
+
+def ramdisk(folder):
+    """Make the initial ramdisk of an L1 that has the programs, and so has its L2."""
+    root = folder / 'root'
+    (root / 'usr/bin').mkdir(parents=True)
+    for name in names():
+        build(name, root / 'usr/bin')
+    programs = folder / 'programs.cpio'
+    pack(root, programs)
+    (root / 'boot').mkdir()
+    append(GUEST / 'l2.cpio', programs, root / 'boot/l2.cpio')
+    both = folder / 'both.cpio'
+    pack(root, both)
+    shutil.rmtree(root)
+    append(GUEST / 'l1.cpio', both, folder / 'l1.cpio')
+    return folder / 'l1.cpio'
+
+
+def append(first, second, target):
+    target.write_bytes(first.read_bytes() + second.read_bytes())

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel modules' code, without running it."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from dseg import OUT, modules
+
+
+@pytest.mark.skipif(not shutil.which('sparse'), reason='there is no sparse')
+def test_compiler_and_sparse_have_no_warnings(tmp_path):
+    headers = OUT / 'guest/headers/usr/src'
+    folder = next(path.parent for path in headers.glob('*/Module.symvers'))
+    shutil.copytree(modules.SOURCES, tmp_path / 'modules')
+    shutil.copytree(modules.INCLUDE, tmp_path / 'modules/include')
+    done = subprocess.run(['make', '-C', folder, f'M={tmp_path}/modules', 'W=1', 'C=2', 'modules'],
+                          capture_output=True, text=True, check=False, timeout=600,
+                          env={**os.environ, 'LC_ALL': 'C'})
+    output = done.stdout + done.stderr
+    assert done.returncode == 0 and 'CHECK' in output, output
+    assert 'warning:' not in output and 'error:' not in output, output
