@@ -18,7 +18,6 @@ def attempt(stack, inside, outside, segment_kept=lambda: True):
 
 
 def swap_out(console, work, part):
-    console.run(f'kill -STOP {work.pid}')       # it would bring them back
-    found = count_pages(console, [part], f'--pid {work.pid} --page-out {SAMPLE}')
-    console.run(f'kill -CONT {work.pid}')
+    with work.paused():                 # it would bring them back
+        found = count_pages(console, [part], f'--pid {work.pid} --page-out {SAMPLE}')
     return Counts(found['asked'], found['swapped'])

@@ -20,7 +20,7 @@ def attempt(stack, vm, inside, work, command, segment_kept=lambda: True):
     """
     areas = [[inside], vm.memory.without(inside)]
     present = [vm.count(ranges).get('present', 0) for ranges in areas]
-    with twin(stack.l1, command), ksm(stack.l1):
+    with twin(stack.l1, command, work), ksm(stack.l1):
         merged = [vm.count(ranges).get('merged', 0) for ranges in areas]
         right = work.is_right() and twin_is_right(stack.l1)
     counts = [Counts(*pair) for pair in zip(present, merged)]
@@ -28,12 +28,13 @@ def attempt(stack, vm, inside, work, command, segment_kept=lambda: True):
 
 
 @contextmanager
-def twin(console, command):
+def twin(console, command, work):
     """A second VM with a program in it."""
     console.run(f'rm -f {TWIN}*; mkfifo {TWIN}.in {TWIN}.out; cat {TWIN}.out >{TWIN}.text & '
                 f'L2_CONSOLE=pipe:{TWIN} L2_QMP={TWIN}.qmp l2 >{TWIN}.log 2>&1 &')
     try:
-        wait_for_text(console, 'l2#')
+        with work.paused():             # for the CPU's time
+            wait_for_text(console, 'l2#')
         console.run(f'echo "{command} --rounds 0" >{TWIN}.in')
         wait_for_text(console, 'round 1 ')
         yield
@@ -43,8 +44,8 @@ def twin(console, command):
 
 
 def wait_for_text(console, text):
-    console.run(f'for i in $(seq 200); do grep -q "{text}" {TWIN}.text && break; sleep 1; '
-                f'done; grep -q "{text}" {TWIN}.text || {{ cat {TWIN}.log; false; }}', timeout=240)
+    console.run(f'for i in $(seq 300); do grep -q "{text}" {TWIN}.text && break; sleep 1; '
+                f'done; grep -q "{text}" {TWIN}.text || {{ cat {TWIN}.log; false; }}', timeout=360)
 
 
 def twin_is_right(console):

@@ -3,6 +3,7 @@
 
 import json
 import re
+from contextlib import contextmanager
 
 from ..console import StackError
 from . import Range, count_pages
@@ -45,6 +46,15 @@ class Vm:
         """What has become of ranges of gPA in L1: present, swapped, merged (pages)."""
         return count_pages(self._l1, [self.hva(part) for part in ranges],
                            f'--pid {self.pid} {options}', timeout)
+
+    @contextmanager
+    def stopped(self):
+        """It does not run inside the with statement."""
+        self._l1.run(f'kill -STOP {self.pid}')
+        try:
+            yield
+        finally:
+            self._l1.run(f'kill -CONT {self.pid}')
 
     def qmp(self, command):
         """A command with its arguments, as QEMU's qmp-shell takes them."""

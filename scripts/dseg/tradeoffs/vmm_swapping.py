@@ -17,6 +17,6 @@ def attempt(stack, vm, inside, work, segment_kept=lambda: True):
 
 
 def swap_out(vm, ranges):
-    # L2 brings back at once what it uses, but that is a small part.
-    found = vm.count(ranges, f'--page-out {SAMPLE}')
+    with vm.stopped():                  # it would bring them back
+        found = vm.count(ranges, f'--page-out {SAMPLE}')
     return Counts(found.get('asked', 0), found.get('swapped', 0))

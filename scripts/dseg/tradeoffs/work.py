@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A workload that runs beside an experiment, in the background, and checks its data."""
 
+from contextlib import contextmanager
+
 from ..console import StackError
 
 NAMES = iter(range(1, 1 << 30))
@@ -37,6 +39,15 @@ class Work:
         """Whether all rounds were right, till one that begins now has ended."""
         self._wait_for('round', self._lines(' round ') + 1)
         return self._lines(' BAD ') == 0
+
+    @contextmanager
+    def paused(self):
+        """It does not run inside the with statement."""
+        self._console.run(f'kill -STOP {self.pid}')
+        try:
+            yield
+        finally:
+            self._console.run(f'kill -CONT {self.pid}')
 
     def stop(self):
         self._console.run(f'kill {self.pid}; wait {self.pid}; true')
