@@ -178,9 +178,11 @@ void parse_options(struct options *o, int argc, char **argv, const char *what)
     check_options(o);
 }
 
-static void *map_primary(const struct options *o)
+/* @phys: set to the physical address, or to 0 if that is not for us to know */
+static void *map_primary(const struct options *o, uint64_t *phys)
 {
     struct dseg_guest_create region = { .size = o->bytes, .address = o->at };
+    struct dseg_guest_info info;
     int fd = open(DSEG_GUEST_DEVICE, O_RDWR | O_CLOEXEC);
 
     if (fd < 0) {
@@ -194,6 +196,7 @@ static void *map_primary(const struct options *o)
     if (region.address != o->at) {
         die(o, "--at: 0x%" PRIx64 " is not free", o->at);
     }
+    *phys = ioctl(fd, DSEG_GUEST_INFO, &info) < 0 ? 0 : info.phys;
     close(fd);
     return (void *)o->at;
 }
@@ -233,16 +236,18 @@ static void *map_anonymous(const struct options *o)
 void *map_work_area(const struct options *o)
 {
     char where[20] = "anonymous";
+    uint64_t phys = o->phys;
     void *area;
 
     if (o->has_phys) {
         area = map_physical(o);
-        snprintf(where, sizeof(where), "0x%" PRIx64, o->phys);
     } else if (o->primary) {
-        area = map_primary(o);
-        strcpy(where, "primary");
+        area = map_primary(o, &phys);
     } else {
         area = map_anonymous(o);
+    }
+    if (phys) {
+        snprintf(where, sizeof(where), "0x%" PRIx64, phys);
     }
     heed_stop_signals();
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from . import OUT, chart, run_main
 from .layout import Layout, parse_size, size_text
-from .measure import Workload, measure
-from .modes import MODES, set_mode
+from .measure import measure
+from .modes import MODES
 from .stack import Stack
+from .ways import Modified, Unmodified
 
 SHARE = 0.95        # of a mode's walks that must be of its regime
 ESCAPE = '+ 1 escape'
@@ -28,21 +29,17 @@ class Narrator:
               file=sys.stderr, flush=True)
 
 
-def run_modes(stack, world, args, say):
-    """Runs GUPS in one world and switches through the modes of it."""
-    guest = 'L2' if world == 'nested' else 'L1'
-    say(f'GUPS starts in {guest}')
-    workload = Workload(stack, world, f'gups --bytes {args.bytes}')
+def run_modes(stack, way, args, say):
+    """Runs GUPS in every mode, one after the other."""
     results = []
-    for mode in (m for m in MODES if MODES[m].world == world):
-        say(f'{mode}: GUPS runs on in {guest}')
-        set_mode(stack, mode, workload.area)
+    for mode in MODES:
+        say(f'{mode}: GUPS in {"L2" if MODES[mode].world == "nested" else "L1"}')
+        workload = way.enter(mode)
         results.append(measure(stack, workload, mode, args.rounds))
         if mode == 'dual-direct':
             say(f'{mode} {ESCAPE}')
-            results.append(run_escape(stack, workload, args.rounds))
-    stack.qmp('x86-dseg-clear')
-    workload.stop()
+            results.append(run_escape(stack, way, workload, args.rounds))
+    way.leave()
     return results
 
 
@@ -51,23 +48,22 @@ def escaped_page(area):
     return area.pa + area.bytes // 2
 
 
-def run_escape(stack, workload, rounds):
+def run_escape(stack, way, workload, rounds):
     """Measures dual-direct with one page of the table in the filter."""
-    page = escaped_page(workload.area)
-    stack.qmp('x86-dseg-escape-add', page=page)
+    way.escape(escaped_page(workload.area))
     result = measure(stack, workload, 'dual-direct', rounds, ESCAPE)
-    stack.qmp('x86-dseg-escape-clear')
+    way.clear_escapes()
     return result
 
 
 def run(args, say):
     """Boots the stack and measures; returns results, and QEMU's version."""
-    with Stack(cpu_extra='dseg=on', log_dir=args.logs, progress=say) as stack:
+    way = Modified if args.modified else Unmodified
+    with Stack(cpu_extra='dseg=on', holes=way.holes, log_dir=args.logs, progress=say) as stack:
         stack.boot_l1()
         version = stack.qmp('query-version')['qemu']
         stack.boot_l2()
-        results = run_modes(stack, 'nested', args, say)
-        results += run_modes(stack, 'native', args, say)
+        results = run_modes(stack, way(stack, f'gups --bytes {args.bytes}'), args, say)
     say('done')
     return results, '{major}.{minor}.{micro}'.format(**version)
 
@@ -171,6 +167,7 @@ def parse_arguments(arguments):
     parser.add_argument('--rounds', type=int, default=2)
     parser.add_argument('--bytes', default='128M')
     parser.add_argument('--logs', type=Path)
+    parser.add_argument('--unmodified', dest='modified', action='store_false')
     args = parser.parse_args(arguments)
     try:
         size = parse_size(args.bytes)

@@ -76,7 +76,8 @@ class Workload:
         self._console.start(f'{command} --rounds 0 {where} --at {layout.gva:#x}')
         ready = self._console.expect(READY, timeout)
         self.area = WorkArea(world, int(ready[1], 16),
-                             int(ready[2], 16) if layout.holes else None, int(ready[3]))
+                             int(ready[2], 16) if ready[2].startswith('0x') else None,
+                             int(ready[3]))
 
     def next_round(self, timeout=ROUND_TIMEOUT):
         """Waits until a round ends; returns what it printed."""

@@ -40,10 +40,10 @@ MODES = {
 
 @dataclass(frozen=True)
 class WorkArea:
-    """The memory of a workload: linear in its physical address space."""
+    """The memory of a workload."""
     world: str
     va: int
-    pa: int         # None if only the guest's kernel knows it
+    pa: int         # None if it is not linear in its physical address space
     bytes: int
 
 

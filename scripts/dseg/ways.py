@@ -17,6 +17,7 @@ memory is, so both kernels leave holes in their memory maps.
 from .measure import Workload
 from .modes import MODES, set_mode
 
+VMM = '$(pidof qemu-system-x86_64)'     # L2's, in L1
 ATTACH_TIMEOUT = 300
 
 
@@ -43,6 +44,13 @@ class Unmodified:
     def prepare(self, mode):
         """That mode without a workload, so without a guest segment."""
         set_mode(self._stack, mode)
+
+    def escape(self, page):
+        """Put a page (gPA) into the escape filter; clear_escapes() undoes it."""
+        self._stack.qmp('x86-dseg-escape-add', page=page)
+
+    def clear_escapes(self):
+        self._stack.qmp('x86-dseg-escape-clear')
 
     def leave(self):
         """End the workload, and all segments."""
@@ -81,6 +89,13 @@ class Modified:
         if wanted.guest:
             self._console(wanted.world).run('modprobe dseg-guest')
 
+    def escape(self, page):
+        """Put a page (gPA) into the escape filter; clear_escapes() undoes it."""
+        self._dseg_vm(f'escape {VMM} {page:#x}')
+
+    def clear_escapes(self):
+        self._dseg_vm(f'unescape {VMM}')
+
     def leave(self):
         """End the workload, and all segments."""
         self._stop()
@@ -102,10 +117,16 @@ class Modified:
     def _set_vmm_segment(self, wanted):
         if wanted == self._attached:
             return
-        commands = ('modprobe dseg-vmm && dseg-vm attach $(pidof qemu-system-x86_64)' if wanted
-                    else 'dseg-vm detach $(pidof qemu-system-x86_64) && rmmod dseg-vmm')
-        self._stack.l1.run(commands, timeout=ATTACH_TIMEOUT)
+        if wanted:
+            self._stack.l1.run('modprobe dseg-vmm')
+            self._dseg_vm(f'attach {VMM}')
+        else:
+            self._dseg_vm(f'detach {VMM}')
+            self._stack.l1.run('rmmod dseg-vmm')
         self._attached = wanted
+
+    def _dseg_vm(self, arguments):
+        self._stack.l1.run(f'dseg-vm {arguments}', timeout=ATTACH_TIMEOUT)
 
     def _console(self, world):
         return self._stack.l2 if world == 'nested' else self._stack.l1
