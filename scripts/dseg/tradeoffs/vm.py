@@ -6,9 +6,11 @@ import re
 from contextlib import contextmanager
 
 from ..console import StackError
+from ..layout import MiB
 from . import Range, count_pages
 
 MAPPING = re.compile(r'^([0-9a-f]+)-([0-9a-f]+) rw-p 00000000 00:00 0 *$', re.M)
+ALIGNMENT = 2 * MiB     # of the VMM's for what may be in huge pages
 QMP_SECONDS = 60        # L1 has to start Python
 
 
@@ -26,17 +28,17 @@ class Vm:
         self._at = self._find_memory()
 
     def _find_memory(self):
-        """Where the VMM has it: its largest anonymous mapping; what is adjacent is one."""
-        runs = []
-        for found in MAPPING.finditer(self._l1.run(f'cat /proc/{self.pid}/maps')):
-            start, end = (int(text, 16) for text in found.groups())
-            if runs and runs[-1].end == start:
-                start = runs.pop().start
-            runs.append(Range(start, end - start))
-        largest = max(runs, key=lambda run: run.bytes, default=Range(0, 0))
-        if largest.bytes < self.memory.bytes:
-            raise StackError(f'process {self.pid} has no mapping as large as L2\'s memory')
-        return largest.start
+        """Where the VMM has it: mappings without a gap between that are just as large."""
+        text = self._l1.run(f'cat /proc/{self.pid}/maps')
+        ends = {int(start, 16): int(end, 16) for start, end in MAPPING.findall(text)}
+        for start in ends:
+            at = start
+            while at in ends and at < start + self.memory.bytes:
+                at = ends[at]
+            if start % ALIGNMENT == 0 and at == start + self.memory.bytes:
+                return start
+        raise StackError(f'process {self.pid} has no mapping of the size of L2\'s memory:\n'
+                         f'{text}')
 
     def hva(self, part):
         """Where the VMM has a range of gPA."""
