@@ -20,6 +20,23 @@
 static DEFINE_MUTEX(search_lock);
 
 /*
+ * Does anybody but page tables and the page cache use this page, as a pipe or a
+ * device does?  Then it can't be moved, and it takes the kernel long to see
+ * that.
+ */
+static bool is_in_use_elsewhere(struct page *page)
+{
+	int known;
+
+	if (PageCompound(page))
+		return folio_maybe_dma_pinned(page_folio(page));
+	known = atomic_read(&page->_mapcount) + 1;
+	if (!PageAnon(page) || PageSwapCache(page))
+		known += 1 + page_has_private(page);
+	return page_count(page) > known;
+}
+
+/*
  * Can the content of this frame be moved elsewhere, or is it free?  A guess
  * without any lock, to skip what is hopeless: alloc_contig_range() decides.
  */
@@ -29,8 +46,9 @@ static bool may_become_free(struct page *page, const struct zone *zone)
 		return false;
 	if (!page_count(page))
 		return true;
-	return (PageLRU(page) || __PageMovable(page)) &&
-	       !folio_maybe_dma_pinned(page_folio(page));
+	if (PageLRU(page))
+		return !is_in_use_elsewhere(page);
+	return __PageMovable(page);
 }
 
 /* What is looked for, and what has been found. */
