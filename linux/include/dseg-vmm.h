@@ -14,6 +14,8 @@
  *
  *     ioctl(fd, DSEG_VMM_ATTACH, &segment);
  *
+ * A private map of the device is such memory, too; a shared one is EINVAL.
+ *
  * The segment needs neither file descriptor any longer.  It ends when anything
  * changes the VMM's page tables of the range (munmap, madvise, a balloon), with
  * DSEG_VMM_DETACH, and with the VMM's process.  While the VM's memory map does

@@ -571,8 +571,21 @@ bool vmm_replace_frame(unsigned long pfn)
 	return replaced;
 }
 
+/*
+ * What /dev/zero has: private anonymous memory, for VMMs that want a file to
+ * map the VM's memory from.
+ */
+static int vmm_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_SHARED)
+		return -EINVAL;
+	vma_set_anonymous(vma);
+	return 0;
+}
+
 static const struct file_operations vmm_fops = {
 	.owner = THIS_MODULE,
+	.mmap = vmm_mmap,
 	.unlocked_ioctl = vmm_ioctl,
 };
 

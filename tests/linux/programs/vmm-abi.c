@@ -249,9 +249,9 @@ static void test_memory(void)
     mapped = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, device, 0);
     CHECK(mapped != MAP_FAILED);
     fill(mapped, SIZE);
-    set_slot(vm, 2, 1ull << 40, SIZE, mapped);
+    set_slot(vm, 2, 1ull << 38, SIZE, mapped);
     CHECK(attach((struct dseg_vmm_attach){
-        .vm_fd = vm, .gpa = 1ull << 40, .size = SIZE }) == 0);
+        .vm_fd = vm, .gpa = 1ull << 38, .size = SIZE }) == 0);
     CHECK(info().state == DSEG_VMM_ACTIVE && is_filled(mapped, SIZE));
     close(vm);
     munmap(mapped, SIZE);
