@@ -188,16 +188,17 @@ def test_module_comes_and_goes_under_load(l1):
 
 
 def free_pages(console):
-    console.run('sync; echo 3 >/proc/sys/vm/drop_caches; echo 1 >/proc/sys/vm/compact_memory; '
-                'sleep 0.5')
-    return int(console.run("awk '/^nr_free_pages/ { print $2 }' /proc/vmstat"))
+    """All that nobody uses: in the zones, and in the CPUs' own lists."""
+    console.run('sync; echo 3 >/proc/sys/vm/drop_caches; sleep 0.5')
+    return int(console.run("awk '/^nr_free_pages/ { n += $2 } $1 == \"count:\" { n += $2 } "
+                           "END { print n }' /proc/vmstat /proc/zoneinfo"))
 
 
 def test_no_frame_is_lost(l1):
     for case in 'drop', 'unprivileged':
         run(l1, 'guest-abi', case)              # what the kernel keeps, it has now
     before = free_pages(l1)
-    l1.run('for i in 1 2 3; do guest-hostile killed && guest-abi drop && guest-abi unprivileged && '
+    l1.run('for i in 1 2; do guest-hostile killed && guest-abi drop && guest-abi unprivileged && '
            'guest-hostile threads-at-once || exit; done', timeout=240)
     after = free_pages(l1)
     assert before - after < TOLERANCE, (before, after)
