@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The module dseg-vmm and the tool dseg-vm, in L1: running VMs get a VMM segment, and lose it.
+
+QEMU verifies all the time that the segment says what the nested page tables say.
+"""
+
+import json
+import re
+import subprocess
+import time
+
+import pytest
+
+from dseg import OUT, ROOT
+from dseg.layout import MiB, parse_size
+from dseg.measure import Walks, Workload, measure
+from dseg.stack import GUEST, Stack
+
+PAGE = 4096
+VM_SIZE = '256M'
+SEGMENT = parse_size(VM_SIZE) - MiB         # all but the first MiB
+GUPS = 'gups --bytes 64M --updates 100000'
+LONG = 180          # seconds for what takes some on a busy machine
+MONITOR_PORT = 4444
+START = f'dseg-vm start --memory {VM_SIZE}'
+PID = '$(pidof qemu-system-x86_64)'
+TROUBLE = re.compile(r'WARNING:|BUG[: ]|Oops|Bad page|rcu.*stall|blocked for more than|'
+                     r'refcount_t|use-after-free|page dumped|general protection')
+
+
+def initrd_with_program(folder):
+    """L1's ramdisk, and vmm-abi in it."""
+    root = folder / 'root'
+    (root / 'usr/bin').mkdir(parents=True)
+    subprocess.run(['gcc', '-O2', '-Wall', '-static', '-o', root / 'usr/bin/vmm-abi',
+                    ROOT / 'tests/linux/programs/vmm-abi.c'], check=True, timeout=60)
+    names = b'usr\nusr/bin\nusr/bin/vmm-abi'
+    archive = subprocess.run(['busybox', 'cpio', '-o', '-H', 'newc', '-R', '0:0'], cwd=root,
+                             input=names, capture_output=True, check=True, timeout=60).stdout
+    initrd = folder / 'l1.cpio'
+    initrd.write_bytes((GUEST / 'l1.cpio').read_bytes() + archive)
+    return initrd
+
+
+class Host:
+    """L1, the host of the VMs."""
+
+    def __init__(self, stack):
+        self.stack = stack
+
+    def run(self, command, timeout=LONG):
+        return self.stack.l1.run(command, timeout=timeout)
+
+    def segments(self):
+        return json.loads(self.run('dseg-vm list --json'))['vms']
+
+    def segment(self):
+        [segment] = self.segments()
+        return segment
+
+    def wait_for_state(self, state):
+        """Until the only segment is in that state."""
+        for _ in range(50):
+            if self.segment()['state'] == state:
+                return
+            time.sleep(0.2)
+        assert self.segment()['state'] == state
+
+    def start_vm(self, options='', words=''):
+        """A VM on the stack's second console; returns when it has a shell."""
+        self.stack.l2.clear()
+        self.run(f'{words} {START} {options} >/tmp/vm.log 2>&1 &')
+        self.stack.l2.expect('^l2# ', LONG)
+
+    def end_vms(self):
+        self.run(f'kill {PID} 2>/dev/null; while pidof qemu-system-x86_64; do sleep 0.1; done')
+
+    def monitor(self, command):
+        """One command of the VM's human monitor."""
+        return self.run(f'{{ echo "{command}"; sleep 1; }} | nc 127.0.0.1 {MONITOR_PORT}')
+
+    def nested_faults(self):
+        """How many nested page faults KVM has mended."""
+        self.run('mount | grep -q debugfs || mount -t debugfs none /sys/kernel/debug')
+        return int(self.run('cat /sys/kernel/debug/kvm/pf_fixed'))
+
+    def registers(self):
+        [cpu] = self.stack.qmp('query-x86-dseg')
+        return cpu['guest-mode'], cpu['registers']
+
+
+@pytest.fixture(scope='module')
+def host(tmp_path_factory):
+    """L1 with one CPU, the module loaded, and no VM."""
+    with Stack(cpu_extra='dseg=on,dseg-verify=on', holes=False, l2_memory=VM_SIZE,
+               initrd=initrd_with_program(tmp_path_factory.mktemp('l1')),
+               log_dir=OUT / 'log/test-linux-dseg-vmm') as stack:
+        stack.boot_l1(timeout=LONG)
+        stack.l1.run('modprobe dseg-vmm')
+        yield Host(stack)
+
+
+@pytest.fixture(scope='class')
+def vm(host):
+    """A VM in mode base, in which GUPS runs."""
+    host.start_vm(f'--mode base -- -monitor tcp:127.0.0.1:{MONITOR_PORT},server=on,wait=off')
+    workload = Workload(host.stack, 'nested', GUPS)
+    yield workload
+    workload.stop()
+    host.end_vms()
+
+
+@pytest.fixture
+def attached(host, vm):
+    """The same VM with a segment, for one test."""
+    host.run(f'dseg-vm attach {PID}')
+    yield vm
+    if any(s['state'] != 'ended' for s in host.segments()):
+        host.run(f'dseg-vm detach {PID}')
+
+
+def check_mode(host, workload, mode):
+    """That nearly all walks of a workload are as the mode says, and its data is right."""
+    result = measure(host.stack, workload, mode, rounds=1)
+    refs, checks = {'base': ((4, 20), 0), 'vmm-direct': ((4, 0), 5)}[mode]
+    assert max(result.walks.refs, key=result.walks.refs.get) == refs
+    assert result.walks.checks_typical == checks
+    assert result.share >= 0.95, result.walks.regimes
+    assert result.checksum_ok
+
+
+def test_requests_answer_as_the_header_says(host):
+    assert host.run('vmm-abi').endswith('0 failures\n')
+
+
+class TestRunningVm:
+    """One VM, which runs all the time."""
+
+    def test_there_is_no_segment_unless_asked_for(self, host, vm):
+        check_mode(host, vm, 'base')
+        assert host.segments() == []
+
+    def test_running_vm_gets_a_segment_and_loses_it(self, host, vm):
+        vm.begin_round()
+        host.run(f'dseg-vm attach {PID}')
+        segment = host.segment()
+        assert segment['command'].startswith('qemu-system')
+        assert (segment['gpa'], segment['size'], segment['state']) == (MiB, SEGMENT, 'active')
+        assert segment['hpa'] % PAGE == 0 and segment['moved'] >= 64 * MiB // PAGE
+        check_mode(host, vm, 'vmm-direct')
+        host.run(f'dseg-vm detach {PID}')
+        assert host.segments() == []
+        check_mode(host, vm, 'base')
+
+    def test_segment_needs_no_nested_page_table(self, host, attached):
+        attached.begin_round()
+        before = host.nested_faults()
+        attached.begin_round()
+        with_segment = host.nested_faults() - before
+        host.run(f'dseg-vm detach {PID}')
+        attached.begin_round()
+        # Moving the pages has emptied the nested page tables of all of them.
+        assert host.nested_faults() - before - with_segment >= 64 * MiB // PAGE / 2
+        assert with_segment < 100
+
+    def test_registers_are_loaded_only_while_the_vm_runs(self, host, attached):
+        segment = host.segment()
+        expected = {'vmm-base': segment['gpa'], 'vmm-limit': segment['gpa'] + segment['size'],
+                    'vmm-offset': segment['hpa'] - segment['gpa']}
+        seen = 0
+        for _ in range(100):
+            in_guest, registers = host.registers()
+            if in_guest:
+                seen += 1
+                assert {name: registers[name] for name in expected} == expected
+        assert seen
+        host.monitor('stop')
+        time.sleep(1)
+        for _ in range(20):
+            in_guest, registers = host.registers()
+            assert not in_guest and not any(registers[name] for name in expected)
+        host.monitor('cont')
+        check_mode(host, attached, 'vmm-direct')
+
+    def test_escaped_page_is_translated_by_nested_paging(self, host, attached):
+        gpa = MiB + SEGMENT // 2
+        host.run(f'dseg-vm escape {PID} {gpa:#x}')
+        assert host.segment()['escapes'] == 1
+        attached.begin_round()
+        host.stack.qmp('x86-dseg-walks-reset')
+        attached.begin_round()
+        walks = Walks.from_reply(host.stack.qmp('query-x86-dseg-walks'), 'nested')
+        host.run(f'dseg-vm unescape {PID}')
+        assert host.segment()['escapes'] == 0
+        assert walks.total['filter-lookups'] == walks.total['checks'] > 0
+        assert walks.share('vmm-direct') > 0.95
+        check_mode(host, attached, 'vmm-direct')
+
+    def test_segment_is_suspended_while_writes_are_logged(self, host, attached):
+        host.monitor('migrate_set_parameter max-bandwidth 1k')
+        host.monitor('migrate -d exec:cat>/dev/null')
+        host.wait_for_state('suspended')
+        check_mode(host, attached, 'base')
+        host.monitor('migrate_cancel')
+        host.wait_for_state('active')
+        check_mode(host, attached, 'vmm-direct')
+
+    def test_segment_ends_when_the_vmm_gives_memory_away(self, host, attached):
+        host.monitor('balloon 200')
+        host.wait_for_state('ended')
+        check_mode(host, attached, 'base')
+        host.monitor('balloon 256')
+        time.sleep(2)
+        host.run(f'dseg-vm attach {PID}')       # an ended one is no obstacle
+        check_mode(host, attached, 'vmm-direct')
+
+    def test_module_loads_and_unloads_under_a_running_vm(self, host, vm):
+        vm.begin_round()
+        host.run('for i in $(seq 100); do rmmod dseg-vmm && modprobe dseg-vmm || exit; done')
+        for _ in range(2):
+            host.run(f'dseg-vm attach {PID}')
+            host.run('rmmod dseg-vmm')
+            _, registers = host.registers()
+            assert not any(registers[name] for name in ('vmm-base', 'vmm-limit', 'vmm-offset'))
+            host.run('modprobe dseg-vmm')
+        check_mode(host, vm, 'base')
+
+    def test_two_vms_on_one_cpu_have_a_segment_each(self, host, attached):
+        host.run("L2_CONSOLE=file:/tmp/second L2_QMP=/tmp/second.qmp "
+                 "L2_APPEND='run=gups,--bytes,32M,--updates,100000,--rounds,0' "
+                 f'{START} >/tmp/second.log 2>&1 &')
+        host.run('for i in $(seq 120); do grep -q "round 3" /tmp/second && break; sleep 1; done; '
+                 'grep "round 3" /tmp/second')
+        segments = host.segments()
+        assert [s['state'] for s in segments] == ['active', 'active']
+        first, second = segments
+        assert (first['hpa'] + first['size'] <= second['hpa'] or
+                second['hpa'] + second['size'] <= first['hpa'])
+        attached.begin_round()
+        host.stack.qmp('x86-dseg-walks-reset')
+        mine = attached.begin_round()
+        lines = len(host.run('grep round /tmp/second').splitlines())
+        host.run(f'while [ $(grep -c round /tmp/second) -lt {lines + 3} ]; do sleep 0.5; done')
+        walks = Walks.from_reply(host.stack.qmp('query-x86-dseg-walks'), 'nested', 'user')
+        assert walks.share('vmm-direct') > 0.95, walks.regimes
+        assert not any(r.errors for r in mine)
+        others = host.run('grep round /tmp/second').splitlines()
+        assert len(others) >= lines + 3 and all(' ok ' in line for line in others)
+        host.run(f'kill -9 {second["pid"]}')
+        assert [s['pid'] for s in host.segments()] == [first['pid']]
+        check_mode(host, attached, 'vmm-direct')
+
+
+def test_killed_vmm_leaves_nothing_behind(host):
+    for _ in range(2):
+        host.start_vm()
+        assert host.segment()['state'] == 'active'
+        host.run(f'kill -9 {PID}; while pidof qemu-system-x86_64; do sleep 0.1; done')
+        assert host.segments() == []
+        _, registers = host.registers()
+        assert not any(registers[name] for name in ('vmm-base', 'vmm-limit', 'vmm-offset'))
+
+
+class Fragments:
+    """The program fragment, in L1, until the with statement ends."""
+
+    def __init__(self, host, options):
+        self._host = host
+        self._options = options
+
+    def __enter__(self):
+        self._host.run(f'fragment {self._options} >/tmp/fragment 2>&1 &')
+        self._host.run('for i in $(seq 120); do grep -q ready /tmp/fragment && break; sleep 1; '
+                       'done; grep ready /tmp/fragment')
+
+    def __exit__(self, *exception):
+        self._host.run('kill $(pidof fragment); while pidof fragment; do sleep 0.1; done')
+        assert 'BAD' not in self._host.run('cat /tmp/fragment')
+
+
+def test_compaction_makes_room_for_a_segment(host):
+    with Fragments(host, '--movable'):
+        before = int(re.search(r'pgmigrate_success (\d+)', host.run('cat /proc/vmstat'))[1])
+        host.start_vm()
+        segment = host.segment()
+        after = int(re.search(r'pgmigrate_success (\d+)', host.run('cat /proc/vmstat'))[1])
+        assert segment['size'] == SEGMENT and segment['state'] == 'active'
+        # A page in each block of 64 KiB was in the way.
+        assert segment['displaced'] >= SEGMENT // (64 << 10) * 0.9
+        assert after - before >= segment['displaced']
+        assert f'{segment["displaced"]} pages displaced' in host.run('cat /tmp/vm.log')
+        host.end_vms()
+
+
+def test_verify_mode_has_found_no_mismatch(host):
+    [cpu] = host.stack.qmp('query-x86-dseg-walks')
+    assert cpu['mismatches'] == 0
+
+
+def test_kernel_has_not_complained(host):
+    assert not [line for line in host.run('dmesg').splitlines() if TROUBLE.search(line)]
