@@ -12,6 +12,7 @@ import time
 import pytest
 
 from dseg import OUT, ROOT
+from dseg.console import CommandError
 from dseg.layout import MiB, parse_size
 from dseg.measure import Walks, Workload, measure
 from dseg.stack import GUEST, Stack
@@ -51,6 +52,12 @@ class Host:
     def run(self, command, timeout=LONG):
         return self.stack.l1.run(command, timeout=timeout)
 
+    def fail(self, command):
+        """The exit code and the output of a command that must fail."""
+        with pytest.raises(CommandError) as error:
+            self.run(command)
+        return error.value.code, error.value.output
+
     def segments(self):
         return json.loads(self.run('dseg-vm list --json'))['vms']
 
@@ -79,6 +86,18 @@ class Host:
         """One command of the VM's human monitor."""
         return self.run(f'{{ echo "{command}"; sleep 1; }} | nc 127.0.0.1 {MONITOR_PORT}')
 
+    def free(self):
+        """Bytes of free memory, page caches dropped, once nothing more becomes free."""
+        self.run('sync; echo 3 >/proc/sys/vm/drop_caches')
+        free = 0
+        for _ in range(30):
+            before, free = free, 1024 * int(re.search(r'MemFree:\s+(\d+)',
+                                                      self.run('cat /proc/meminfo'))[1])
+            if free - before < MiB // 4:
+                break
+            time.sleep(2)
+        return free
+
     def nested_faults(self):
         """How many nested page faults KVM has mended."""
         self.run('mount | grep -q debugfs || mount -t debugfs none /sys/kernel/debug')
@@ -94,6 +113,7 @@ def host(tmp_path_factory):
     """L1 with one CPU, the module loaded, and no VM."""
     with Stack(cpu_extra='dseg=on,dseg-verify=on', holes=False, l2_memory=VM_SIZE,
                initrd=initrd_with_program(tmp_path_factory.mktemp('l1')),
+               extra_args=['-device', 'dseg-bad-frames'],
                log_dir=OUT / 'log/test-linux-dseg-vmm') as stack:
         stack.boot_l1(timeout=LONG)
         stack.l1.run('modprobe dseg-vmm')
@@ -252,6 +272,8 @@ class TestRunningVm:
 
 
 def test_killed_vmm_leaves_nothing_behind(host):
+    host.end_vms()
+    before = host.free()
     for _ in range(2):
         host.start_vm()
         assert host.segment()['state'] == 'active'
@@ -259,6 +281,7 @@ def test_killed_vmm_leaves_nothing_behind(host):
         assert host.segments() == []
         _, registers = host.registers()
         assert not any(registers[name] for name in ('vmm-base', 'vmm-limit', 'vmm-offset'))
+    assert before - host.free() < 8 * MiB
 
 
 class Fragments:
@@ -290,6 +313,80 @@ def test_compaction_makes_room_for_a_segment(host):
         assert after - before >= segment['displaced']
         assert f'{segment["displaced"]} pages displaced' in host.run('cat /tmp/vm.log')
         host.end_vms()
+
+
+def test_without_contiguous_memory_the_vm_does_what_was_asked_for(host):
+    host.run('dseg-vm reserve 100M')
+    with Fragments(host, ''):
+        code, output = host.fail(START)
+        assert code == 125 and 'there is no contiguous memory of that size' in output
+        assert not host.run('pidof qemu-system-x86_64; true')
+
+        host.start_vm('--fallback base')
+        assert 'it runs in mode base' in host.run('cat /tmp/vm.log')
+        assert host.segments() == []
+        code, output = host.fail(f'dseg-vm attach {PID}')
+        assert code == 1 and 'no contiguous memory' in output
+
+        host.run('dseg-vm reserve 0')
+        host.run(f'dseg-vm attach --largest {PID}')
+        assert 96 * MiB <= host.segment()['size'] < SEGMENT
+        host.end_vms()
+
+
+def bad_frames(host, **arguments):
+    """The device's state, after a command to it."""
+    for command, frames in arguments.items():
+        host.stack.qmp(f'dseg-bad-frames-{command}', frames=frames)
+        time.sleep(1)       # for its interrupt
+    return host.stack.qmp('query-dseg-bad-frames')
+
+
+def reserve(host):
+    """Where the next VM will be."""
+    return int(re.search(r'hpa=0x([0-9a-f]+)', host.run(f'dseg-vm reserve {VM_SIZE}'))[1], 16)
+
+
+@pytest.mark.parametrize('count', [1, 16])
+def test_vm_on_bad_frames_does_not_touch_them(host, count):
+    start = reserve(host)
+    frames = [start + i * (SEGMENT // count // PAGE * PAGE) + 37 * PAGE for i in range(count)]
+    bad_frames(host, add=frames)
+    try:
+        host.start_vm()
+        segment = host.segment()
+        assert segment['escapes'] == count and segment['hpa'] == start
+        host.stack.qmp('dseg-bad-frames-reset')
+        workload = Workload(host.stack, 'nested', 'gups --bytes 128M --updates 100000')
+        check_mode(host, workload, 'vmm-direct')
+        workload.stop()
+        state = bad_frames(host)
+        assert (state['reads'], state['writes']) == (0, 0)
+    finally:
+        host.end_vms()
+        host.run('dseg-vm reserve 0')
+        bad_frames(host, remove=frames)
+
+
+def test_frame_that_goes_bad_under_a_running_vm_is_replaced(host):
+    start = reserve(host)
+    host.start_vm()
+    workload = Workload(host.stack, 'nested', GUPS)
+    workload.begin_round()
+    # Of memory that the VM does not use at the moment, or little would work after that.
+    frame = start + 20 * MiB
+    bad_frames(host, add=[frame])
+    try:
+        assert host.segment()['escapes'] == 1 and host.segment()['state'] == 'active'
+        host.stack.qmp('dseg-bad-frames-reset')
+        check_mode(host, workload, 'vmm-direct')
+        state = bad_frames(host)
+        assert (state['reads'], state['writes']) == (0, 0)
+        workload.stop()
+    finally:
+        host.end_vms()
+        host.run('dseg-vm reserve 0')
+        bad_frames(host, remove=[frame])
 
 
 def test_verify_mode_has_found_no_mismatch(host):
