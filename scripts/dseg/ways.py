@@ -89,6 +89,12 @@ class Modified:
         if wanted.guest:
             self._console(wanted.world).run('modprobe dseg-guest')
 
+    def unprepare(self, mode):
+        """Undo that."""
+        self._set_vmm_segment(False)
+        if MODES[mode].guest:
+            self._console(MODES[mode].world).run('rmmod dseg-guest')
+
     def escape(self, page):
         """Put a page (gPA) into the escape filter; clear_escapes() undoes it."""
         self._dseg_vm(f'escape {VMM} {page:#x}')

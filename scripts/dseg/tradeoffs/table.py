@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/tradeoffs: the poster's table of trade-offs, each cell an experiment that has run."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from .. import run_main
+from ..measure import Workload, measure
+from ..modes import MODES
+from ..stack import Stack
+from ..ways import Modified
+from .setting import Setting
+
+COLUMNS = ('base', 'dual-direct', 'vmm-direct', 'guest-direct')
+BIG, PLAIN = 'gups --bytes 64M --updates 200000', 'chase --bytes 32M --updates 200000'
+SHARE = 0.9             # of a program's walks that must be of a mode for it to have the mode
+
+# Gandhi, Basu, Hill, Swift: the poster's section 5, in the order of COLUMNS.
+POSTER = {
+    'Page walk dimensions': ('2D', '0D', '1D', '1D'),
+    '# of memory accesses for most page walks': ('24', '0', '4', '4'),
+    '# of base-bound checks for page walks': ('0', '1', '5', '1'),
+    'Guest OS modifications': ('none', 'required', 'none', 'required'),
+    'VMM modifications': ('none', 'required', 'required', 'none'),
+    'Application category': ('any', 'big memory', 'any', 'big memory'),
+    'Page sharing': ('unrestricted', 'limited', 'limited', 'unrestricted'),
+    'Ballooning': ('unrestricted', 'limited', 'limited', 'unrestricted'),
+    'Guest OS swapping': ('unrestricted', 'limited', 'unrestricted', 'limited'),
+    'VMM swapping': ('unrestricted', 'limited', 'limited', 'unrestricted'),
+}
+
+# The rows about what an operating system may do, as Setting calls them.
+FREEDOMS = {'Page sharing': 'page sharing', 'Ballooning': 'ballooning',
+            'Guest OS swapping': 'guest swapping', 'VMM swapping': 'VMM swapping'}
+
+
+class Table:
+    """What has come out so far."""
+
+    def __init__(self):
+        self.cells = {name: {} for name in POSTER}
+        self.evidence = {}      # the numbers behind a cell, by property and mode
+        self.wrong_data = []    # where data was wrong
+
+    def set(self, name, mode, value, evidence):
+        self.cells[name][mode] = value
+        self.evidence.setdefault(name, {})[mode] = evidence
+
+    def matches(self, name):
+        return tuple(self.cells[name][mode] for mode in COLUMNS) == POSTER[name]
+
+    def to_json(self):
+        return {'schema': 1,
+                'rows': [{'property': name, **self.cells[name],
+                          'matches_poster': self.matches(name)} for name in POSTER],
+                'evidence': self.evidence}
+
+    def to_text(self):
+        rows = [('', *COLUMNS)]
+        rows += [(name, *(self.cells[name][mode] for mode in COLUMNS)) for name in POSTER]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        return '\n'.join('  '.join(f'{cell:<{width}}' for cell, width in zip(row, widths)).rstrip()
+                         for row in rows)
+
+    def differences(self):
+        """Of each cell that differs from the poster, what was found there."""
+        for name, expected in POSTER.items():
+            for mode, value in zip(COLUMNS, expected):
+                if self.cells[name][mode] != value:
+                    yield (f'{name}, {mode}: the poster says {value}, found '
+                           f'{self.cells[name][mode]}, because {self.evidence[name][mode]}')
+
+
+def counted(table, mode, result):
+    """The mode that a program's walks have, and the numbers behind that."""
+    walks = result.walks
+    if not result.checksum_ok:
+        table.wrong_data.append(f'{mode}: {result.name}')
+    regime = max(walks.regimes, key=walks.regimes.get)
+    numbers = {'walks': walks.count, 'regime': regime, 'share': round(walks.share(regime), 4)}
+    return regime if walks.share(regime) >= SHARE else 'mixed', numbers
+
+
+def count_walks(stack, table, say):
+    """The first six rows."""
+    way = Modified(stack, BIG)
+    reached = {}        # the mode that walks have, by which kernels are modified: guest, VMM
+    for mode in COLUMNS:
+        say(f'{mode}: page walks of a program with much memory')
+        result = measure(stack, way.enter(mode), mode, rounds=2)
+        found, numbers = counted(table, mode, result)
+        reached[MODES[mode].guest, MODES[mode].vmm] = found
+        walks = result.walks
+        guest, nested = max(walks.refs, key=walks.refs.get)
+        table.set('Page walk dimensions', mode, f'{(guest > 0) + (nested > 0)}D', numbers)
+        table.set('# of memory accesses for most page walks', mode, str(guest + nested), numbers)
+        table.set('# of base-bound checks for page walks', mode, str(walks.checks_typical),
+                  numbers)
+    way.leave()
+    for mode in COLUMNS:
+        wanted = MODES[mode]
+        for name, without in (('Guest OS modifications', (False, wanted.vmm)),
+                              ('VMM modifications', (wanted.guest, False))):
+            table.set(name, mode, 'none' if reached[without] == mode else 'required',
+                      f'walks were {reached[without]} without that module')
+        say(f'{mode}: page walks of a program without a primary region')
+        found, numbers = walks_of_plain_program(stack, table, mode)
+        table.set('Application category', mode, 'any' if found == mode else 'big memory', numbers)
+
+
+def walks_of_plain_program(stack, table, mode):
+    """In a mode with all its modules, of a program that does not ask for anything."""
+    way = Modified(stack, PLAIN)
+    way.prepare(mode)
+    workload = Workload(stack, 'nested', PLAIN)
+    found = counted(table, mode, measure(stack, workload, mode, rounds=2))
+    workload.stop()
+    way.unprepare(mode)
+    return found
+
+
+def try_freedoms(stack, table, say):
+    """The last four rows.
+
+    The modes with a VMM segment come last: what it is made of has all been touched then, and
+    KSM would merge all those empty pages of L2 in the others.
+    """
+    for mode in sorted(COLUMNS, key=lambda name: MODES[name].vmm):
+        with Setting(stack, mode) as setting:
+            for name, experiment in FREEDOMS.items():
+                say(f'{mode}: {experiment}')
+                outcome = setting.run(experiment)
+                table.set(name, mode, outcome.verdict, outcome.to_json())
+                if not outcome.data_right:
+                    table.wrong_data.append(f'{mode}: {experiment}')
+
+
+def make_table(stack, say=lambda text: None):
+    """All of it, in a stack without holes that has not booted yet."""
+    table = Table()
+    stack.boot_l1()
+    stack.boot_l2()
+    try_freedoms(stack, table, say)
+    count_walks(stack, table, say)
+    return table
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog='scripts/tradeoffs', add_help=False)
+    parser.add_argument('--json', type=Path)
+    parser.add_argument('--logs', type=Path)
+    args = parser.parse_args(arguments)
+    if args.json and not args.json.absolute().parent.is_dir():
+        parser.error(f'--json: there is no folder {args.json.parent}')
+    begin = time.monotonic()
+
+    def say(text):
+        print(f'{time.monotonic() - begin:6.1f} s  {text}', file=sys.stderr, flush=True)
+
+    with Stack(cpu_extra='dseg=on', holes=False, log_dir=args.logs, progress=say) as stack:
+        table = make_table(stack, say)
+    print(f'\n{table.to_text()}\n')
+    if args.json:
+        args.json.write_text(json.dumps(table.to_json(), indent=1) + '\n')
+        print(f'numbers: {args.json}')
+    problems = [*table.differences(), *(f'wrong data in {where}' for where in table.wrong_data)]
+    for problem in problems:
+        print(f'tradeoffs: {problem}', file=sys.stderr)
+    if not problems:
+        print('every cell is as the poster says, and all data was right')
+    return 1 if problems else 0
+
+
+if __name__ == '__main__':
+    run_main('tradeoffs', main)
