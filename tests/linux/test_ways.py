@@ -8,7 +8,7 @@ from dseg.measure import measure
 from dseg.modes import MODES
 from dseg.stack import Stack
 from dseg.ways import Modified
-from test_modes import CHECKS, REFS
+from test_modes import assert_costs
 
 
 @pytest.fixture(scope='module')
@@ -40,12 +40,7 @@ def expected_in_l1(mode):
 @pytest.mark.parametrize('mode', MODES)
 def test_mode_by_modules_costs_what_the_poster_says(machine, way, mode):
     workload = way.enter(mode)
-    result = measure(machine, workload, mode, rounds=2)
-    walks = result.walks
-    assert max(walks.refs, key=walks.refs.get) == REFS[mode]
-    assert walks.checks_typical == CHECKS[mode]
-    assert result.share >= 0.9, walks.regimes
-    assert result.checksum_ok
+    assert_costs(measure(machine, workload, mode, rounds=2), mode)
     if workload.world == 'nested':      # else L1's shell is busy with the workload
         assert loaded(machine.l1) == expected_in_l1(MODES[mode])
     else:
