@@ -26,14 +26,15 @@ static DEFINE_MUTEX(search_lock);
  */
 static bool is_in_use_elsewhere(struct page *page)
 {
+	struct folio *folio = page_folio(page);
 	int known;
 
-	if (PageCompound(page))
-		return folio_maybe_dma_pinned(page_folio(page));
-	known = atomic_read(&page->_mapcount) + 1;
-	if (!PageAnon(page) || PageSwapCache(page))
-		known += 1 + page_has_private(page);
-	return page_count(page) > known;
+	if (folio_test_large(folio))
+		return folio_maybe_dma_pinned(folio);
+	known = atomic_read(&folio->_mapcount) + 1;
+	if (!folio_test_anon(folio) || folio_test_swapcache(folio))
+		known += 1 + folio_has_private(folio);
+	return folio_ref_count(folio) > known;
 }
 
 /*
