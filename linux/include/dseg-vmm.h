@@ -31,7 +31,8 @@
 #define DSEG_VMM_DEVICE "/dev/dseg-vmm"
 
 /*
- * Gives a VM a segment.  Whoever holds the VM's file descriptor may.
+ * Gives a VM a segment.  Whoever holds the VM's file descriptor may.  A size of
+ * 0 is all of the largest piece of RAM that there is, from 1 MiB on.
  *
  * EBADF   vm_fd is not open
  * EINVAL  vm_fd is no VM of KVM; gpa or size is no multiple of 4096; size is 0
@@ -50,8 +51,7 @@ struct dseg_vmm_attach {
 	__s32 vm_fd;		/* in: the VM, as KVM_CREATE_VM returned it */
 	__u32 flags;		/* in: DSEG_VMM_LESS or 0 */
 	__u64 gpa;		/* in: where; out: where it is */
-	__u64 size;		/* in: bytes, or 0: all of the largest piece of
-				 * RAM, from 1 MiB on; out: what it has got */
+	__u64 size;		/* in: bytes; out: what it has got */
 	__u64 displaced;	/* out: pages that were migrated to make room */
 	__u64 moved;		/* out: pages of the VM that were moved */
 	__u64 reserved[2];	/* in: 0 */

@@ -23,9 +23,10 @@
  *     region_of_interest();
  *     DSEG_MARK(2);
  */
-#define DSEG_MARK(label) \
-    __asm__ volatile(".byte 0x0f, 0x1f, 0x87\n\t.long 0xd5000000 + %c0" \
-                     : : "i"((label) & 0xffffff) : "memory")
+#define DSEG_MARK(label) ({ \
+	__asm__ volatile(".byte 0x0f, 0x1f, 0x87\n\t.long 0xd5000000 + %c0" \
+			 : : "i"((label) & 0xffffff) : "memory"); \
+})
 
 /* CPUID. */
 #define DSEG_CPUID_LEAF 0x44534547
@@ -48,13 +49,15 @@
 
 /* CR12: one of each, or'ed; all regimes, privileges, accesses by default. */
 enum dseg_count {
-    DSEG_WALKS, DSEG_GUEST_REFS, DSEG_NESTED_REFS, DSEG_CHECKS,
-    DSEG_FILTER_LOOKUPS, DSEG_ESCAPES, DSEG_FALSE_ESCAPES,
-    /* These alone: */
-    DSEG_FAULTS_NOT_PRESENT = 8, DSEG_FAULTS_PROTECTION, DSEG_FAULTS_RESERVED,
-    DSEG_FAULTS_NESTED_FINAL, DSEG_FAULTS_NESTED_TABLE,
-    DSEG_FAULT_GUEST_REFS, DSEG_FAULT_NESTED_REFS,
+	DSEG_WALKS, DSEG_GUEST_REFS, DSEG_NESTED_REFS, DSEG_CHECKS,
+	DSEG_FILTER_LOOKUPS, DSEG_ESCAPES, DSEG_FALSE_ESCAPES,
+	/* These alone: */
+	DSEG_FAULTS_NOT_PRESENT = 8, DSEG_FAULTS_PROTECTION,
+	DSEG_FAULTS_RESERVED, DSEG_FAULTS_NESTED_FINAL,
+	DSEG_FAULTS_NESTED_TABLE, DSEG_FAULT_GUEST_REFS,
+	DSEG_FAULT_NESTED_REFS,
 };
+
 #define DSEG_NATIVE (1 << 4)
 #define DSEG_NATIVE_DIRECT (2 << 4)
 #define DSEG_BASE (3 << 4)
@@ -69,28 +72,32 @@ enum dseg_count {
 #define DSEG_FETCH (3 << 10)
 
 /* Control registers, at CPL 0. */
-#define DSEG_WRITE_CR(n, value) \
-    __asm__ volatile("mov %0, %%cr" #n : : "r"((uint64_t)(value)) : "memory")
-#define DSEG_READ_CR(n) __extension__ ({ \
-    uint64_t dseg_value; \
-    __asm__ volatile("mov %%cr" #n ", %0" : "=r"(dseg_value) : : "memory"); \
-    dseg_value; })
+#define DSEG_WRITE_CR(n, value) ({ \
+	__asm__ volatile("mov %0, %%cr" #n \
+			 : : "r"((uint64_t)(value)) : "memory"); \
+})
+#define DSEG_READ_CR(n) ({ \
+	uint64_t dseg_value; \
+	__asm__ volatile("mov %%cr" #n ", %0" \
+			 : "=r"(dseg_value) : : "memory"); \
+	dseg_value; \
+})
 
 /* Puts a guest segment into force: [base, limit) to [base + offset, ...). */
 static inline void dseg_set_guest_segment(uint64_t base, uint64_t limit,
-                                          uint64_t offset)
+					  uint64_t offset)
 {
-    DSEG_WRITE_CR(10, 0);   /* none, while the three do not belong together */
-    DSEG_WRITE_CR(9, base);
-    DSEG_WRITE_CR(11, offset);
-    DSEG_WRITE_CR(10, limit);
+	DSEG_WRITE_CR(10, 0);	/* none, while the three do not belong together */
+	DSEG_WRITE_CR(9, base);
+	DSEG_WRITE_CR(11, offset);
+	DSEG_WRITE_CR(10, limit);
 }
 
 /* One counter: CR12 is @select afterwards. */
 static inline uint64_t dseg_read_counter(uint64_t select)
 {
-    DSEG_WRITE_CR(12, select);
-    return DSEG_READ_CR(13);
+	DSEG_WRITE_CR(12, select);
+	return DSEG_READ_CR(13);
 }
 
 #endif

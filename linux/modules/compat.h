@@ -6,14 +6,13 @@
 #define DSEG_COMPAT_H
 
 #include <linux/mm.h>
-#include <linux/version.h>
 
 /* pin_user_pages_remote() by one who holds the lock of the mm all the time. */
 static inline long dseg_pin_pages(struct mm_struct *mm, unsigned long start,
 				  unsigned long nr, unsigned int flags,
 				  struct page **pages)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#ifdef DSEG_PIN_WITHOUT_VMAS
 	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL);
 #else
 	return pin_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);

@@ -26,14 +26,15 @@ static DEFINE_MUTEX(search_lock);
  */
 static bool is_in_use_elsewhere(struct page *page)
 {
+	struct folio *folio = page_folio(page);
 	int known;
 
-	if (PageCompound(page))
-		return folio_maybe_dma_pinned(page_folio(page));
-	known = atomic_read(&page->_mapcount) + 1;
-	if (!PageAnon(page) || PageSwapCache(page))
-		known += 1 + page_has_private(page);
-	return page_count(page) > known;
+	if (folio_test_large(folio))
+		return folio_maybe_dma_pinned(folio);
+	known = atomic_read(&folio->_mapcount) + 1;
+	if (!folio_test_anon(folio) || folio_test_swapcache(folio))
+		known += 1 + folio_has_private(folio);
+	return folio_ref_count(folio) > known;
 }
 
 /*
@@ -98,26 +99,43 @@ static void give_back(const struct search *search, unsigned long end)
 			put_page(pfn_to_page(pfn));
 }
 
-/* Take the range at search->pfn: all that lies between frames that are held. */
-static int take(const struct search *search)
+/* How far a piece from @from on goes: to a held frame, or the end of its block. */
+static unsigned long piece_end(const struct search *search, unsigned long from)
+{
+	unsigned long end = min(search->pfn + search->nr,
+				ALIGN(from + 1, STEP));
+	unsigned long to = from;
+
+	while (to < end && !is_held(search, to))
+		to++;
+	return to;
+}
+
+/*
+ * Take the range at search->pfn, all but the frames that are held, block by
+ * block: alloc_contig_range() does not say what has stopped it, and to move a
+ * long range out of the way once for each block before that takes for ever.
+ * Returns its end, or the frame that begins the piece that cannot be had.
+ */
+static unsigned long take(const struct search *search)
 {
 	unsigned long end = search->pfn + search->nr;
-	unsigned long from, to;
-	int err;
+	unsigned long from = search->pfn, to;
 
-	for (from = search->pfn; from < end; from = to + 1) {
-		for (to = from; to < end && !is_held(search, to); to++)
-			;
-		if (to == from)
+	while (from < end) {
+		to = piece_end(search, from);
+		if (to == from) {
+			from++;		/* held */
 			continue;
-		err = alloc_contig_range(from, to, MIGRATE_MOVABLE,
-					 GFP_KERNEL | __GFP_NOWARN);
-		if (err) {
-			give_back(search, from);
-			return err;
 		}
+		if (alloc_contig_range(from, to, MIGRATE_MOVABLE,
+				       GFP_KERNEL | __GFP_NOWARN)) {
+			give_back(search, from);
+			return from;
+		}
+		from = to;
 	}
-	return 0;
+	return end;
 }
 
 static int search_node(int nid, struct search *search)
@@ -131,13 +149,11 @@ static int search_node(int nid, struct search *search)
 			return -EINTR;
 		cond_resched();
 		obstacle = first_obstacle(search);
-		if (obstacle < search->pfn + search->nr) {
-			search->pfn = ALIGN(obstacle + 1, STEP);
-			continue;
-		}
-		if (!take(search))
+		if (obstacle == search->pfn + search->nr)
+			obstacle = take(search);
+		if (obstacle == search->pfn + search->nr)
 			return 0;
-		search->pfn += STEP;
+		search->pfn = ALIGN(obstacle + 1, STEP);
 	}
 	return -ENOMEM;
 }

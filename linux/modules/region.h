@@ -56,10 +56,10 @@ struct dseg_region {
 	void (*release)(struct dseg_region *region);
 
 	struct xarray substitutes;
-	struct mutex pins;
+	struct mutex pins;	/* of what has pins */
 	unsigned long not_pinned;
 	struct mmu_interval_notifier notifier;
-	struct mutex lock;
+	struct mutex lock;	/* of live, gone and the works */
 	bool live;
 	bool gone;
 	struct work_struct unpin_work;

@@ -470,6 +470,7 @@ static int run(const struct start *start)
         return wait_for(child);
     }
     error = attach_descendant(device, child, &vmm, &segment);
+    close(device);      /* or the module could not be unloaded under the VM */
     if (error == ECHILD) {
         return wait_for(child);
     }

@@ -30,9 +30,9 @@ def header_packages(image):
     """
     release = image.removeprefix('linux-image-')
     numbers = re.match(r'[\d.]+-\d+|[^-]+', release)[0]
-    series = re.match(r'\d+\.\d+', release)[0]
-    return [f'linux-headers-{release}', f'linux-headers-{numbers}-common',
-            f'linux-kbuild-{series}']
+    # Newer ones, as 6.12.95+deb12, name that of each version; older ones, as 6.1.0-56, do not.
+    tools = numbers if '+' in numbers else re.match(r'\d+\.\d+', release)[0]
+    return [f'linux-headers-{release}', f'linux-headers-{numbers}-common', f'linux-kbuild-{tools}']
 
 
 def relocate(tree):
@@ -53,7 +53,9 @@ def build(tree):
         shutil.copytree(source, BUILD if source == SOURCES else BUILD / 'include')
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with open(LOG, 'w') as log:
-        done = subprocess.run(['make', '-C', folder, f'M={BUILD}', 'W=1', 'modules'], stdout=log,
+        # Type information is for BPF, and needs a tool more.
+        done = subprocess.run(['make', '-C', folder, f'M={BUILD}', 'W=1',
+                               'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules'], stdout=log,
                               stderr=subprocess.STDOUT, check=False, timeout=BUILD_SECONDS,
                               env={**os.environ, 'KBUILD_BUILD_TIMESTAMP': '@0'})
     if done.returncode:

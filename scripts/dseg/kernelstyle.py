@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/check-kernel-style: the kernel's own checkpatch.pl, over our kernel code."""
+
+import argparse
+import re
+import subprocess
+
+from . import OUT, Failure, modules, run_main
+from .guests import DOWNLOADS, apt, newest_kernel_package, run
+
+TREE = OUT / 'checkpatch'
+WANTED = ('checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch')
+
+
+def main(arguments):
+    """What the command line asks for: nothing but to do it."""
+    argparse.ArgumentParser(prog='check-kernel-style', add_help=False).parse_args(arguments)
+    if not (TREE / 'scripts' / WANTED[0]).exists():
+        fetch()
+    files = [file for file in modules.sources() if file.suffix in ('.c', '.h')]
+    done = subprocess.run(['perl', TREE / 'scripts' / WANTED[0], '--no-tree', '--strict', '--file',
+                           '--terse', '--show-types', '--no-summary', *files],
+                          cwd=TREE, capture_output=True, text=True, check=False, timeout=300)
+    print(done.stdout, end='')
+    counts = {kind: len(re.findall(rf'^\S+:\d+: {kind}:', done.stdout, re.M))
+              for kind in ('ERROR', 'WARNING', 'CHECK')}
+    if done.returncode and not any(counts.values()):
+        raise Failure(f'checkpatch.pl failed:\n{done.stderr.rstrip()}')
+    print(f'{len(files)} files: ' +
+          ', '.join(f'{number} {kind}' for kind, number in counts.items()))
+    return 1 if counts['ERROR'] or counts['WARNING'] else 0
+
+
+def fetch():
+    """Take the script, and the lists that it reads, out of the kernel's source."""
+    series = re.search(r'\d+\.\d+', newest_kernel_package())[0]
+    source = f'linux-source-{series}'
+    apt('apt-get', 'download', source, title=f'Fetching {source}')
+    package = max(DOWNLOADS.glob(f'{source}_*.deb'), key=lambda file: file.stat().st_mtime)
+    TREE.mkdir(parents=True, exist_ok=True)
+    # 150 MB in memory are a lot, but are so only once.
+    archive = run('sh', '-c', 'dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/src/$2.tar.xz"', 'sh',
+                  package, source)
+    run('tar', '-xJ', '-C', TREE, '--strip-components=1',
+        *(f'{source}/scripts/{name}' for name in WANTED), stdin=archive)
+    package.unlink()
+
+
+if __name__ == '__main__':
+    run_main('check-kernel-style', main)
