@@ -18,7 +18,7 @@ from .vm import MONITOR
 
 COLUMNS = ('base', 'dual-direct', 'vmm-direct', 'guest-direct')
 L2_MEMORY = '256M'
-BIG, PLAIN = 'gups --bytes 64M --updates 200000', 'chase --bytes 32M --updates 200000'
+BIG, PLAIN = 'gups --bytes 32M --updates 200000', 'chase --bytes 32M --updates 200000'
 SHARE = 0.9             # of a program's walks that must be of a mode for it to have the mode
 
 # Gandhi, Basu, Hill, Swift: the poster's section 5, in the order of COLUMNS.
