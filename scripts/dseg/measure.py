@@ -277,6 +277,9 @@ def marked_walks(markers, number, world):
         # Counters only grow, so this is the begin of a later round.
         if before['total']['walks'] > after['total']['walks']:
             return None
+        # And this is of a program that ran earlier: not all have both phases.
+        if before['total']['walks'] < snapshots[first]['walks']['total']['walks']:
+            continue
         walks += (Walks.from_reply([after], world, 'user')
                   - Walks.from_reply([before], world, 'user'))
     return walks

@@ -197,16 +197,18 @@ class Stack:
         self.launch()
         self._wait_for_prompt(self.l1, 'l1# ', timeout)
 
-    def boot_l2(self, timeout=120, append='', settings=''):
+    def boot_l2(self, timeout=120, append='', settings='', arguments=''):
         """Start L2 in L1; returns when L2 has a shell prompt.
 
         append: more words for L2's kernel command line
         settings: of the command l2 in L1, such as 'L2_MACHINE=q35'
+        arguments: more of L2's VMM
         """
         self._progress('L2 boots')
         self.l2.clear()
         append = f'{self.layout.l2_append()} {append}'
-        self.l1.run(f'L2_APPEND={shlex.quote(append)} {settings} l2 >/tmp/l2.log 2>&1 &')
+        self.l1.run(f'L2_APPEND={shlex.quote(append)} {settings} l2 -- {arguments} '
+                    '>/tmp/l2.log 2>&1 &')
         self._wait_for_prompt(self.l2, 'l2# ', timeout)
 
     def _wait_for_prompt(self, console, prompt, timeout):

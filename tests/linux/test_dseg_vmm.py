@@ -16,6 +16,7 @@ from dseg.console import CommandError
 from dseg.layout import MiB, parse_size
 from dseg.measure import Walks, Workload, measure
 from dseg.stack import GUEST, Stack
+from dseg.tradeoffs.work import Work
 
 PAGE = 4096
 VM_SIZE = '256M'
@@ -389,9 +390,49 @@ def test_frame_that_goes_bad_under_a_running_vm_is_replaced(host):
         bad_frames(host, remove=[frame])
 
 
-def test_verify_mode_has_found_no_mismatch(host):
+def mismatches(host):
     [cpu] = host.stack.qmp('query-x86-dseg-walks')
-    assert cpu['mismatches'] == 0
+    return cpu['mismatches']
+
+
+def test_without_the_filter_bad_frames_are_touched_and_data_is_wrong(host):
+    """The monitor has the same segment, but not the filter, and then leaves it to the module."""
+    host.start_vm()
+    work = Work(host.stack.l2, GUPS)
+    segment = host.segment()
+    pages = [work.physical_address(host.stack.layout.gva + (i * 1024 + 37) * PAGE)
+             for i in range(16)]
+    frames = [page - segment['gpa'] + segment['hpa'] for page in pages]
+    assert mismatches(host) == 0
+    # KVM's tables need not map any of it yet, hence the force.
+    host.stack.qmp('x86-dseg-set', level='vmm', base=segment['gpa'], size=segment['size'],
+                   target=segment['hpa'], force=True)
+    bad_frames(host, add=frames)
+    try:
+        segment = host.segment()
+        assert (segment['escapes'], segment['state']) == (16, 'active')
+        host.stack.qmp('dseg-bad-frames-reset')
+        wrong = work.wait_for_round()
+        assert work.wait_for_round() >= wrong + 2
+        state = bad_frames(host)
+        assert all(frame['reads'] and frame['writes'] for frame in state['frames']), state
+
+        host.stack.qmp('x86-dseg-clear')
+        wrong = work.wait_for_round()   # it has written all of its table anew
+        host.stack.qmp('dseg-bad-frames-reset')
+        assert work.wait_for_round() == wrong
+        state = bad_frames(host)
+        assert (state['reads'], state['writes']) == (0, 0)
+    finally:
+        host.stack.qmp('x86-dseg-clear')
+        host.stack.qmp('x86-dseg-walks-reset')  # of mismatches, which are to be expected here
+        work.stop()
+        host.end_vms()
+        bad_frames(host, remove=frames)
+
+
+def test_verify_mode_has_found_no_mismatch(host):
+    assert mismatches(host) == 0
 
 
 def test_kernel_has_not_complained(host):

@@ -67,8 +67,17 @@ class Outcome:
             return 'none'
         return 'unrestricted' if self.inside.works and self.segment_kept else 'limited'
 
+    @property
+    def reason(self):
+        """What the verdict follows from, in words."""
+        parts = [f'{counts.done} of {counts.attempted} pages {where}' for counts, where in
+                 ((self.inside, 'inside'), (self.outside, 'outside')) if counts.attempted]
+        parts += ['' if self.segment_kept else 'the segment has ended',
+                  '' if self.data_right else 'data was wrong']
+        return ', '.join(filter(None, parts)) or 'there was nothing to attempt it with'
+
     def to_json(self):
-        return {**asdict(self), 'verdict': self.verdict}
+        return {**asdict(self), 'verdict': self.verdict, 'reason': self.reason}
 
 
 def count_pages(console, ranges, options='', timeout=120):

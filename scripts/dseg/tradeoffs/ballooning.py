@@ -8,7 +8,7 @@ from . import Counts, Outcome, count_pages
 
 STEP = 32 * MiB
 FEW = 512               # pages in a range, at least, to say something of it
-POLL = 1                # seconds
+POLL = 0.5              # seconds
 SLOW = 60               # seconds in which the guest must have given something
 
 
@@ -22,26 +22,26 @@ def attempt(stack, vm, inside, work, segment_kept=lambda: True):
     size = vm.memory.bytes
     try:
         for given in range(STEP, size // 2 + 1, STEP):
-            vm.qmp(f'balloon value={size - given}')
-            wait_for(stack.l2, vm, given)
-            if all(ballooned(stack.l2, ranges) >= FEW for ranges in areas if ranges):
+            set_balloon(vm, size - given)
+            taken = [ballooned(stack.l2, ranges) for ranges in areas]
+            if min(taken) >= FEW:
                 break
-        counts = [given_back(stack.l2, vm, ranges) for ranges in areas]
-        kept = segment_kept()
+        counts = [given_back(vm, *area) for area in zip(areas, taken)]
+        right, kept = work.is_right(), segment_kept()
     finally:
-        vm.qmp(f'balloon value={size}')
-    wait_for(stack.l2, vm, 0)
-    return Outcome(*counts, work.is_right(), kept)
+        set_balloon(vm, size)
+    return Outcome(*counts, right, kept)
 
 
 def ballooned(console, ranges):
-    return count_pages(console, ranges).get('ballooned', 0)
+    return count_pages(console, ranges)['ballooned']
 
 
-def wait_for(console, vm, given):
-    """Till the balloon has that much, or no more comes."""
+def set_balloon(vm, size):
+    """What is left to the guest; waits till it has given the rest, or gives no more."""
+    vm.qmp('balloon', value=size)
     before, last = None, time.monotonic()
-    while (now := ballooned(console, [vm.memory])) != given // 4096:
+    while (now := vm.qmp('query-balloon')['actual']) != size:
         if now != before:
             before, last = now, time.monotonic()
         if time.monotonic() > last + SLOW:
@@ -49,10 +49,9 @@ def wait_for(console, vm, given):
         time.sleep(POLL)
 
 
-def given_back(console, vm, ranges):
+def given_back(vm, ranges, attempted):
     """Of the pages in the balloon, those that L1 has a frame less for."""
     pages = sum(part.bytes for part in ranges) // 4096
-    attempted = ballooned(console, ranges)
-    present = vm.count(ranges).get('present', 0) if ranges else 0
+    present = vm.count(ranges)['present']
     still_there = max(0, present - (pages - attempted))     # at least so many of them
     return Counts(attempted, attempted - still_there)

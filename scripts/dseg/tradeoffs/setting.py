@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A mode made by the modules, with a segment that leaves some memory outside, and all experiments.
 
-    with Setting(stack, 'vmm-direct') as setting:
-        print(setting.run('ballooning').verdict)
+    with Twin(stack, PROGRAM) as twin:
+        with Setting(stack, 'vmm-direct', twin) as setting:
+            print(setting.run('ballooning').verdict)
 """
 
 import json
@@ -15,33 +16,34 @@ from . import Range, ballooning, guest_swapping, sharing, vmm_swapping
 from .vm import Vm
 from .work import Work
 
-PROGRAM = 'chase --bytes 32M --updates 20000'
+# Short rounds, after each of which all of the data is verified.
+PROGRAM = 'chase --bytes 16M --updates 20000'
 OTHER_PROGRAM = 'chase --bytes 8M --updates 20000 --at 0x610000000000'
-PROGRAM_MEMORY = Range(0x600000000000, 32 * MiB)
+PROGRAM_MEMORY = Range(0x600000000000, 16 * MiB)
 OTHER_MEMORY = Range(0x610000000000, 8 * MiB)
-VMM_SEGMENT = 256 * MiB         # of 512 MiB, so that there is something outside
-LOWEST = 16 * MiB               # where it may begin; below is what the kernel needs to boot
+LOWEST = 16 * MiB               # where the VMM segment may begin; the kernel boots from below
 ATTACH_SECONDS = 300
 
 
 class Setting:
     """A mode in a stack without holes, with a program in L2 that is to use it."""
 
-    def __init__(self, stack, mode):
+    def __init__(self, stack, mode, twin):
+        """twin: a VM with PROGRAM in it, to share pages with"""
         self._stack = stack
-        self._mode = mode
         self._wanted = MODES[mode]
         self._vm = Vm(stack)
         self._work = None
         self._segment = None    # gPA: the VMM segment, or in modes without one a range like it
+        self._lost = False      # an experiment has ended the VMM segment
         self._experiments = {
-            'page sharing': lambda kept: sharing.attempt(
-                stack, self._vm, self._covered(), self._work, PROGRAM, kept),
-            'ballooning': lambda kept: ballooning.attempt(
-                stack, self._vm, self._segment, self._work, kept),
             'guest swapping': self._guest_swapping,
-            'VMM swapping': lambda kept: vmm_swapping.attempt(
-                stack, self._vm, self._covered(), self._work, kept),
+            'VMM swapping': lambda: vmm_swapping.attempt(
+                stack, self._vm, self._covered(), self._work, self.is_in_force),
+            'ballooning': lambda: ballooning.attempt(
+                stack, self._vm, self._segment, self._work, self.is_in_force),
+            'page sharing': lambda: sharing.attempt(
+                stack.l1, self._vm, twin, self._covered(), self._work, self.is_in_force),
         }
 
     def __enter__(self):
@@ -50,10 +52,11 @@ class Setting:
             self._stack.l2.run('modprobe dseg-guest')
             primary = ' --primary'
         self._work = Work(self._stack.l2, PROGRAM + primary)
-        # Around a page of the program, which is contiguous in a primary region.
-        start = min(max(self._gpa(PROGRAM_MEMORY.start) - PROGRAM_MEMORY.bytes, LOWEST),
-                    self._vm.memory.end - VMM_SEGMENT)
-        self._segment = Range(start, VMM_SEGMENT)
+        # Half of the memory, with a page of the program, which is contiguous in a primary region.
+        half = self._vm.memory.bytes // 2
+        page = self._work.physical_address(PROGRAM_MEMORY.start)
+        start = max(page - PROGRAM_MEMORY.bytes, LOWEST)
+        self._segment = Range(min(start, self._vm.memory.end - half), half)
         self._attach()
         return self
 
@@ -64,11 +67,12 @@ class Setting:
             self._stack.l2.run('rmmod dseg-guest')
 
     def run(self, name):
-        """One of: page sharing, ballooning, guest swapping, VMM swapping."""
-        outcome = self._experiments[name](self.is_in_force)
-        if not outcome.segment_kept:
+        """One of: guest swapping, VMM swapping, ballooning, page sharing."""
+        if self._lost:
             self._detach()
             self._attach()
+        outcome = self._experiments[name]()
+        self._lost = not outcome.segment_kept
         return outcome
 
     def is_in_force(self):
@@ -108,18 +112,10 @@ class Setting:
     def _covered(self):
         """The gPA that segments cover: the VMM's, else what the guest's leads to."""
         if self._wanted.guest and not self._wanted.vmm:
-            return Range(self._gpa(PROGRAM_MEMORY.start), PROGRAM_MEMORY.bytes)
+            return Range(self._work.physical_address(PROGRAM_MEMORY.start), PROGRAM_MEMORY.bytes)
         return self._segment
 
-    def _gpa(self, address):
-        """Of a page of the program, from /proc/PID/pagemap."""
-        text = self._stack.l2.run(
-            f'dd if=/proc/{self._work.pid}/pagemap bs=8 skip={address // 4096} count=1 '
-            '2>/dev/null | od -An -tx1')
-        entry = int.from_bytes(bytes.fromhex(text.replace(' ', '').strip()), 'little')
-        return (entry & ((1 << 55) - 1)) * 4096
-
-    def _guest_swapping(self, kept):
+    def _guest_swapping(self):
         with Work(self._stack.l2, OTHER_PROGRAM) as other:
             return guest_swapping.attempt(self._stack, (self._work, PROGRAM_MEMORY),
-                                          (other, OTHER_MEMORY), kept)
+                                          (other, OTHER_MEMORY), self.is_in_force)

@@ -3,16 +3,17 @@
 
 from contextlib import contextmanager
 
-SAMPLE = 1024           # pages to swap out in a range: emulated CPUs take long for more
+SAMPLE = 512            # pages to swap out in a range: emulated CPUs take long for more
 DEVICE = '/dev/zram0'
 
 
 @contextmanager
-def swap(console, size='256M'):
+def swap(console, size='64M'):
     """The guest can swap inside the with statement."""
-    console.run(f'modprobe zram && echo {size} >/sys/block/zram0/disksize && '
-                f'mkswap {DEVICE} && swapon {DEVICE}')
+    console.run(f'[ -e {DEVICE} ] || {{ modprobe zram && '
+                f'echo {size} >/sys/block/zram0/disksize && mkswap {DEVICE}; }} && '
+                f'swapon {DEVICE}')
     try:
         yield
     finally:
-        console.run(f'swapoff {DEVICE}; echo 1 >/sys/block/zram0/reset', timeout=240)
+        console.run(f'swapoff {DEVICE}', timeout=240)

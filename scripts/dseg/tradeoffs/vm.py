@@ -3,6 +3,7 @@
 
 import json
 import re
+import shlex
 from contextlib import contextmanager
 
 from ..console import StackError
@@ -11,21 +12,34 @@ from . import Range, count_pages
 
 MAPPING = re.compile(r'^([0-9a-f]+)-([0-9a-f]+) rw-p 00000000 00:00 0 *$', re.M)
 ALIGNMENT = 2 * MiB     # of the VMM's for what may be in huge pages
-QMP_SECONDS = 60        # L1 has to start Python
+MONITOR_PORT = 4444     # in L1, which has no program for QMP's own sockets
+REPLY = '/tmp/reply'
+REPLY_SECONDS = 30
+
+# More arguments of its VMM.
+MONITOR = f'-qmp tcp:127.0.0.1:{MONITOR_PORT},server=on,wait=off'
+
+
+def vmm_with(console, word):
+    """The process ID of the VMM with that among its arguments."""
+    found = console.run(f'for p in $(pidof qemu-system-x86_64); do grep -q {word} '
+                        '/proc/$p/cmdline && echo $p; done; true').split()
+    if len(found) != 1:
+        raise StackError(f'{len(found)} VMMs have {word} among their arguments, not 1')
+    return int(found[0])
 
 
 class Vm:
     """A VM that runs in L1: its memory is a range of the virtual memory of its VMM."""
 
-    def __init__(self, stack, qmp='/tmp/l2.qmp'):
-        """qmp: the socket of its VMM's monitor, which tells it from others"""
+    def __init__(self, stack):
+        """Its VMM has been started with the arguments MONITOR, by which it is found."""
         self._l1 = stack.l1
-        self._qmp = qmp
-        self.pid = int(self._l1.run(
-            f'for p in $(pidof qemu-system-x86_64); do grep -q unix:{qmp}, /proc/$p/cmdline '
-            '&& echo $p; done; true').split()[0])
+        self.pid = vmm_with(self._l1, f'tcp:127.0.0.1:{MONITOR_PORT},')
         self.memory = Range(0, stack.layout.l2_memory)      # gPA, without a gap
         self._at = self._find_memory()
+        # Its CPU never rests: L1's own commands come first.
+        self._l1.run(f'renice 10 $(ls /proc/{self.pid}/task)')
 
     def _find_memory(self):
         """Where the VMM has it: mappings without a gap between that are just as large."""
@@ -58,13 +72,18 @@ class Vm:
         finally:
             self._l1.run(f'kill -CONT {self.pid}')
 
-    def qmp(self, command):
-        """A command with its arguments, as QEMU's qmp-shell takes them."""
-        reply = self._l1.run(f'echo {command} | debian python3 -m qemu.qmp.qmp_shell '
-                             f'{self._qmp} 2>/dev/null', QMP_SECONDS)
-        if not (found := re.search(r'\{.*\}', reply)):
-            raise StackError(f'{self._qmp}: {command}: no answer:\n{reply}')
-        answer = json.loads(found[0])
-        if 'error' in answer:
-            raise StackError(f'{self._qmp}: {command}: {answer["error"]["desc"]}')
-        return answer['return']
+    def qmp(self, command, **arguments):
+        """A command of its VMM's monitor."""
+        lines = [json.dumps({'execute': 'qmp_capabilities'}),
+                 json.dumps({'execute': command, 'arguments': arguments, 'id': 1})]
+        # QEMU drops what it has not answered when we hang up.
+        self._l1.run(
+            f'>{REPLY}; {{ printf "%s\\n" {shlex.join(lines)}; '
+            f'for i in $(seq {REPLY_SECONDS * 10}); do grep -q \'"id"\' {REPLY} && break; '
+            f'sleep 0.1; done; }} | nc 127.0.0.1 {MONITOR_PORT} >>{REPLY}')
+        for answer in map(json.loads, self._l1.run(f'cat {REPLY}').splitlines()):
+            if 'error' in answer:
+                raise StackError(f'{command}: {answer["error"]["desc"]}')
+            if 'id' in answer:
+                return answer['return']
+        raise StackError(f'{command}: the VMM did not answer in {REPLY_SECONDS} s')
