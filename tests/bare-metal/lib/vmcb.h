@@ -111,10 +111,11 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a VMCB is a page");
 #define TLB_FLUSH_ALL 1
 
 /*
- * struct vmcb_segment.attributes: present, 64-bit code; and data, with limits
- * in pages.
+ * struct vmcb_segment.attributes: present, 64-bit code; 32-bit code, and data,
+ * with limits in pages.
  */
 #define ATTRIBUTES_CODE64 0xa9b
+#define ATTRIBUTES_CODE32 0xc9b
 #define ATTRIBUTES_DATA 0xc93
 #define ATTRIBUTES_DPL(cpl) ((cpl) << 5)
 
