@@ -13,7 +13,7 @@ import sys
 from . import OUT, Failure, run_main
 
 # All that the tests use besides SVM; EPYC's other features that TCG lacks do not matter.
-CPU = 'EPYC,+svm,+npt,+la57,+pku,+smep,+smap'
+CPU = 'EPYC,+svm,+npt,+la57,+pku,+smep,+smap,+pcid,+invpcid,+flushbyasid'
 FIRMWARE = ('/usr/share/seabios', '/usr/share/qemu')
 PASSED = 1      # isa-debug-exit: 2 * 0 + 1
 
@@ -25,6 +25,8 @@ def main(arguments):
     parser.add_argument('program', help='the ELF file, from tests/bare-metal')
     parser.add_argument('--dseg', choices=('on', 'off'), default='on',
                         help='does the CPU have direct segments (default: on)')
+    parser.add_argument('--cpu', default='', metavar='FEATURES',
+                        help='more of what -cpu takes: --cpu=-pcid,-invpcid')
     parser.add_argument('--device', action='append', default=[], metavar='DEVICE',
                         help='one more device, as QEMU has it: --device edu')
     parser.add_argument('--timeout', type=float, default=60, metavar='SECONDS')
@@ -32,7 +34,7 @@ def main(arguments):
                         default=os.environ.get('DSEG_QEMU', OUT / 'qemu/qemu-system-x86_64'),
                         help='default: $DSEG_QEMU, or the one that scripts/build-qemu has built')
     options = parser.parse_args(arguments)
-    words = command(options, options.device)
+    words = command(options, options.device, options.cpu)
 
     try:
         run = subprocess.run(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -50,13 +52,14 @@ def main(arguments):
     return 0
 
 
-def command(options, devices=()):
+def command(options, devices=(), cpu=''):
     """QEMU's command line."""
     firmware = [word for folder in FIRMWARE for word in ('-L', folder)]
     more = [word for device in devices for word in ('-device', device)]
     return [options.qemu, *firmware, '-M', 'pc', '-accel', 'tcg,thread=multi', '-m', '64M',
-            '-smp', '2', '-cpu', f'{CPU},dseg={options.dseg}', '-nodefaults', '-no-reboot',
-            '-display', 'none', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
+            '-smp', '2', '-cpu', ','.join(filter(None, [CPU, f'dseg={options.dseg}', cpu])),
+            '-nodefaults', '-no-reboot', '-display', 'none',
+            '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
             '-debugcon', 'stdio', *more, '-kernel', options.program]
 
 

@@ -8,72 +8,32 @@
 #include "lib/tap.h"
 #include "lib/vm.h"
 
-#define LOW_CODE 0x10000ull
-#define LOW_DATA 0x20000ull
 #define TABLES_BYTE 0x22
 #define SEGMENT_BYTE 0x11
-#define ATTRIBUTES_CODE32 0xc9b
-#define PAE_LEVELS 3
 
 static const struct vm_shape shape = { 4, 1, 4, 1 };
 
-static const struct {
-    const char *name;
-    bool long_mode, code64, in_force;
-} rows[] = {
-    { "64-bit mode", true, true, true },
-    { "compatibility mode", true, false, true },
-    { "PAE paging without long mode", false, false, false },
-};
-
-/*
- * The low 4 GiB: l2_code and the data. Page-directory pointers of PAE have P
- * only.
- */
-static void map_low(struct vm *vm, struct tables *tables, bool long_mode)
+static bool in_force(enum vm_mode mode)
 {
-    tables_map(tables, LOW_CODE, to_gpa(l2_code_hpa()), PAGE, 1, PTE_P);
-    tables_map(tables, LOW_DATA, to_gpa(vm->data_hpa), PAGE, 1, PTE_P | PTE_W);
-    if (!long_mode) {
-        *tables_entry(tables, 0, PAE_LEVELS) &= ~(PTE_W | PTE_U);
-    }
+    return mode != VM_PAE;
 }
 
-/* A gPA that CR3 can have outside long mode: below 4 GiB. */
-#define LOW_ROOT (2 * GiB)
-
-static void make(struct vm *vm, unsigned row)
+static void make(struct vm *vm, enum vm_mode mode)
 {
-    struct vmcb *vmcb;
     uint64_t own;
 
     dseg_reset();
     vm_init(vm, &shape);
-    vmcb = vm->guest.vmcb;
     own = arena_page(&vm->inside);
     *(uint8_t *)at_hpa(vm->data_hpa) = TABLES_BYTE;
     *(uint8_t *)at_hpa(own) = SEGMENT_BYTE;
-    if (rows[row].long_mode) {
-        map_low(vm, &vm->guest_tables, true);
-    } else {
-        struct tables pae;
-
-        tables_init(&pae, PAE_LEVELS, -GPA_BASE, &vm->inside);
-        map_low(vm, &pae, false);
-        tables_map(&vm->nested, LOW_ROOT, pae.root - GPA_BASE, PAGE, 1,
-                   PTE_P | PTE_W | PTE_U);
-        vmcb->cr3 = LOW_ROOT;
-        vmcb->efer = EFER_SVME | EFER_NXE;
-    }
-    if (!rows[row].code64) {
-        vmcb->cs.attributes = ATTRIBUTES_CODE32;
-    }
+    vm_set_mode(vm, mode);
     set_guest_segment(&vm->guest, segment(LOW_DATA, PAGE, to_gpa(own)));
     vm->guest.registers.rdi = LOW_DATA;
 }
 
 /* l2_load1 has the same encoding in all three modes. */
-static void in_mode(unsigned row)
+static void in_mode(enum vm_mode mode)
 {
     const uint64_t selector = SELECTOR(CHECKS, ALL_REGIMES, ALL_PRIVILEGES,
                                        LOAD);
@@ -82,13 +42,13 @@ static void in_mode(unsigned row)
     struct vm vm;
 
     case_begin("a guest segment is %sin force in %s",
-               rows[row].in_force ? "" : "not ", rows[row].name);
-    make(&vm, row);
+               in_force(mode) ? "" : "not ", vm_mode_names[mode]);
+    make(&vm, mode);
     checks = counter(selector);
     end = l2_fetch(&vm.guest, LOW_CODE + (l2_load1 - l2_code));
     expect("exit code", EXIT_VMMCALL, end.exit_code);
-    expect("value", rows[row].in_force ? SEGMENT_BYTE : TABLES_BYTE, end.rax);
-    expect("checked at all", rows[row].in_force, counter(selector) > checks);
+    expect("value", in_force(mode) ? SEGMENT_BYTE : TABLES_BYTE, end.rax);
+    expect("checked at all", in_force(mode), counter(selector) > checks);
     case_end();
 }
 
@@ -99,7 +59,7 @@ static void above_4_gib(void)
     struct vm vm;
 
     case_begin("compatibility mode does not reach a segment above 4 GiB");
-    make(&vm, 1);
+    make(&vm, VM_COMPATIBILITY);
     vm.guest.vmcb->dseg_cr9 += 4 * GiB;
     vm.guest.vmcb->dseg_cr10 += 4 * GiB;
     vm.guest.vmcb->dseg_cr11 -= 4 * GiB;
@@ -112,8 +72,8 @@ static void above_4_gib(void)
 
 void tests(void)
 {
-    for (unsigned row = 0; row < ARRAY_SIZE(rows); row++) {
-        in_mode(row);
+    for (enum vm_mode mode = VM_64; mode <= VM_PAE; mode++) {
+        in_mode(mode);
     }
     above_4_gib();
 }

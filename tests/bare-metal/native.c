@@ -35,8 +35,7 @@ static void use_tables(unsigned levels, unsigned leaf)
     set_levels(levels);
     first_root = read_cr3();
     arena = (struct arena) { MEMORY_START, MEMORY_END };
-    tables_init(&tables, levels, 0, &arena);
-    *tables_entry(&tables, 0, levels) = *(uint64_t *)at_hpa(first_root);
+    tables_init_own(&tables, levels, &arena);
     tables_data = arena_pages(&arena, 2);
     segment_data = arena_pages(&arena, 2);
     __builtin_memset(at_hpa(tables_data), TABLES_BYTE, 2 * PAGE);

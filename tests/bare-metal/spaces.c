@@ -14,8 +14,6 @@
 #define FIRST_BYTE 0x11u
 #define SECOND_BYTE 0x33u
 #define ROUNDS 100
-#define PTE_G BIT(8)
-#define CR4_PGE BIT(7)
 
 static const struct vm_shape shape = { 4, 1, 4, 1 };
 

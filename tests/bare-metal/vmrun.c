@@ -8,7 +8,6 @@
 #include "lib/vm.h"
 
 #define LOW_GPA 0x10000
-#define ATTRIBUTES_CODE32 0xc9b
 #define CR0_WITHOUT_PAGING 0x33
 
 /* What L1 has meanwhile. */

@@ -10,7 +10,6 @@
 #include "world-tables.h"
 
 #define CR0_PAGING 0x80000033ull            /* PG, NE, ET, MP, PE */
-#define CR4_PGE BIT(7)
 #define MAX_FILTER_PAGES 256
 
 void world_init(void)

@@ -15,8 +15,13 @@
 
 #define CR0_WP BIT(16)
 #define CR0_PG BIT(31)
+/* With CR4_PCIDE, bits 11:0 of CR3 are the PCID; this one is not stored. */
+#define CR3_PCID 0xfffull
+#define CR3_NO_FLUSH BIT(63)
 #define CR4_PAE BIT(5)
+#define CR4_PGE BIT(7)
 #define CR4_LA57 BIT(12)
+#define CR4_PCIDE BIT(17)
 #define CR4_SMEP BIT(20)
 #define CR4_SMAP BIT(21)
 #define CR4_PKE BIT(22)
@@ -37,6 +42,7 @@
 #define PTE_A BIT(5)
 #define PTE_D BIT(6)
 #define PTE_PS BIT(7)
+#define PTE_G BIT(8)
 #define PTE_NX BIT(63)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
@@ -54,6 +60,10 @@
 #define NPF_TABLE BIT(33)
 
 enum { VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_PF = 14 };
+
+#define CPUID_1_ECX_PCID BIT(17)
+#define CPUID_7_EBX_INVPCID BIT(10)
+#define CPUID_SVM_EDX_FLUSH_BY_ASID BIT(6)
 
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;

@@ -63,6 +63,17 @@ l2_code:
     mov %r9, %cr10
     load_again
 
+    /* RDI: descriptor, RSI: type. The encoding is the same in all modes. */
+    snippet l2_invpcid
+    invpcid (%rdi), %rsi
+    vmmcall
+    /* Between the loads, R8 is stored at R9; descriptor and type: R10, RSI. */
+    snippet l2_load_store8_invpcid_load
+    movzbl (%rdi), %eax
+    mov %r8, (%r9)
+    invpcid (%r10), %rsi
+    load_again
+
     /* Handlers of exceptions: the error code is in RAX, CR2 in RBX. */
     snippet l2_handler
     mov %cr2, %rbx
@@ -91,6 +102,12 @@ l2_code:
     shr $32, %rdx
     wrmsr
     vmmcall
+
+    .irp n, 0, 3, 4
+    snippet l2_write_cr\n
+    mov %rdi, %cr\n
+    vmmcall
+    .endr
 
     .irp n, 9, 10, 11, 12, 13
     snippet l2_read_cr\n

@@ -27,10 +27,12 @@ extern const char l2_code[], l2_nothing[],
     l2_load_write_cr3_load[], l2_load_write_cr9_load[],
     l2_load_write_cr10_load[], l2_load_write_cr11_load[],
     l2_load_switch_load[],
+    l2_invpcid[], l2_load_store8_invpcid_load[],
     l2_handler[], l2_handler_of_code[], l2_marker[],
     l2_read_msr[], l2_write_msr[],
     l2_read_cr9[], l2_read_cr10[], l2_read_cr11[], l2_read_cr12[],
     l2_read_cr13[],
+    l2_write_cr0[], l2_write_cr3[], l2_write_cr4[],
     l2_write_cr9[], l2_write_cr10[], l2_write_cr11[], l2_write_cr12[],
     l2_write_cr13[];
 

@@ -30,6 +30,18 @@ void tables_init(struct tables *tables, unsigned levels, uint64_t to_hpa,
                      (struct arena *[]) { from, from, from, from, from, from });
 }
 
+void tables_init_own(struct tables *tables, unsigned levels,
+                     struct arena *from)
+{
+    const uint64_t *present = at_hpa(read_cr3() & PTE_ADDRESS);
+
+    for (unsigned level = levels; level > 4; level--) {
+        present = at_hpa(*present & PTE_ADDRESS);
+    }
+    tables_init(tables, levels, 0, from);
+    *tables_entry(tables, 0, 4) = *present;
+}
+
 uint64_t tables_entry_address(struct tables *tables, uint64_t address,
                               unsigned level)
 {

@@ -40,6 +40,13 @@ void tables_init_from(struct tables *tables, unsigned levels, uint64_t to_hpa,
                       struct arena *const from[MAX_LEVELS + 1]);
 
 /*
+ * Make tables for L1 itself: they map its first 512 GiB as the present ones do,
+ * which have as many levels.
+ */
+void tables_init_own(struct tables *tables, unsigned levels,
+                     struct arena *from);
+
+/*
  * The entry of that level on the way to an address, for any use. The tables
  * above it are made where there are none. In guest mode it takes effect at the
  * next VMRUN.

@@ -81,7 +81,7 @@ void trap_handle(struct trap_frame *frame)
 #define CASE_WRITE(n)                                                   \
     case n:                                                             \
         return TRY("", "mov %1, %%cr" #n, "", "r"(value));
-#define FOR_CRS(f) f(3) f(4) f(9) f(10) f(11) f(12) f(13)
+#define FOR_CRS(f) f(0) f(3) f(4) f(9) f(10) f(11) f(12) f(13)
 
 uint64_t try_read_cr(unsigned n, uint64_t *value)
 {
@@ -109,6 +109,11 @@ uint64_t try_write_msr(uint32_t msr, uint64_t value)
 {
     return TRY("mov %1, %%ecx; mov %2, %%rax; mov %2, %%rdx; shr $32, %%rdx",
                "wrmsr", "", "r"(msr), "r"(value));
+}
+
+uint64_t try_invpcid(uint64_t type, uint64_t descriptor)
+{
+    return TRY("", "invpcid (%1), %2", "", "r"(descriptor), "r"(type));
 }
 
 uint64_t try_load(uint64_t address, uint8_t *value)

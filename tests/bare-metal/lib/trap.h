@@ -38,13 +38,14 @@
 void trap_init(void);
 
 /*
- * One instruction each, with the result of TRY(). n: 3, 4, 9 to 13. *value is
+ * One instruction each, with the result of TRY(). n: 0, 3, 4, 9 to 13. *value is
  * as it was if it traps.
  */
 uint64_t try_read_cr(unsigned n, uint64_t *value);
 uint64_t try_write_cr(unsigned n, uint64_t value);
 uint64_t try_read_msr(uint32_t msr, uint64_t *value);
 uint64_t try_write_msr(uint32_t msr, uint64_t value);
+uint64_t try_invpcid(uint64_t type, uint64_t descriptor);
 uint64_t try_load(uint64_t address, uint8_t *value);
 uint64_t try_store(uint64_t address, uint8_t value);
 

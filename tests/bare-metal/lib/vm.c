@@ -6,6 +6,10 @@
 
 #define LEAF_FLAGS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 
+#define PAE_LEVELS 3
+/* A gPA that CR3 can have outside long mode: below 4 GiB. */
+#define LOW_ROOT (2 * GiB)
+
 void boot_set_levels(unsigned levels);
 
 void set_levels(unsigned levels)
@@ -101,6 +105,46 @@ void vm_move_page(struct vm *vm, unsigned which, uint64_t gpa)
             &vm->guest_tables, to_gva(vm->data_hpa), which + 1);
 
         *entry = (*entry & ~PTE_ADDRESS) | gpa;
+    }
+}
+
+const char *const vm_mode_names[] = {
+    [VM_64] = "64-bit mode",
+    [VM_COMPATIBILITY] = "compatibility mode",
+    [VM_PAE] = "PAE paging without long mode",
+};
+
+/*
+ * The low 4 GiB: l2_code and the data. Page-directory pointers of PAE have P
+ * only.
+ */
+static void map_low(struct vm *vm, struct tables *tables, bool long_mode)
+{
+    tables_map(tables, LOW_CODE, to_gpa(l2_code_hpa()), PAGE, 1, PTE_P);
+    tables_map(tables, LOW_DATA, to_gpa(vm->data_hpa), PAGE, 1, PTE_P | PTE_W);
+    if (!long_mode) {
+        *tables_entry(tables, 0, PAE_LEVELS) &= ~(PTE_W | PTE_U);
+    }
+}
+
+void vm_set_mode(struct vm *vm, enum vm_mode mode)
+{
+    struct vmcb *vmcb = vm->guest.vmcb;
+
+    if (mode != VM_PAE) {
+        map_low(vm, &vm->guest_tables, true);
+    } else {
+        struct tables pae;
+
+        tables_init(&pae, PAE_LEVELS, -GPA_BASE, &vm->inside);
+        map_low(vm, &pae, false);
+        tables_map(&vm->nested, LOW_ROOT, pae.root - GPA_BASE, PAGE, 1,
+                   PTE_P | PTE_W | PTE_U);
+        vmcb->cr3 = LOW_ROOT;
+        vmcb->efer = EFER_SVME | EFER_NXE;
+    }
+    if (mode != VM_64) {
+        vmcb->cs.attributes = ATTRIBUTES_CODE32;
     }
 }
 

@@ -91,6 +91,21 @@ struct l2_end vm_access(struct vm *vm, enum access access, uint64_t gva);
 
 #define STORED_BYTE 0x5a
 
+/* Modes of a guest's CPU; in the last one there is no long mode. */
+enum vm_mode { VM_64, VM_COMPATIBILITY, VM_PAE };
+
+extern const char *const vm_mode_names[VM_PAE + 1];
+
+/*
+ * Give the guest that mode, and its code and the first page of its data at
+ * addresses below 4 GiB: for l2_fetch(), and snippets whose encoding is the
+ * same in all of them.
+ */
+void vm_set_mode(struct vm *vm, enum vm_mode mode);
+
+#define LOW_CODE 0x10000ull
+#define LOW_DATA 0x20000ull
+
 static inline uint64_t to_gpa(uint64_t hpa)
 {
     return hpa + GPA_BASE;

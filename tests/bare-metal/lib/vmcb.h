@@ -19,8 +19,8 @@ struct vmcb {
     uint16_t intercept_cr_reads, intercept_cr_writes;   /* 0x000 */
     uint16_t intercept_dr_reads, intercept_dr_writes;
     uint32_t intercept_exceptions;                      /* 0x008 */
-    uint32_t intercepts1, intercepts2;
-    uint8_t reserved014[0x040 - 0x014];
+    uint32_t intercepts1, intercepts2, intercepts3;
+    uint8_t reserved018[0x040 - 0x018];
     uint64_t iopm_base, msrpm_base;                     /* 0x040 */
     uint64_t tsc_offset;
     uint32_t asid;                                      /* 0x058 */
@@ -68,6 +68,7 @@ struct vmcb {
 VMCB_OFFSET(intercept_exceptions, 0x008);
 VMCB_OFFSET(intercepts1, 0x00c);
 VMCB_OFFSET(intercepts2, 0x010);
+VMCB_OFFSET(intercepts3, 0x014);
 VMCB_OFFSET(iopm_base, 0x040);
 VMCB_OFFSET(msrpm_base, 0x048);
 VMCB_OFFSET(asid, 0x058);
@@ -107,14 +108,18 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a VMCB is a page");
 #define INTERCEPT1_HLT (1u << 24)
 #define INTERCEPT2_VMRUN (1u << 0)
 #define INTERCEPT2_VMMCALL (1u << 1)
+#define INTERCEPT3_INVPCID (1u << 2)
 
 #define TLB_FLUSH_ALL 1
+#define TLB_FLUSH_GUEST 3
+#define TLB_FLUSH_GUEST_NONGLOBAL 7
 
 /*
- * struct vmcb_segment.attributes: present, 64-bit code; and data, with limits
- * in pages.
+ * struct vmcb_segment.attributes: present, 64-bit code; 32-bit code, and data,
+ * with limits in pages.
  */
 #define ATTRIBUTES_CODE64 0xa9b
+#define ATTRIBUTES_CODE32 0xc9b
 #define ATTRIBUTES_DATA 0xc93
 #define ATTRIBUTES_DPL(cpl) ((cpl) << 5)
 
@@ -123,6 +128,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a VMCB is a page");
 #define EXIT_EXCEPTION(vector) (0x040 + (vector))
 #define EXIT_MSR 0x07c
 #define EXIT_VMMCALL 0x081
+#define EXIT_INVPCID 0x0a2
 #define EXIT_NPF 0x400
 #define EXIT_INVALID (~0ull)
 
