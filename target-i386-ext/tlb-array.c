@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: one set-associative array of a TLB
+ */
+
+#include <stdlib.h>
+#include "tlb-array.h"
+
+enum {
+    OWNER_STORE = 1 << 0,
+    OWNER_GLOBAL = 1 << 1,
+    OWNER_PCID_SHIFT = 16,
+    OWNER_ASID_SHIFT = 32,
+};
+
+/* An address has no bits where its shift goes, and that is not 0. */
+static uint64_t tag_of(uint64_t va, unsigned shift)
+{
+    return va >> shift << shift | shift;
+}
+
+static unsigned shift_of(uint64_t tag)
+{
+    return tag & 63;
+}
+
+static unsigned class_of(unsigned shift)
+{
+    return (shift - 12) / 9;
+}
+
+static uint64_t owner_of(DsegTlbSpace space)
+{
+    return (uint64_t)space.asid << OWNER_ASID_SHIFT |
+           (uint64_t)space.pcid << OWNER_PCID_SHIFT;
+}
+
+static void *zeroed(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+
+    if (!memory) {
+        abort();
+    }
+    return memory;
+}
+
+static void init_ring(DsegTlbArray *array)
+{
+    uint32_t ways = array->ways;
+
+    array->ring = zeroed(array->entries, sizeof(*array->ring));
+    array->oldest = zeroed(array->entries / ways, sizeof(*array->oldest));
+    for (uint32_t i = 0; i < array->entries; i++) {
+        array->ring[i].older = (i % ways + ways - 1) % ways;
+        array->ring[i].newer = (i % ways + 1) % ways;
+    }
+}
+
+void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
+                         DsegTlbPolicy policy, uint64_t seed)
+{
+    *array = (DsegTlbArray) {
+        .tags = zeroed(entries, sizeof(*array->tags)),
+        .owners = zeroed(entries, sizeof(*array->owners)),
+        .entries = entries,
+        .ways = ways,
+        .set_mask = entries / ways - 1,
+        .policy = policy,
+        .random = seed,
+    };
+    if (policy == DSEG_TLB_LRU || policy == DSEG_TLB_FIFO) {
+        init_ring(array);
+    } else if (policy == DSEG_TLB_PLRU) {
+        array->tree = zeroed(entries / ways, sizeof(*array->tree));
+    }
+}
+
+void dseg_tlb_array_destroy(DsegTlbArray *array)
+{
+    free(array->tags);
+    free(array->owners);
+    free(array->ring);
+    free(array->oldest);
+    free(array->tree);
+    *array = (DsegTlbArray) { .tags = NULL };
+}
+
+static bool owner_matches(uint64_t owner, uint64_t wanted)
+{
+    uint64_t difference = (owner ^ wanted) >> OWNER_PCID_SHIFT;
+
+    return !difference ||
+           ((owner & OWNER_GLOBAL) &&
+            !(difference >> (OWNER_ASID_SHIFT - OWNER_PCID_SHIFT)));
+}
+
+uint32_t dseg_tlb_array_find(const DsegTlbArray *array, uint64_t va,
+                             unsigned shift, DsegTlbSpace space)
+{
+    uint32_t first = dseg_tlb_array_set(array, va, shift);
+    uint64_t tag = tag_of(va, shift);
+    uint64_t owner = owner_of(space);
+
+    if (!array->used_by_class[class_of(shift)]) {
+        return DSEG_TLB_NO_ENTRY;
+    }
+    for (uint32_t i = first; i < first + array->ways; i++) {
+        if (array->tags[i] == tag && owner_matches(array->owners[i], owner)) {
+            return i;
+        }
+    }
+    return DSEG_TLB_NO_ENTRY;
+}
+
+/* Makes @way the newest of @set. */
+static void renew(DsegTlbArray *array, uint32_t set, uint32_t way)
+{
+    struct DsegTlbRing *ring = array->ring + set * array->ways;
+    uint16_t oldest = array->oldest[set];
+    uint16_t newest = ring[oldest].older;
+
+    if (way == oldest) {
+        array->oldest[set] = ring[way].newer;
+    } else if (way != newest) {
+        ring[ring[way].older].newer = ring[way].newer;
+        ring[ring[way].newer].older = ring[way].older;
+        ring[way] = (struct DsegTlbRing) { .older = newest, .newer = oldest };
+        ring[newest].newer = way;
+        ring[oldest].older = way;
+    }
+}
+
+/* Has the bits on the way to @way point to the other side. */
+static void point_away(DsegTlbArray *array, uint32_t set, uint32_t way)
+{
+    uint64_t tree = array->tree[set];
+    uint32_t node = 1;
+
+    for (uint32_t half = array->ways >> 1; half; half >>= 1) {
+        bool upper = way & half;
+
+        if (upper) {
+            tree &= ~(UINT64_C(1) << node);
+        } else {
+            tree |= UINT64_C(1) << node;
+        }
+        node = 2 * node + upper;
+    }
+    array->tree[set] = tree;
+}
+
+static void touch(DsegTlbArray *array, uint32_t index)
+{
+    uint32_t set = index / array->ways;
+    uint32_t way = index % array->ways;
+
+    switch (array->policy) {
+    case DSEG_TLB_LRU:
+    case DSEG_TLB_FIFO:
+        renew(array, set, way);
+        break;
+    case DSEG_TLB_PLRU:
+        point_away(array, set, way);
+        break;
+    default:
+        break;
+    }
+}
+
+void dseg_tlb_array_hit(DsegTlbArray *array, uint32_t index)
+{
+    if (array->policy != DSEG_TLB_FIFO) {
+        touch(array, index);
+    }
+}
+
+/* Where the bits lead. */
+static uint32_t follow(const DsegTlbArray *array, uint32_t set)
+{
+    uint32_t node = 1;
+
+    while (node < array->ways) {
+        node = 2 * node + (array->tree[set] >> node & 1);
+    }
+    return node - array->ways;
+}
+
+/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014) */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t y = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    uint64_t z = (y ^ y >> 27) * UINT64_C(0x94d049bb133111eb);
+
+    return z ^ z >> 31;
+}
+
+static uint32_t victim(DsegTlbArray *array, uint32_t set)
+{
+    switch (array->policy) {
+    case DSEG_TLB_PLRU:
+        return follow(array, set);
+    case DSEG_TLB_RANDOM:
+        return next_random(&array->random) % array->ways;
+    default:
+        return array->oldest[set];
+    }
+}
+
+uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift)
+{
+    uint32_t first = dseg_tlb_array_set(array, va, shift);
+
+    if (array->used < array->entries) {
+        for (uint32_t i = first; i < first + array->ways; i++) {
+            if (!array->tags[i]) {
+                return i;
+            }
+        }
+    }
+    return first + victim(array, first / array->ways);
+}
+
+void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
+                         const DsegTlbEntry *entry)
+{
+    if (array->tags[index]) {
+        dseg_tlb_array_remove(array, index);
+    }
+    array->tags[index] = tag_of(entry->va, entry->shift);
+    array->owners[index] = owner_of(entry->space) |
+                           (entry->global ? OWNER_GLOBAL : 0) |
+                           (entry->store ? OWNER_STORE : 0);
+    array->used++;
+    array->used_by_class[class_of(entry->shift)]++;
+    touch(array, index);
+}
+
+void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index)
+{
+    array->used_by_class[class_of(shift_of(array->tags[index]))]--;
+    array->used--;
+    array->tags[index] = 0;
+}
+
+bool dseg_tlb_array_store(const DsegTlbArray *array, uint32_t index)
+{
+    return array->owners[index] & OWNER_STORE;
+}
+
+DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index)
+{
+    uint64_t tag = array->tags[index];
+    uint64_t owner = array->owners[index];
+
+    return (DsegTlbEntry) {
+        .va = tag ^ shift_of(tag),
+        .shift = shift_of(tag),
+        .space = {
+            .asid = owner >> OWNER_ASID_SHIFT,
+            .pcid = owner >> OWNER_PCID_SHIFT,
+        },
+        .global = owner & OWNER_GLOBAL,
+        .store = owner & OWNER_STORE,
+    };
+}
