@@ -13,6 +13,8 @@ enum {
     OWNER_ASID_SHIFT = 32,
 };
 
+enum { GROUP = 8 }; /* as many tags as are compared in one go */
+
 /* An address has no bits where its shift goes, and that is not 0. */
 static uint64_t tag_of(uint64_t va, unsigned shift)
 {
@@ -66,6 +68,7 @@ void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
         .entries = entries,
         .ways = ways,
         .set_mask = entries / ways - 1,
+        .reciprocal = (UINT64_C(1) << 32) / ways + 1,
         .policy = policy,
         .random = seed,
     };
@@ -95,6 +98,21 @@ static bool owner_matches(uint64_t owner, uint64_t wanted)
             !(difference >> (OWNER_ASID_SHIFT - OWNER_PCID_SHIFT)));
 }
 
+/*
+ * Which of the @count tags, as bits, are equal to @tag.  Without a branch for
+ * each: where in a set an entry is, nobody can predict.
+ */
+static inline unsigned compare(const uint64_t *tags, unsigned count,
+                               uint64_t tag)
+{
+    unsigned equal = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        equal |= (unsigned)(tags[i] == tag) << i;
+    }
+    return equal;
+}
+
 uint32_t dseg_tlb_array_find(const DsegTlbArray *array, uint64_t va,
                              unsigned shift, DsegTlbSpace space)
 {
@@ -105,9 +123,17 @@ uint32_t dseg_tlb_array_find(const DsegTlbArray *array, uint64_t va,
     if (!array->used_by_class[class_of(shift)]) {
         return DSEG_TLB_NO_ENTRY;
     }
-    for (uint32_t i = first; i < first + array->ways; i++) {
-        if (array->tags[i] == tag && owner_matches(array->owners[i], owner)) {
-            return i;
+    for (uint32_t i = first; i < first + array->ways; i += GROUP) {
+        uint32_t count = first + array->ways - i;
+        unsigned equal = count < GROUP ? compare(array->tags + i, count, tag)
+                                       : compare(array->tags + i, GROUP, tag);
+
+        for (; equal; equal &= equal - 1) {
+            uint32_t index = i + __builtin_ctz(equal);
+
+            if (owner_matches(array->owners[index], owner)) {
+                return index;
+            }
         }
     }
     return DSEG_TLB_NO_ENTRY;
@@ -150,10 +176,16 @@ static void point_away(DsegTlbArray *array, uint32_t set, uint32_t way)
     array->tree[set] = tree;
 }
 
+/* @index / ways.  Exact, as neither is above DSEG_TLB_MAX_ENTRIES, 2^16. */
+static uint32_t set_of(const DsegTlbArray *array, uint32_t index)
+{
+    return index * array->reciprocal >> 32;
+}
+
 static void touch(DsegTlbArray *array, uint32_t index)
 {
-    uint32_t set = index / array->ways;
-    uint32_t way = index % array->ways;
+    uint32_t set = set_of(array, index);
+    uint32_t way = index - set * array->ways;
 
     switch (array->policy) {
     case DSEG_TLB_LRU:
@@ -219,7 +251,7 @@ uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift)
             }
         }
     }
-    return first + victim(array, first / array->ways);
+    return first + victim(array, set_of(array, first));
 }
 
 void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,

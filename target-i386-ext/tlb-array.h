@@ -38,6 +38,7 @@ typedef struct DsegTlbArray {
     uint64_t *tags;         /* address and shift; 0: not valid */
     uint64_t *owners;       /* ASID, PCID, global, store */
     uint32_t entries, ways, set_mask;
+    uint64_t reciprocal;    /* 2^32 / ways, for a division */
     uint32_t used;
     uint32_t used_by_class[DSEG_TLB_SHIFT_CLASSES];
     DsegTlbPolicy policy;

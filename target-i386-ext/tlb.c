@@ -8,13 +8,6 @@
 #include "tlb.h"
 #include "tlb-state.h"
 
-/* What a lookup of a level has found. */
-typedef struct Found {
-    DsegTlbArray *array;    /* NULL: nothing */
-    uint32_t index;
-    DsegTlbSize size;
-} Found;
-
 static bool is_l1(DsegTlbPlace place)
 {
     return place == DSEG_TLB_PLACE_L1D || place == DSEG_TLB_PLACE_L1I;
@@ -55,14 +48,22 @@ static void enter(DsegTlb *tlb, unsigned i)
     }
 }
 
+static void *zeroed(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    if (!memory) {
+        abort();
+    }
+    return memory;
+}
+
 DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
                       void *opaque)
 {
-    DsegTlb *tlb = calloc(1, sizeof(*tlb));
+    DsegTlb *tlb = zeroed(sizeof(*tlb));
 
-    if (!tlb) {
-        abort();
-    }
+    tlb->memo = zeroed(sizeof(*tlb->memo));
     tlb->geometry = *geometry;
     tlb->segments_beside_l1 = geometry->segments_beside_l1;
     tlb->gone = gone;
@@ -78,6 +79,7 @@ DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
             tlb->slots += array->entries;
         }
     }
+    dseg_tlb_walk_init(tlb);
     return tlb;
 }
 
@@ -86,9 +88,11 @@ void dseg_tlb_free(DsegTlb *tlb)
     if (!tlb) {
         return;
     }
+    dseg_tlb_walk_destroy(tlb);
     for (unsigned i = 0; i < tlb->geometry.count; i++) {
         dseg_tlb_array_destroy(&tlb->arrays[i]);
     }
+    free(tlb->memo);
     free(tlb);
 }
 
@@ -110,6 +114,7 @@ const DsegTlbCounters *dseg_tlb_counters(const DsegTlb *tlb)
 void dseg_tlb_counters_reset(DsegTlb *tlb)
 {
     memset(&tlb->counters, 0, sizeof(tlb->counters));
+    memset(&tlb->walk.counters, 0, sizeof(tlb->walk.counters));
 }
 
 uint32_t dseg_tlb_array_used(const DsegTlb *tlb, unsigned array)
@@ -128,7 +133,7 @@ static DsegTlbSize size_of(const DsegTlbEntry *entry)
 }
 
 /* The sizes in their order, the smallest first. */
-static Found look(const DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
+static DsegTlbFound look(const DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
                   uint64_t va, DsegTlbKind kind)
 {
     DsegTlbArray *const *arrays = tlb->lookup[level][kind == DSEG_TLB_FETCH];
@@ -142,36 +147,50 @@ static Found look(const DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
         index = dseg_tlb_array_find(arrays[size], va,
                                     dseg_tlb_size_shift(size), space);
         if (index != DSEG_TLB_NO_ENTRY) {
-            return (Found) { arrays[size], index, size };
+            return (DsegTlbFound) { arrays[size], index, size };
         }
     }
-    return (Found) { .array = NULL };
+    return (DsegTlbFound) { .array = NULL };
 }
 
 /* Whether what has been found is of use for an access of @kind. */
-static bool usable(const Found *found, DsegTlbKind kind)
+static bool usable(const DsegTlbFound *found, DsegTlbKind kind)
 {
     return found->array &&
            (kind != DSEG_TLB_STORE ||
             dseg_tlb_array_store(found->array, found->index));
 }
 
+static bool remembers(const DsegTlbMemo *memo, DsegTlbLevel level,
+                      DsegTlbSpace space, uint64_t va, DsegTlbKind kind)
+{
+    return level < memo->levels && memo->va == va && memo->kind == kind &&
+           memo->space.asid == space.asid && memo->space.pcid == space.pcid;
+}
+
+static DsegTlbPage page_of(const DsegTlbFound *found)
+{
+    DsegTlbEntry entry = dseg_tlb_array_entry(found->array, found->index);
+
+    return (DsegTlbPage) {
+        .size = found->size,
+        .global = entry.global,
+        .store = entry.store,
+    };
+}
+
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbPage *page)
 {
+    DsegTlbMemo *memo = tlb->memo;
+
+    *memo = (DsegTlbMemo) { .va = va, .space = space, .kind = kind };
     for (DsegTlbLevel level = 0; level < DSEG_TLB_LEVEL__MAX; level++) {
-        Found found = look(tlb, level, space, va, kind);
-
-        if (usable(&found, kind)) {
+        memo->found[level] = look(tlb, level, space, va, kind);
+        memo->levels = level + 1;
+        if (usable(&memo->found[level], kind)) {
             if (page) {
-                DsegTlbEntry entry = dseg_tlb_array_entry(found.array,
-                                                          found.index);
-
-                *page = (DsegTlbPage) {
-                    .size = found.size,
-                    .global = entry.global,
-                    .store = entry.store,
-                };
+                *page = page_of(&memo->found[level]);
             }
             return true;
         }
@@ -198,6 +217,7 @@ static void drop(DsegTlb *tlb, DsegTlbArray *array, uint32_t index)
 {
     tell(tlb, array, index);
     dseg_tlb_array_remove(array, index);
+    tlb->memo->levels = 0;
 }
 
 /*
@@ -205,9 +225,10 @@ static void drop(DsegTlb *tlb, DsegTlbArray *array, uint32_t index)
  * use goes away.
  */
 static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
-                   uint64_t va, DsegTlbKind kind, Found *found)
+                   uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
 {
-    *found = look(tlb, level, space, va, kind);
+    *found = remembers(tlb->memo, level, space, va, kind)
+             ? tlb->memo->found[level] : look(tlb, level, space, va, kind);
     if (usable(found, kind)) {
         tlb->counters.hits[level][kind][found->size]++;
         dseg_tlb_array_hit(found->array, found->index);
@@ -238,6 +259,7 @@ static uint32_t fill(DsegTlb *tlb, DsegTlbArray *array, DsegTlbSpace space,
         .global = global,
         .store = store,
     });
+    tlb->memo->levels = 0;
     return index;
 }
 
@@ -268,17 +290,13 @@ static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 }
 
 /* What an L1 miss finds in L2 goes to L1 as it is. */
-static DsegTlbSlot refill(DsegTlb *tlb, const Found *l2, uint64_t va,
+static DsegTlbSlot refill(DsegTlb *tlb, const DsegTlbFound *l2, uint64_t va,
                           DsegTlbKind kind)
 {
-    DsegTlbEntry entry = dseg_tlb_array_entry(l2->array, l2->index);
-    DsegTlbPage page = {
-        .size = l2->size,
-        .global = entry.global,
-        .store = entry.store,
-    };
+    DsegTlbSpace space = dseg_tlb_array_entry(l2->array, l2->index).space;
+    DsegTlbPage page = page_of(l2);
 
-    return fill_l1(tlb, entry.space, va, kind, &page);
+    return fill_l1(tlb, space, va, kind, &page);
 }
 
 /* Neither level has it. */
@@ -302,7 +320,7 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                DsegTlbKind kind, const DsegTlbPage *page,
                                DsegTlbSlot *slot)
 {
-    Found found;
+    DsegTlbFound found;
 
     if (tlb->segments_beside_l1 && page && page->segments_only) {
         tlb->counters.segment_hits_l1[kind]++;
@@ -323,9 +341,7 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 
 static bool in_scope(const DsegTlbEntry *entry, const DsegTlbScope *scope)
 {
-    if (scope->asids == DSEG_TLB_ASID_ONE
-        ? entry->space.asid != scope->asid
-        : scope->asids == DSEG_TLB_ASID_GUESTS && !entry->space.asid) {
+    if (!dseg_tlb_scope_asid(scope, entry->space.asid)) {
         return false;
     }
     if (entry->global) {
@@ -386,4 +402,5 @@ void dseg_tlb_invalidate(DsegTlb *tlb, DsegTlbCause cause,
             sweep(tlb, array, 0, array->entries, cause, scope);
         }
     }
+    dseg_tlb_walk_invalidate(tlb, cause, scope);
 }
