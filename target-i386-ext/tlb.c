@@ -301,19 +301,23 @@ static DsegTlbSlot refill(DsegTlb *tlb, const DsegTlbFound *l2, uint64_t va,
 
 /* Neither level has it. */
 static DsegTlbOutcome miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
-                           DsegTlbKind kind, const DsegTlbPage *page,
+                           DsegTlbKind kind, const DsegTlbPage *translated,
                            DsegTlbSlot *slot)
 {
-    tlb->counters.misses[DSEG_TLB_L1][kind][page->size]++;
-    tlb->counters.misses[DSEG_TLB_L2][kind][page->size]++;
-    if (page->segments_only) {
+    DsegTlbPage page = *translated;
+
+    /* A store has set D; and segments have none. */
+    page.store |= kind == DSEG_TLB_STORE || page.segments_only;
+    tlb->counters.misses[DSEG_TLB_L1][kind][page.size]++;
+    tlb->counters.misses[DSEG_TLB_L2][kind][page.size]++;
+    if (page.segments_only) {
         tlb->counters.segment_hits[kind]++;
     } else {
         tlb->counters.walks[kind]++;
-        fill_l2(tlb, space, va, kind, page);
+        fill_l2(tlb, space, va, kind, &page);
     }
-    *slot = fill_l1(tlb, space, va, kind, page);
-    return page->segments_only ? DSEG_TLB_HIT_SEGMENT : DSEG_TLB_WALK;
+    *slot = fill_l1(tlb, space, va, kind, &page);
+    return page.segments_only ? DSEG_TLB_HIT_SEGMENT : DSEG_TLB_WALK;
 }
 
 DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,

@@ -73,7 +73,7 @@ typedef struct DsegTlbSpace {
 typedef struct DsegTlbPage {
     DsegTlbSize size;
     bool global;
-    bool store;         /* stores may use it */
+    bool store;         /* stores may use it; after a store they always may */
     bool segments_only; /* no memory reference was needed: size is 4K */
 } DsegTlbPage;
 
@@ -106,8 +106,7 @@ typedef struct DsegTlbCounters {
 
 /*
  * An entry of L1 goes away: evicted, removed, or replaced in its place.  @va:
- * address of its first byte, @space: its tags.  Must not call the functions
- * below.
+ * address of its first byte, @space: its tags.  Must not change the TLB.
  */
 typedef void DsegTlbGone(void *opaque, DsegTlbSlot slot, DsegTlbSpace space,
                          bool global, uint64_t va, DsegTlbSize size,
