@@ -196,21 +196,13 @@ static inline unsigned model_way(Model *model, ModelArray *array, unsigned set)
     return model_victim(array, set);
 }
 
-/* Fills @level with the page around @va, or with nothing. */
-static inline ModelEntry *model_fill(Model *model, DsegTlbLevel level,
-                                     DsegTlbKind kind, uint64_t va,
-                                     ModelEntry page)
+/* Puts @page, the one of its size around @va, into @array. */
+static inline ModelEntry *model_put(Model *model, ModelArray *array,
+                                    uint64_t va, ModelEntry page)
 {
-    ModelArray *array = model_array(model, level, kind, page.size);
     ModelEntry *entry;
     unsigned set;
 
-    if (!array && level == DSEG_TLB_L2) {
-        return NULL;
-    }
-    while (!array) {
-        array = model_array(model, level, kind, --page.size);
-    }
     page.valid = true;
     page.number = va / model_bytes(page.size);
     set = page.number % model_sets(array);
@@ -221,6 +213,22 @@ static inline ModelEntry *model_fill(Model *model, DsegTlbLevel level,
     model_touch(array, entry);
     entry->filled = entry->touched;
     return entry;
+}
+
+/* Fills @level with the page around @va, or with nothing. */
+static inline ModelEntry *model_fill(Model *model, DsegTlbLevel level,
+                                     DsegTlbKind kind, uint64_t va,
+                                     ModelEntry page)
+{
+    ModelArray *array = model_array(model, level, kind, page.size);
+
+    if (!array && level == DSEG_TLB_L2) {
+        return NULL;
+    }
+    while (!array) {
+        array = model_array(model, level, kind, --page.size);
+    }
+    return model_put(model, array, va, page);
 }
 
 static inline bool model_peek(Model *model, DsegTlbSpace space, uint64_t va,
