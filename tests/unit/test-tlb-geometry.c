@@ -292,25 +292,40 @@ static uint64_t reach(const DsegTlbGeometry *geometry, DsegTlbPlace place,
     return bytes;
 }
 
-static void test_reach_of_sandybridge(void)
-{
-    const DsegTlbGeometry *geometry = &preset("sandybridge-ep")->geometry;
-    const uint64_t kib = 1024, mib = 1024 * kib, gib = 1024 * mib;
+#define KIB UINT64_C(1024)
+#define MIB (KIB * KIB)
+#define GIB (KIB * MIB)
 
-    g_assert_cmpuint(reach(geometry, DSEG_TLB_PLACE_L1D, DSEG_TLB_4K), ==,
-                     256 * kib);
-    g_assert_cmpuint(reach(geometry, DSEG_TLB_PLACE_L1D, DSEG_TLB_2M), ==,
-                     64 * mib);
-    g_assert_cmpuint(reach(geometry, DSEG_TLB_PLACE_L1D, DSEG_TLB_1G), ==,
-                     4 * gib);
-    g_assert_cmpuint(reach(geometry, DSEG_TLB_PLACE_L1I, DSEG_TLB_4K), ==,
-                     512 * kib);
-    g_assert_cmpuint(reach(geometry, DSEG_TLB_PLACE_L1I, DSEG_TLB_2M), ==,
-                     16 * mib);
-    g_assert_cmpuint(reach(geometry, DSEG_TLB_PLACE_L1I, DSEG_TLB_1G), ==, 0);
-    g_assert_cmpuint(reach(geometry, DSEG_TLB_PLACE_L2, DSEG_TLB_4K), ==,
-                     2 * mib);
-    g_assert_cmpuint(reach(geometry, DSEG_TLB_PLACE_L2, DSEG_TLB_2M), ==, 0);
+/* By page size, in the order of the levels l1d, l1i, l2, l2d, l2i. */
+static const struct {
+    const char *name;
+    uint64_t reach[DSEG_TLB_PLACE_NESTED][DSEG_TLB_SIZE__MAX];
+} reaches[] = {
+    { "sandybridge-ep", { { 256 * KIB, 64 * MIB, 4 * GIB },
+                          { 512 * KIB, 16 * MIB, 0 },
+                          { 2 * MIB, 0, 0 } } },
+    { "sapphire-rapids", { { 384 * KIB, 64 * MIB, 8 * GIB },
+                           { 1 * MIB, 64 * MIB, 0 },
+                           { 8 * MIB, 4 * GIB, 2048 * GIB } } },
+    { "genoa", { { 288 * KIB, 144 * MIB, 72 * GIB },
+                 { 256 * KIB, 128 * MIB, 64 * GIB },
+                 { 0, 0, 0 },
+                 { 12 * MIB, 6 * GIB, 64 * GIB },
+                 { 2 * MIB, 1 * GIB, 0 } } },
+};
+
+static void test_reach_of_presets(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(reaches); i++) {
+        const DsegTlbGeometry *geometry = &preset(reaches[i].name)->geometry;
+
+        for (DsegTlbPlace place = 0; place < DSEG_TLB_PLACE_NESTED; place++) {
+            for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
+                g_assert_cmpuint(reach(geometry, place, size), ==,
+                                 reaches[i].reach[place][size]);
+            }
+        }
+    }
 }
 
 int main(int argc, char **argv)
@@ -337,7 +352,6 @@ int main(int argc, char **argv)
                     test_walk_caches);
     g_test_add_func("/tlb-geometry/names", test_names);
     g_test_add_func("/tlb-geometry/presets-are-right", test_presets_are_right);
-    g_test_add_func("/tlb-geometry/reach-of-sandybridge",
-                    test_reach_of_sandybridge);
+    g_test_add_func("/tlb-geometry/reach-of-presets", test_reach_of_presets);
     return g_test_run();
 }
