@@ -13,7 +13,7 @@ enum {
     OWNER_ASID_SHIFT = 32,
 };
 
-enum { GROUP = 8 }; /* as many tags as are compared in one go */
+enum { GROUP = 8 }; /* as many hints as are compared at a time */
 
 /* An address has no bits where its shift goes, and that is not 0. */
 static uint64_t tag_of(uint64_t va, unsigned shift)
@@ -29,6 +29,12 @@ static unsigned shift_of(uint64_t tag)
 static unsigned class_of(unsigned shift)
 {
     return (shift - 12) / 9;
+}
+
+/* Never 0, which is what no entry has. */
+static uint32_t hint_of(uint64_t va, unsigned shift)
+{
+    return (uint32_t)(va >> shift) << 3 | (class_of(shift) + 1);
 }
 
 static uint64_t owner_of(DsegTlbSpace space)
@@ -62,12 +68,17 @@ static void init_ring(DsegTlbArray *array)
 void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
                          DsegTlbPolicy policy, uint64_t seed)
 {
+    uint32_t sets = entries / ways;
+    uint32_t hint_stride = (ways + GROUP - 1) / GROUP * GROUP;
+
     *array = (DsegTlbArray) {
+        .hints = zeroed((size_t)sets * hint_stride, sizeof(*array->hints)),
+        .hint_stride = hint_stride,
         .tags = zeroed(entries, sizeof(*array->tags)),
         .owners = zeroed(entries, sizeof(*array->owners)),
         .entries = entries,
         .ways = ways,
-        .set_mask = entries / ways - 1,
+        .set_mask = sets - 1,
         .reciprocal = (UINT64_C(1) << 32) / ways + 1,
         .policy = policy,
         .random = seed,
@@ -75,12 +86,13 @@ void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
     if (policy == DSEG_TLB_LRU || policy == DSEG_TLB_FIFO) {
         init_ring(array);
     } else if (policy == DSEG_TLB_PLRU) {
-        array->tree = zeroed(entries / ways, sizeof(*array->tree));
+        array->tree = zeroed(sets, sizeof(*array->tree));
     }
 }
 
 void dseg_tlb_array_destroy(DsegTlbArray *array)
 {
+    free(array->hints);
     free(array->tags);
     free(array->owners);
     free(array->ring);
@@ -98,45 +110,47 @@ static bool owner_matches(uint64_t owner, uint64_t wanted)
             !(difference >> (OWNER_ASID_SHIFT - OWNER_PCID_SHIFT)));
 }
 
-/*
- * Which of the @count tags, as bits, are equal to @tag.  Without a branch for
- * each: where in a set an entry is, nobody can predict.
- */
-static inline unsigned compare(const uint64_t *tags, unsigned count,
-                               uint64_t tag)
+/* Without a branch for each, so that a compiler can compare them all at once. */
+static bool any_equal(const uint32_t hints[GROUP], uint32_t hint)
 {
-    unsigned equal = 0;
+    unsigned any = 0;
 
-    for (unsigned i = 0; i < count; i++) {
-        equal |= (unsigned)(tags[i] == tag) << i;
+    for (unsigned i = 0; i < GROUP; i++) {
+        any |= hints[i] == hint;
     }
-    return equal;
+    return any;
 }
 
 uint32_t dseg_tlb_array_find(const DsegTlbArray *array, uint64_t va,
                              unsigned shift, DsegTlbSpace space)
 {
-    uint32_t first = dseg_tlb_array_set(array, va, shift);
-    uint64_t tag = tag_of(va, shift);
-    uint64_t owner = owner_of(space);
+    uint32_t set = (uint32_t)(va >> shift) & array->set_mask;
+    uint32_t first = set * array->ways, end = first + array->ways;
+    const uint32_t *hints = array->hints + set * array->hint_stride;
+    uint64_t tag = tag_of(va, shift), owner = owner_of(space);
+    uint32_t hint = hint_of(va, shift);
 
     if (!array->used_by_class[class_of(shift)]) {
         return DSEG_TLB_NO_ENTRY;
     }
-    for (uint32_t i = first; i < first + array->ways; i += GROUP) {
-        uint32_t count = first + array->ways - i;
-        unsigned equal = count < GROUP ? compare(array->tags + i, count, tag)
-                                       : compare(array->tags + i, GROUP, tag);
-
-        for (; equal; equal &= equal - 1) {
-            uint32_t index = i + __builtin_ctz(equal);
-
-            if (owner_matches(array->owners[index], owner)) {
-                return index;
+    for (uint32_t group = first; group < end; group += GROUP, hints += GROUP) {
+        if (!any_equal(hints, hint)) {
+            continue;
+        }
+        for (uint32_t i = group; i < end && i < group + GROUP; i++) {
+            if (array->tags[i] == tag &&
+                owner_matches(array->owners[i], owner)) {
+                return i;
             }
         }
     }
     return DSEG_TLB_NO_ENTRY;
+}
+
+/* @index / ways.  Exact, as neither is above DSEG_TLB_MAX_ENTRIES, 2^16. */
+static uint32_t set_of(const DsegTlbArray *array, uint32_t index)
+{
+    return index * array->reciprocal >> 32;
 }
 
 /* Makes @way the newest of @set. */
@@ -174,12 +188,6 @@ static void point_away(DsegTlbArray *array, uint32_t set, uint32_t way)
         node = 2 * node + upper;
     }
     array->tree[set] = tree;
-}
-
-/* @index / ways.  Exact, as neither is above DSEG_TLB_MAX_ENTRIES, 2^16. */
-static uint32_t set_of(const DsegTlbArray *array, uint32_t index)
-{
-    return index * array->reciprocal >> 32;
 }
 
 static void touch(DsegTlbArray *array, uint32_t index)
@@ -254,6 +262,13 @@ uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift)
     return first + victim(array, set_of(array, first));
 }
 
+static uint32_t *hint_at(const DsegTlbArray *array, uint32_t index)
+{
+    uint32_t set = set_of(array, index);
+
+    return array->hints + set * array->hint_stride + index - set * array->ways;
+}
+
 void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
                          const DsegTlbEntry *entry)
 {
@@ -261,6 +276,7 @@ void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
         dseg_tlb_array_remove(array, index);
     }
     array->tags[index] = tag_of(entry->va, entry->shift);
+    *hint_at(array, index) = hint_of(entry->va, entry->shift);
     array->owners[index] = owner_of(entry->space) |
                            (entry->global ? OWNER_GLOBAL : 0) |
                            (entry->store ? OWNER_STORE : 0);
@@ -274,6 +290,7 @@ void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index)
     array->used_by_class[class_of(shift_of(array->tags[index]))]--;
     array->used--;
     array->tags[index] = 0;
+    *hint_at(array, index) = 0;
 }
 
 bool dseg_tlb_array_store(const DsegTlbArray *array, uint32_t index)

@@ -32,11 +32,14 @@ typedef struct DsegTlbEntry {
 
 /*
  * What is compared for each entry is apart from the rest, as most entries of a
- * set do not match.  Entry w of set s has the index s * ways + w.
+ * set do not match: the hint first, eight at a time.  Entry w of set s has the
+ * index s * ways + w.
  */
 typedef struct DsegTlbArray {
     uint64_t *tags;         /* address and shift; 0: not valid */
     uint64_t *owners;       /* ASID, PCID, global, store */
+    uint32_t *hints;        /* what fits of the tag into 32 bits */
+    uint32_t hint_stride;   /* hints a set: ways, rounded up */
     uint32_t entries, ways, set_mask;
     uint64_t reciprocal;    /* 2^32 / ways, for a division */
     uint32_t used;
