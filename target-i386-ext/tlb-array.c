@@ -6,41 +6,9 @@
 #include <stdlib.h>
 #include "tlb-array.h"
 
-enum {
-    OWNER_STORE = 1 << 0,
-    OWNER_GLOBAL = 1 << 1,
-    OWNER_PCID_SHIFT = 16,
-    OWNER_ASID_SHIFT = 32,
-};
-
-enum { GROUP = 8 }; /* as many hints as are compared at a time */
-
-/* An address has no bits where its shift goes, and that is not 0. */
-static uint64_t tag_of(uint64_t va, unsigned shift)
-{
-    return va >> shift << shift | shift;
-}
-
 static unsigned shift_of(uint64_t tag)
 {
     return tag & 63;
-}
-
-static unsigned class_of(unsigned shift)
-{
-    return (shift - 12) / 9;
-}
-
-/* Never 0, which is what no entry has. */
-static uint32_t hint_of(uint64_t va, unsigned shift)
-{
-    return (uint32_t)(va >> shift) << 3 | (class_of(shift) + 1);
-}
-
-static uint64_t owner_of(DsegTlbSpace space)
-{
-    return (uint64_t)space.asid << OWNER_ASID_SHIFT |
-           (uint64_t)space.pcid << OWNER_PCID_SHIFT;
 }
 
 static void *zeroed(size_t count, size_t size)
@@ -69,7 +37,8 @@ void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
                          DsegTlbPolicy policy, uint64_t seed)
 {
     uint32_t sets = entries / ways;
-    uint32_t hint_stride = (ways + GROUP - 1) / GROUP * GROUP;
+    uint32_t hint_stride = (ways + DSEG_TLB_HINTS - 1) / DSEG_TLB_HINTS *
+                           DSEG_TLB_HINTS;
 
     *array = (DsegTlbArray) {
         .hints = zeroed((size_t)sets * hint_stride, sizeof(*array->hints)),
@@ -99,52 +68,6 @@ void dseg_tlb_array_destroy(DsegTlbArray *array)
     free(array->oldest);
     free(array->tree);
     *array = (DsegTlbArray) { .tags = NULL };
-}
-
-static bool owner_matches(uint64_t owner, uint64_t wanted)
-{
-    uint64_t difference = (owner ^ wanted) >> OWNER_PCID_SHIFT;
-
-    return !difference ||
-           ((owner & OWNER_GLOBAL) &&
-            !(difference >> (OWNER_ASID_SHIFT - OWNER_PCID_SHIFT)));
-}
-
-/* Without a branch for each, so that a compiler can compare them all at once. */
-static bool any_equal(const uint32_t hints[GROUP], uint32_t hint)
-{
-    unsigned any = 0;
-
-    for (unsigned i = 0; i < GROUP; i++) {
-        any |= hints[i] == hint;
-    }
-    return any;
-}
-
-uint32_t dseg_tlb_array_find(const DsegTlbArray *array, uint64_t va,
-                             unsigned shift, DsegTlbSpace space)
-{
-    uint32_t set = (uint32_t)(va >> shift) & array->set_mask;
-    uint32_t first = set * array->ways, end = first + array->ways;
-    const uint32_t *hints = array->hints + set * array->hint_stride;
-    uint64_t tag = tag_of(va, shift), owner = owner_of(space);
-    uint32_t hint = hint_of(va, shift);
-
-    if (!array->used_by_class[class_of(shift)]) {
-        return DSEG_TLB_NO_ENTRY;
-    }
-    for (uint32_t group = first; group < end; group += GROUP, hints += GROUP) {
-        if (!any_equal(hints, hint)) {
-            continue;
-        }
-        for (uint32_t i = group; i < end && i < group + GROUP; i++) {
-            if (array->tags[i] == tag &&
-                owner_matches(array->owners[i], owner)) {
-                return i;
-            }
-        }
-    }
-    return DSEG_TLB_NO_ENTRY;
 }
 
 /* @index / ways.  Exact, as neither is above DSEG_TLB_MAX_ENTRIES, 2^16. */
@@ -269,33 +192,36 @@ static uint32_t *hint_at(const DsegTlbArray *array, uint32_t index)
     return array->hints + set * array->hint_stride + index - set * array->ways;
 }
 
+/* Counts what is at @index out. */
+static void forget(DsegTlbArray *array, uint32_t index)
+{
+    unsigned shift = shift_of(array->tags[index]);
+
+    array->used_by_class[dseg_tlb_class_of(shift)]--;
+    array->used--;
+}
+
 void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
                          const DsegTlbEntry *entry)
 {
     if (array->tags[index]) {
-        dseg_tlb_array_remove(array, index);
+        forget(array, index);
     }
-    array->tags[index] = tag_of(entry->va, entry->shift);
-    *hint_at(array, index) = hint_of(entry->va, entry->shift);
-    array->owners[index] = owner_of(entry->space) |
-                           (entry->global ? OWNER_GLOBAL : 0) |
-                           (entry->store ? OWNER_STORE : 0);
     array->used++;
-    array->used_by_class[class_of(entry->shift)]++;
+    array->used_by_class[dseg_tlb_class_of(entry->shift)]++;
+    array->tags[index] = dseg_tlb_tag_of(entry->va, entry->shift);
+    *hint_at(array, index) = dseg_tlb_hint_of(entry->va, entry->shift);
+    array->owners[index] = dseg_tlb_owner_of(entry->space) |
+                           (entry->global ? DSEG_TLB_OWNER_GLOBAL : 0) |
+                           (entry->store ? DSEG_TLB_OWNER_STORE : 0);
     touch(array, index);
 }
 
 void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index)
 {
-    array->used_by_class[class_of(shift_of(array->tags[index]))]--;
-    array->used--;
+    forget(array, index);
     array->tags[index] = 0;
     *hint_at(array, index) = 0;
-}
-
-bool dseg_tlb_array_store(const DsegTlbArray *array, uint32_t index)
-{
-    return array->owners[index] & OWNER_STORE;
 }
 
 DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index)
@@ -307,10 +233,10 @@ DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index)
         .va = tag ^ shift_of(tag),
         .shift = shift_of(tag),
         .space = {
-            .asid = owner >> OWNER_ASID_SHIFT,
-            .pcid = owner >> OWNER_PCID_SHIFT,
+            .asid = owner >> DSEG_TLB_OWNER_ASID_SHIFT,
+            .pcid = owner >> DSEG_TLB_OWNER_PCID_SHIFT,
         },
-        .global = owner & OWNER_GLOBAL,
-        .store = owner & OWNER_STORE,
+        .global = owner & DSEG_TLB_OWNER_GLOBAL,
+        .store = owner & DSEG_TLB_OWNER_STORE,
     };
 }

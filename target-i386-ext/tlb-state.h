@@ -21,9 +21,11 @@ typedef struct DsegTlbWalkState {
     DsegTlbWalkCounters counters;
 } DsegTlbWalkState;
 
+#define DSEG_TLB_NO_ARRAY -1
+
 /* What a lookup of a level has found. */
 typedef struct DsegTlbFound {
-    DsegTlbArray *array;    /* NULL: nothing */
+    int array;              /* its number; DSEG_TLB_NO_ARRAY: nothing */
     uint32_t index;
     DsegTlbSize size;
 } DsegTlbFound;
@@ -42,12 +44,12 @@ typedef struct DsegTlbMemo {
 
 struct DsegTlb {
     /*
-     * Arrays that an access may be in, by level, whether it is a fetch, and
-     * page size; NULL if that size has none.
+     * The arrays that an access may be in, by level, whether it is a fetch, and
+     * page size; DSEG_TLB_NO_ARRAY if that size has none.
      */
-    DsegTlbArray *lookup[DSEG_TLB_LEVEL__MAX][2][DSEG_TLB_SIZE__MAX];
+    int8_t lookup[DSEG_TLB_LEVEL__MAX][2][DSEG_TLB_SIZE__MAX];
     DsegTlbArray arrays[DSEG_TLB_MAX_ARRAYS];
-    DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* of L1 arrays */
+    DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* DSEG_TLB_NO_SLOT: not L1 */
     uint32_t slots;
     bool segments_beside_l1;
     DsegTlbMemo *memo;      /* apart: a const hierarchy has one too */

@@ -41,7 +41,7 @@ static void enter(DsegTlb *tlb, unsigned i)
             for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
                 if (serves(geometry->place, level, fetch) &&
                     (geometry->sizes >> size & 1)) {
-                    tlb->lookup[level][fetch][size] = &tlb->arrays[i];
+                    tlb->lookup[level][fetch][size] = i;
                 }
             }
         }
@@ -64,6 +64,7 @@ DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
     DsegTlb *tlb = zeroed(sizeof(*tlb));
 
     tlb->memo = zeroed(sizeof(*tlb->memo));
+    memset(tlb->lookup, DSEG_TLB_NO_ARRAY, sizeof(tlb->lookup));
     tlb->geometry = *geometry;
     tlb->segments_beside_l1 = geometry->segments_beside_l1;
     tlb->gone = gone;
@@ -74,6 +75,7 @@ DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
         dseg_tlb_array_init(&tlb->arrays[i], array->entries, array->ways,
                             array->policy, geometry->seed + i);
         enter(tlb, i);
+        tlb->first_slot[i] = DSEG_TLB_NO_SLOT;
         if (is_l1(array->place)) {
             tlb->first_slot[i] = tlb->slots;
             tlb->slots += array->entries;
@@ -122,43 +124,46 @@ uint32_t dseg_tlb_array_used(const DsegTlb *tlb, unsigned array)
     return tlb->arrays[array].used;
 }
 
-static unsigned number_of(const DsegTlb *tlb, const DsegTlbArray *array)
-{
-    return array - tlb->arrays;
-}
-
 static DsegTlbSize size_of(const DsegTlbEntry *entry)
 {
     return (entry->shift - 12) / 9;
 }
 
-/* The sizes in their order, the smallest first. */
-static DsegTlbFound look(const DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
-                  uint64_t va, DsegTlbKind kind)
+/* Inline, so that the size is a constant where it is called. */
+__attribute__((always_inline))
+static inline bool probe(const DsegTlb *tlb, int number, DsegTlbSize size,
+                         DsegTlbSpace space, uint64_t va, DsegTlbFound *found)
 {
-    DsegTlbArray *const *arrays = tlb->lookup[level][kind == DSEG_TLB_FETCH];
-
-    for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
-        uint32_t index;
-
-        if (!arrays[size]) {
-            continue;
-        }
-        index = dseg_tlb_array_find(arrays[size], va,
-                                    dseg_tlb_size_shift(size), space);
-        if (index != DSEG_TLB_NO_ENTRY) {
-            return (DsegTlbFound) { arrays[size], index, size };
-        }
+    if (number == DSEG_TLB_NO_ARRAY) {
+        return false;
     }
-    return (DsegTlbFound) { .array = NULL };
+    found->array = number;
+    found->size = size;
+    found->index = dseg_tlb_array_find(&tlb->arrays[number], va,
+                                       dseg_tlb_size_shift(size), space);
+    return found->index != DSEG_TLB_NO_ENTRY;
+}
+
+/* The sizes in their order, the smallest first. */
+static void look(const DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
+                 uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
+{
+    const int8_t *numbers = tlb->lookup[level][kind == DSEG_TLB_FETCH];
+
+    if (!probe(tlb, numbers[DSEG_TLB_4K], DSEG_TLB_4K, space, va, found) &&
+        !probe(tlb, numbers[DSEG_TLB_2M], DSEG_TLB_2M, space, va, found) &&
+        !probe(tlb, numbers[DSEG_TLB_1G], DSEG_TLB_1G, space, va, found)) {
+        found->array = DSEG_TLB_NO_ARRAY;
+    }
 }
 
 /* Whether what has been found is of use for an access of @kind. */
-static bool usable(const DsegTlbFound *found, DsegTlbKind kind)
+static inline bool usable(const DsegTlb *tlb, const DsegTlbFound *found,
+                          DsegTlbKind kind)
 {
-    return found->array &&
+    return found->array != DSEG_TLB_NO_ARRAY &&
            (kind != DSEG_TLB_STORE ||
-            dseg_tlb_array_store(found->array, found->index));
+            dseg_tlb_array_store(&tlb->arrays[found->array], found->index));
 }
 
 static bool remembers(const DsegTlbMemo *memo, DsegTlbLevel level,
@@ -168,14 +173,17 @@ static bool remembers(const DsegTlbMemo *memo, DsegTlbLevel level,
            memo->space.asid == space.asid && memo->space.pcid == space.pcid;
 }
 
-static DsegTlbPage page_of(const DsegTlbFound *found)
+static DsegTlbEntry entry_of(const DsegTlb *tlb, const DsegTlbFound *found)
 {
-    DsegTlbEntry entry = dseg_tlb_array_entry(found->array, found->index);
+    return dseg_tlb_array_entry(&tlb->arrays[found->array], found->index);
+}
 
+static DsegTlbPage page_of(const DsegTlbEntry *entry)
+{
     return (DsegTlbPage) {
-        .size = found->size,
-        .global = entry.global,
-        .store = entry.store,
+        .size = size_of(entry),
+        .global = entry->global,
+        .store = entry->store,
     };
 }
 
@@ -184,13 +192,17 @@ bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 {
     DsegTlbMemo *memo = tlb->memo;
 
-    *memo = (DsegTlbMemo) { .va = va, .space = space, .kind = kind };
+    memo->va = va;
+    memo->space = space;
+    memo->kind = kind;
     for (DsegTlbLevel level = 0; level < DSEG_TLB_LEVEL__MAX; level++) {
-        memo->found[level] = look(tlb, level, space, va, kind);
+        look(tlb, level, space, va, kind, &memo->found[level]);
         memo->levels = level + 1;
-        if (usable(&memo->found[level], kind)) {
+        if (usable(tlb, &memo->found[level], kind)) {
             if (page) {
-                *page = page_of(&memo->found[level]);
+                DsegTlbEntry entry = entry_of(tlb, &memo->found[level]);
+
+                *page = page_of(&entry);
             }
             return true;
         }
@@ -198,25 +210,22 @@ bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     return false;
 }
 
-/* Tells the caller that entry @index of @array will be there no longer. */
-static void tell(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index)
+/* Tells the caller that an entry will be there no longer, if it is one of L1. */
+static void tell(DsegTlb *tlb, unsigned number, uint32_t index)
 {
-    unsigned number = number_of(tlb, array);
-    DsegTlbPlace place = tlb->geometry.arrays[number].place;
-
-    if (tlb->gone && is_l1(place)) {
-        DsegTlbEntry entry = dseg_tlb_array_entry(array, index);
+    if (tlb->gone && tlb->first_slot[number] != DSEG_TLB_NO_SLOT) {
+        DsegTlbEntry entry = dseg_tlb_array_entry(&tlb->arrays[number], index);
 
         tlb->gone(tlb->opaque, tlb->first_slot[number] + index, entry.space,
                   entry.global, entry.va, size_of(&entry),
-                  place == DSEG_TLB_PLACE_L1I);
+                  tlb->geometry.arrays[number].place == DSEG_TLB_PLACE_L1I);
     }
 }
 
-static void drop(DsegTlb *tlb, DsegTlbArray *array, uint32_t index)
+static void drop(DsegTlb *tlb, unsigned number, uint32_t index)
 {
-    tell(tlb, array, index);
-    dseg_tlb_array_remove(array, index);
+    tell(tlb, number, index);
+    dseg_tlb_array_remove(&tlb->arrays[number], index);
     tlb->memo->levels = 0;
 }
 
@@ -227,37 +236,41 @@ static void drop(DsegTlb *tlb, DsegTlbArray *array, uint32_t index)
 static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
                    uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
 {
-    *found = remembers(tlb->memo, level, space, va, kind)
-             ? tlb->memo->found[level] : look(tlb, level, space, va, kind);
-    if (usable(found, kind)) {
+    if (remembers(tlb->memo, level, space, va, kind)) {
+        *found = tlb->memo->found[level];
+    } else {
+        look(tlb, level, space, va, kind, found);
+    }
+    if (usable(tlb, found, kind)) {
         tlb->counters.hits[level][kind][found->size]++;
-        dseg_tlb_array_hit(found->array, found->index);
+        dseg_tlb_array_hit(&tlb->arrays[found->array], found->index);
         return true;
     }
-    if (found->array) {
+    if (found->array != DSEG_TLB_NO_ARRAY) {
         drop(tlb, found->array, found->index);
         tlb->counters.dirty_misses[level]++;
     }
     return false;
 }
 
-/* Puts an entry for a page of @size around @va into @array; returns where. */
-static uint32_t fill(DsegTlb *tlb, DsegTlbArray *array, DsegTlbSpace space,
-                     uint64_t va, DsegTlbSize size, bool global, bool store)
+/* Puts an entry for a page of @size around @va into an array; returns where. */
+static uint32_t fill(DsegTlb *tlb, unsigned number, DsegTlbSpace space,
+                     uint64_t va, DsegTlbSize size, const DsegTlbPage *page)
 {
+    DsegTlbArray *array = &tlb->arrays[number];
     unsigned shift = dseg_tlb_size_shift(size);
     uint32_t index = dseg_tlb_array_place(array, va, shift);
 
     if (dseg_tlb_array_valid(array, index)) {
-        tlb->counters.evictions[number_of(tlb, array)]++;
-        drop(tlb, array, index);
+        tlb->counters.evictions[number]++;
+        tell(tlb, number, index);
     }
     dseg_tlb_array_fill(array, index, &(DsegTlbEntry) {
         .va = va,
         .shift = shift,
         .space = space,
-        .global = global,
-        .store = store,
+        .global = page->global,
+        .store = page->store,
     });
     tlb->memo->levels = 0;
     return index;
@@ -267,25 +280,23 @@ static uint32_t fill(DsegTlb *tlb, DsegTlbArray *array, DsegTlbSpace space,
 static DsegTlbSlot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                            DsegTlbKind kind, const DsegTlbPage *page)
 {
-    DsegTlbArray *const *arrays =
-        tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH];
+    const int8_t *numbers = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH];
     DsegTlbSize size = page->size;
 
-    while (!arrays[size]) {
+    while (numbers[size] == DSEG_TLB_NO_ARRAY) {
         size--;
     }
-    return tlb->first_slot[number_of(tlb, arrays[size])] +
-           fill(tlb, arrays[size], space, va, size, page->global, page->store);
+    return tlb->first_slot[numbers[size]] +
+           fill(tlb, numbers[size], space, va, size, page);
 }
 
 static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                     DsegTlbKind kind, const DsegTlbPage *page)
 {
-    DsegTlbArray *array =
-        tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][page->size];
+    int number = tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][page->size];
 
-    if (array) {
-        fill(tlb, array, space, va, page->size, page->global, page->store);
+    if (number != DSEG_TLB_NO_ARRAY) {
+        fill(tlb, number, space, va, page->size, page);
     }
 }
 
@@ -293,10 +304,10 @@ static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 static DsegTlbSlot refill(DsegTlb *tlb, const DsegTlbFound *l2, uint64_t va,
                           DsegTlbKind kind)
 {
-    DsegTlbSpace space = dseg_tlb_array_entry(l2->array, l2->index).space;
-    DsegTlbPage page = page_of(l2);
+    DsegTlbEntry entry = entry_of(tlb, l2);
+    DsegTlbPage page = page_of(&entry);
 
-    return fill_l1(tlb, space, va, kind, &page);
+    return fill_l1(tlb, entry.space, va, kind, &page);
 }
 
 /* Neither level has it. */
@@ -332,7 +343,7 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
         return DSEG_TLB_HIT_SEGMENT_L1;
     }
     if (lookup(tlb, DSEG_TLB_L1, space, va, kind, &found)) {
-        *slot = tlb->first_slot[number_of(tlb, found.array)] + found.index;
+        *slot = tlb->first_slot[found.array] + found.index;
         return DSEG_TLB_HIT_L1;
     }
     if (lookup(tlb, DSEG_TLB_L2, space, va, kind, &found)) {
@@ -355,9 +366,11 @@ static bool in_scope(const DsegTlbEntry *entry, const DsegTlbScope *scope)
 }
 
 /* Removes what @scope names of the @count entries from @first on. */
-static void sweep(DsegTlb *tlb, DsegTlbArray *array, uint32_t first,
+static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
                   uint32_t count, DsegTlbCause cause, const DsegTlbScope *scope)
 {
+    const DsegTlbArray *array = &tlb->arrays[number];
+
     for (uint32_t i = first; i < first + count; i++) {
         DsegTlbEntry entry;
 
@@ -369,21 +382,24 @@ static void sweep(DsegTlb *tlb, DsegTlbArray *array, uint32_t first,
             continue;
         }
         if (in_scope(&entry, scope)) {
-            drop(tlb, array, i);
+            drop(tlb, number, i);
             tlb->counters.invalidated[cause]++;
         }
     }
 }
 
 /* A page of each size can be in one set only. */
-static void sweep_page(DsegTlb *tlb, DsegTlbArray *array, unsigned sizes,
-                       DsegTlbCause cause, const DsegTlbScope *scope)
+static void sweep_page(DsegTlb *tlb, unsigned number, DsegTlbCause cause,
+                       const DsegTlbScope *scope)
 {
+    const DsegTlbArray *array = &tlb->arrays[number];
+    unsigned sizes = tlb->geometry.arrays[number].sizes;
+
     for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
         if (sizes >> size & 1) {
             unsigned shift = dseg_tlb_size_shift(size);
 
-            sweep(tlb, array, dseg_tlb_array_set(array, scope->va, shift),
+            sweep(tlb, number, dseg_tlb_array_set(array, scope->va, shift),
                   array->ways, cause, scope);
         }
     }
@@ -394,16 +410,14 @@ void dseg_tlb_invalidate(DsegTlb *tlb, DsegTlbCause cause,
 {
     tlb->counters.invalidations[cause]++;
     for (unsigned i = 0; i < tlb->geometry.count; i++) {
-        const DsegTlbArrayGeometry *geometry = &tlb->geometry.arrays[i];
-        DsegTlbArray *array = &tlb->arrays[i];
-
-        if (geometry->place == DSEG_TLB_PLACE_NESTED || !array->used) {
+        if (tlb->geometry.arrays[i].place == DSEG_TLB_PLACE_NESTED ||
+            !tlb->arrays[i].used) {
             continue;
         }
         if (scope->one_page) {
-            sweep_page(tlb, array, geometry->sizes, cause, scope);
+            sweep_page(tlb, i, cause, scope);
         } else {
-            sweep(tlb, array, 0, array->entries, cause, scope);
+            sweep(tlb, i, 0, tlb->arrays[i].entries, cause, scope);
         }
     }
     dseg_tlb_walk_invalidate(tlb, cause, scope);
