@@ -3,9 +3,9 @@
  * Direct segments: one set-associative array of a TLB
  *
  * It holds entries and finds them again, and knows which one has to go.  It
- * does not know what it is for: TLBs of a level, nested TLBs and walk caches are
- * made of it.  An entry's address is a multiple of 2^@shift, which is 12 or more;
- * entries of different shifts are different.
+ * does not know what it is for: TLBs of a level, nested TLBs and walk caches
+ * are made of it.  An entry's address is a multiple of 2^@shift, which is 12 or
+ * more; entries of different shifts are different.
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
  */
@@ -146,7 +146,7 @@ static inline bool dseg_tlb_owner_matches(uint64_t owner, uint64_t wanted)
                              DSEG_TLB_OWNER_PCID_SHIFT)));
 }
 
-/* Without a branch for each, so that a compiler can compare them all at once. */
+/* No branch for each, so that a compiler can compare them all at once. */
 static inline bool dseg_tlb_any_hint(const uint32_t hints[DSEG_TLB_HINTS],
                                      uint32_t hint)
 {

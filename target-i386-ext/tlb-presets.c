@@ -2,7 +2,7 @@
 /*
  * Direct segments: geometries of TLBs that have been built
  *
- * No vendor says how its TLBs choose a victim: lru stands for what is not known.
+ * No vendor says how its TLBs choose a victim: lru stands for the unknown.
  */
 
 #include "tlb-geometry.h"
@@ -14,8 +14,8 @@
 const DsegTlbPreset dseg_tlb_presets[] = {
     {
         .name = "sandybridge-ep",
-        .description = "Intel Xeon E5 (Sandy Bridge-EP); its figures were given, "
-                       "not taken from a document",
+        .description = "Intel Xeon E5 (Sandy Bridge-EP); its figures were "
+                       "given, not taken from a document",
         .geometry = {
             .count = 6,
             .arrays = {
@@ -37,8 +37,8 @@ const DsegTlbPreset dseg_tlb_presets[] = {
      * DIMES 2025, section 3), so 6 ways.
      *
      * Its L2 TLB is two arrays of 1024 entries in 8 ways, one for 4 KiB and
-     * 2 MiB, the other for 4 KiB and 1 GiB.  A size has one array here, so it is
-     * one of 16 ways for all.  Its TLB for stores alone, of 16 entries, is left
+     * 2 MiB, the other for 4 KiB and 1 GiB.  A size has one array here, so it
+     * is one of 16 ways for all.  Its TLB for stores alone, of 16 entries, is left
      * out: stores share L1D with loads.
      */
     {
@@ -62,16 +62,16 @@ const DsegTlbPreset dseg_tlb_presets[] = {
      * CPUID functions 8000_0005h, 8000_0006h and 8000_0019h (AMD APM volume 3,
      * appendix E) of an EPYC 9654, in InstLatX64.  24 ways, which CPUID has no
      * code for (it says 8 and 6), are of AMD's Software Optimization Guide for
-     * the AMD Zen4 Microarchitecture, publication 57647, revision 1.01, 2.7.2, as
-     * others quote it.
+     * the AMD Zen4 Microarchitecture, publication 57647, revision 1.01, 2.7.2,
+     * as others quote it.
      *
      * L2I: 4 ways are what CPUID says of 4 KiB pages (2 of 2 MiB pages).  That
      * neighbouring pages may share an entry of L1 or L2 is left out.
      */
     {
         .name = "genoa",
-        .description = "AMD EPYC 9004 (Zen 4): CPUID Fn8000_0005, _0006, _0019; "
-                       "L2D ways of AMD publication 57647, 2.7.2",
+        .description = "AMD EPYC 9004 (Zen 4): CPUID Fn8000_0005, _0006, "
+                       "_0019; L2D ways of AMD publication 57647, 2.7.2",
         .geometry = {
             .count = 5,
             .arrays = {

@@ -21,7 +21,7 @@ typedef struct DsegTlbWalkState {
     DsegTlbWalkCounters counters;
 } DsegTlbWalkState;
 
-#define DSEG_TLB_NO_ARRAY -1
+#define DSEG_TLB_NO_ARRAY (-1)
 
 /* What a lookup of a level has found. */
 typedef struct DsegTlbFound {

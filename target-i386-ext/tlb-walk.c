@@ -176,7 +176,7 @@ static unsigned walk_guest(DsegTlb *tlb, const DsegTlbWalk *walk)
     return do_walk(&guest, &counters->guest_lookups, counters->guest_hits);
 }
 
-/* The entries that nested tables of @levels are read for a page of that size. */
+/* The entries of nested tables that are read for a page of that size. */
 static unsigned nested_refs(unsigned levels, unsigned lg_size)
 {
     return levels - (lg_size < 21 ? 0 : lg_size < 30 ? 1 : 2);

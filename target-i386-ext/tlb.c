@@ -210,7 +210,7 @@ bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     return false;
 }
 
-/* Tells the caller that an entry will be there no longer, if it is one of L1. */
+/* Tells the caller of an entry, if it is one of L1, that it goes away. */
 static void tell(DsegTlb *tlb, unsigned number, uint32_t index)
 {
     if (tlb->gone && tlb->first_slot[number] != DSEG_TLB_NO_SLOT) {

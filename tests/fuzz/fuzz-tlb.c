@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzz the TLB hierarchy: whatever geometry passes the check and whatever is done
- * to it, a slot holds one entry, which leaves it but once, its counters add up,
- * and what an operation removes is not there after it
+ * Fuzz the TLB hierarchy: whatever geometry passes the check and whatever is
+ * done to it, a slot holds one entry, which leaves it but once, its counters
+ * add up, and what an operation removes is not there after it
  */
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit tests of the geometry of TLBs: every rule, and that the presets obey them
+ * Unit tests of the geometry of TLBs: every rule, and that presets obey them
  */
 
 #include <stdlib.h>
@@ -187,10 +187,12 @@ static void test_overlap(void)
     DsegTlbGeometry geometry = right();
 
     geometry.arrays[1].sizes |= K4;
-    assert_wrong(&geometry, "arrays[1].pages: 4k is in arrays[0] (l1d) already");
+    assert_wrong(&geometry,
+                 "arrays[1].pages: 4k is in arrays[0] (l1d) already");
     geometry.arrays[0].sizes = K4 | G1;
     geometry.arrays[1].sizes = M2 | G1;
-    assert_wrong(&geometry, "arrays[1].pages: 1g is in arrays[0] (l1d) already");
+    assert_wrong(&geometry,
+                 "arrays[1].pages: 1g is in arrays[0] (l1d) already");
 }
 
 static void test_overlap_of_levels(void)

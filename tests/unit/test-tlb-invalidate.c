@@ -61,7 +61,7 @@ static Tlb *populated(void)
     return t;
 }
 
-/* As dseg_tlb_peek() sees it, and no other page of another size in its place. */
+/* As dseg_tlb_peek() sees it, and no page of another size in its place. */
 static bool is_there(const Tlb *t, const struct Resident *r)
 {
     DsegTlbSpace space = { .asid = r->asid, .pcid = r->pcid };

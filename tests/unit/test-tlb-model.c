@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The TLB hierarchy against a naive model of docs/spec/tlb.rst: small geometries
- * of all kinds, under random accesses and invalidations
+ * The TLB hierarchy against a naive model of docs/spec/tlb.rst: small
+ * geometries of all kinds, under random accesses and invalidations
  */
 
 #include "random.h"

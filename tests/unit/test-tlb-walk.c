@@ -252,7 +252,7 @@ static void test_tags(void)
 
 /* The nested dimension. */
 
-/* A guest's walk of four levels, each gPA of which is given, and the final one. */
+/* A guest's walk of four levels, with the gPA of each, and the final one. */
 static DsegTlbWalk nested_walk(Tlb *t, uint64_t va, const uint64_t gpas[5],
                                unsigned lg_size)
 {
@@ -460,7 +460,7 @@ static void test_guest_segment(void)
     g_assert_cmpuint(walk_counters(t)->guest_lookups, ==, 0);
 }
 
-/* Nested tables of two and three levels, with pages of 4 MiB as two of 2 MiB. */
+/* Nested tables of two levels, with pages of 4 MiB as two of 2 MiB. */
 static void test_nested_legacy(void)
 {
     DsegTlbGeometry geometry = nested_tlb();

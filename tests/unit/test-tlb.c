@@ -32,7 +32,7 @@ static uint64_t page_at(char name)
     return g_ascii_xdigit_value(name) * PAGE;
 }
 
-/* The result of a load: h for a hit, . for a free place, or which page it cost. */
+/* The result of a load: h for a hit, . for a free place, or the page it cost. */
 static char load_page(Tlb *t, char name)
 {
     if (tlb_load(t, page_at(name) + 0x123, DSEG_TLB_4K) == DSEG_TLB_HIT_L1) {
@@ -168,7 +168,7 @@ static void test_sets(void)
     assert_trace(&geometry, "048c159d26", "..04..15..");
 }
 
-/* Pages of 2 MiB go by their own numbers: 0, 2 and 4 share a set, 1 has another. */
+/* Pages of 2 MiB go by their own numbers: 0, 2 and 4 share a set, 1 does not. */
 static void test_sets_of_large_pages(void)
 {
     DsegTlbGeometry geometry = l1d(4, 4, DSEG_TLB_LRU);
@@ -258,7 +258,7 @@ static void test_levels(void)
     g_assert_cmpuint(tlb_counters(t)->evictions[3], ==, 0);
 }
 
-/* A hit of L1 is unseen by L2: there 1 is the oldest, though used all the time. */
+/* A hit of L1 is unseen by L2: there 1 is the oldest, though used always. */
 static void test_levels_are_not_inclusive(void)
 {
     g_autoptr(Tlb) t = tlb_new(&two_levels);
@@ -444,7 +444,7 @@ static void test_dirty_page_is_ready_for_stores(void)
     }), ==, DSEG_TLB_HIT_L1);
 }
 
-/* L1D still has the page as clean, when a fetch has brought a dirty one to L2. */
+/* L1D still has a page as clean, when a fetch has brought a dirty one to L2. */
 static void test_store_finds_l2_dirty(void)
 {
     const DsegTlbPage clean = { .size = DSEG_TLB_4K };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A TLB hierarchy under test, with a record of the entries that have left its L1
+ * A TLB hierarchy under test, with a record of the entries that have left L1
  */
 
 #ifndef TEST_TLB_FIXTURE_H

@@ -77,10 +77,11 @@ static inline ModelArray *model_array(Model *model, DsegTlbLevel level,
     for (unsigned i = 0; i < model->geometry.count; i++) {
         DsegTlbPlace place = model->arrays[i].is.place;
         bool fetch = kind == DSEG_TLB_FETCH;
+        DsegTlbPlace l1 = fetch ? DSEG_TLB_PLACE_L1I : DSEG_TLB_PLACE_L1D;
+        DsegTlbPlace l2 = fetch ? DSEG_TLB_PLACE_L2I : DSEG_TLB_PLACE_L2D;
         bool mine = level == DSEG_TLB_L1
-                    ? place == (fetch ? DSEG_TLB_PLACE_L1I : DSEG_TLB_PLACE_L1D)
-                    : place == DSEG_TLB_PLACE_L2 ||
-                      place == (fetch ? DSEG_TLB_PLACE_L2I : DSEG_TLB_PLACE_L2D);
+                    ? place == l1
+                    : place == l2 || place == DSEG_TLB_PLACE_L2;
 
         if (mine && model->arrays[i].is.sizes & 1 << size) {
             return &model->arrays[i];
