@@ -38,8 +38,8 @@ const DsegTlbPreset dseg_tlb_presets[] = {
      *
      * Its L2 TLB is two arrays of 1024 entries in 8 ways, one for 4 KiB and
      * 2 MiB, the other for 4 KiB and 1 GiB.  A size has one array here, so it
-     * is one of 16 ways for all.  Its TLB for stores alone, of 16 entries, is left
-     * out: stores share L1D with loads.
+     * is one of 16 ways for all.  Its TLB for stores alone, of 16 entries, is
+     * left out: stores share L1D with loads.
      */
     {
         .name = "sapphire-rapids",

@@ -129,8 +129,8 @@ uint32_t dseg_tlb_l1_slots(const DsegTlb *tlb);
 
 /*
  * Whether an access would be a hit of L1 or L2; nothing changes.  Then *@page
- * is what the entry says, if @page is not NULL.  An access of the same kind to the
- * same address that comes next does not have to look again.
+ * is what the entry says, if @page is not NULL.  An access of the same kind to
+ * the same address that comes next does not have to look again.
  */
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbPage *page);

@@ -32,7 +32,7 @@ static uint64_t page_at(char name)
     return g_ascii_xdigit_value(name) * PAGE;
 }
 
-/* The result of a load: h for a hit, . for a free place, or the page it cost. */
+/* The result of a load: h for a hit, . for a free place, or whom it cost. */
 static char load_page(Tlb *t, char name)
 {
     if (tlb_load(t, page_at(name) + 0x123, DSEG_TLB_4K) == DSEG_TLB_HIT_L1) {
@@ -168,7 +168,7 @@ static void test_sets(void)
     assert_trace(&geometry, "048c159d26", "..04..15..");
 }
 
-/* Pages of 2 MiB go by their own numbers: 0, 2 and 4 share a set, 1 does not. */
+/* Pages of 2 MiB go by their own numbers: 0, 2 and 4 share a set. */
 static void test_sets_of_large_pages(void)
 {
     DsegTlbGeometry geometry = l1d(4, 4, DSEG_TLB_LRU);
