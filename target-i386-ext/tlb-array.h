@@ -190,6 +190,15 @@ static inline uint32_t dseg_tlb_array_find(const DsegTlbArray *array,
     return DSEG_TLB_NO_ENTRY;
 }
 
+/* Whether the page of a valid entry contains @va. */
+static inline bool dseg_tlb_array_contains(const DsegTlbArray *array,
+                                           uint32_t index, uint64_t va)
+{
+    uint64_t tag = array->tags[index];
+
+    return !((tag ^ va) >> (tag & 63));
+}
+
 /* Whether stores may use a valid entry. */
 static inline bool dseg_tlb_array_store(const DsegTlbArray *array,
                                         uint32_t index)

@@ -374,13 +374,12 @@ static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
     for (uint32_t i = first; i < first + count; i++) {
         DsegTlbEntry entry;
 
-        if (!dseg_tlb_array_valid(array, i)) {
+        if (!dseg_tlb_array_valid(array, i) ||
+            (scope->one_page &&
+             !dseg_tlb_array_contains(array, i, scope->va))) {
             continue;
         }
         entry = dseg_tlb_array_entry(array, i);
-        if (scope->one_page && (entry.va ^ scope->va) >> entry.shift) {
-            continue;
-        }
         if (in_scope(&entry, scope)) {
             drop(tlb, number, i);
             tlb->counters.invalidated[cause]++;
@@ -388,7 +387,7 @@ static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
     }
 }
 
-/* A page of each size can be in one set only. */
+/* A page of each size can be in one set only, which may be the same for all. */
 static void sweep_page(DsegTlb *tlb, unsigned number, DsegTlbCause cause,
                        const DsegTlbScope *scope)
 {
@@ -401,6 +400,9 @@ static void sweep_page(DsegTlb *tlb, unsigned number, DsegTlbCause cause,
 
             sweep(tlb, number, dseg_tlb_array_set(array, scope->va, shift),
                   array->ways, cause, scope);
+            if (!array->set_mask) {
+                return;
+            }
         }
     }
 }
