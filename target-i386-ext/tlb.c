@@ -354,15 +354,17 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     return miss(tlb, space, va, kind, page, slot);
 }
 
-static bool in_scope(const DsegTlbEntry *entry, const DsegTlbScope *scope)
+/* By the words of an array, as there may be thousands to look through. */
+static inline bool in_scope(uint64_t owner, const DsegTlbScope *scope)
 {
-    if (!dseg_tlb_scope_asid(scope, entry->space.asid)) {
+    if (!dseg_tlb_scope_asid(scope, owner >> DSEG_TLB_OWNER_ASID_SHIFT)) {
         return false;
     }
-    if (entry->global) {
+    if (owner & DSEG_TLB_OWNER_GLOBAL) {
         return scope->globals == DSEG_TLB_GLOBAL_TOO;
     }
-    return !scope->one_pcid || entry->space.pcid == scope->pcid;
+    return !scope->one_pcid ||
+           (uint16_t)(owner >> DSEG_TLB_OWNER_PCID_SHIFT) == scope->pcid;
 }
 
 /* Removes what @scope names of the @count entries from @first on. */
@@ -372,15 +374,10 @@ static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
     const DsegTlbArray *array = &tlb->arrays[number];
 
     for (uint32_t i = first; i < first + count; i++) {
-        DsegTlbEntry entry;
-
-        if (!dseg_tlb_array_valid(array, i) ||
-            (scope->one_page &&
-             !dseg_tlb_array_contains(array, i, scope->va))) {
-            continue;
-        }
-        entry = dseg_tlb_array_entry(array, i);
-        if (in_scope(&entry, scope)) {
+        if (dseg_tlb_array_valid(array, i) &&
+            in_scope(array->owners[i], scope) &&
+            (!scope->one_page ||
+             dseg_tlb_array_contains(array, i, scope->va))) {
             drop(tlb, number, i);
             tlb->counters.invalidated[cause]++;
         }
