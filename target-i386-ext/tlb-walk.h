@@ -41,10 +41,13 @@ typedef struct DsegTlbWalkCounters {
     uint64_t gpa_lookups, gpa_hits[DSEG_TLB_SIZE__MAX];
 } DsegTlbWalkCounters;
 
-/* Whether @geometry has any of them; else the functions below do nothing. */
+/* Whether @geometry has any of them; else no walk gets shorter. */
 bool dseg_tlb_has_walk_caches(const DsegTlbGeometry *geometry);
 
-/* Uses them for a walk, and sets its out_ fields. */
+/*
+ * Uses them for a walk, and sets its out_ fields: without any of them to what a
+ * walk takes by itself.
+ */
 void dseg_tlb_walk(DsegTlb *tlb, DsegTlbWalk *walk);
 
 const DsegTlbWalkCounters *dseg_tlb_walk_counters(const DsegTlb *tlb);

@@ -13,6 +13,10 @@
  *     }
  *     dseg_tlb_access(...);
  *
+ * Segments beside L1 are asked before L1, whatever it holds.  So with
+ * segments_beside_l1 the caller asks them first, and where they alone translate
+ * calls dseg_tlb_access() at once, with a page that says so.
+ *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
  */
 
@@ -69,7 +73,7 @@ typedef struct DsegTlbSpace {
 typedef struct DsegTlbPage {
     DsegTlbSize size;
     bool global;
-    bool store;         /* stores may use it */
+    bool store;         /* stores may use it; after a store they always may */
     bool segments_only; /* no memory reference was needed: size is 4K */
 } DsegTlbPage;
 
@@ -101,8 +105,8 @@ typedef struct DsegTlbCounters {
 } DsegTlbCounters;
 
 /*
- * An entry of L1 is no longer there: evicted, removed, or replaced in its
- * place.  @va: address of its first byte, @space: its tags.
+ * An entry of L1 goes away: evicted, removed, or replaced in its place.  @va:
+ * address of its first byte, @space: its tags.  Must not change the TLB.
  */
 typedef void DsegTlbGone(void *opaque, DsegTlbSlot slot, DsegTlbSpace space,
                          bool global, uint64_t va, DsegTlbSize size,
@@ -124,16 +128,19 @@ const DsegTlbGeometry *dseg_tlb_geometry(const DsegTlb *tlb);
 uint32_t dseg_tlb_l1_slots(const DsegTlb *tlb);
 
 /*
- * Whether an access would be a hit of L1 or L2; nothing changes.  Then *@page is
- * what the entry says, if @page is not NULL.
+ * Whether an access would be a hit of L1 or L2; nothing changes.  Then *@page
+ * is what the entry says, if @page is not NULL.  An access of the same kind to
+ * the same address that comes next does not have to look again.
  */
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbPage *page);
 
 /*
  * An access, complete: counts it, and changes the TLB.  @page is what the
- * translation has found, and is not looked at if it is a hit of L1 or L2.  *@slot
- * becomes the slot of the L1 entry that the page is in now.
+ * translation has found.  If it is a hit of L1 or L2 only its segments_only is
+ * looked at, and only with segments_beside_l1; there it may be NULL.  *@slot
+ * becomes the slot of the L1 entry that the page is in now, or DSEG_TLB_NO_SLOT
+ * for DSEG_TLB_HIT_SEGMENT_L1.
  */
 DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                DsegTlbKind kind, const DsegTlbPage *page,

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: one set-associative array of a TLB
+ *
+ * It holds entries and finds them again, and knows which one has to go.  It
+ * does not know what it is for: TLBs of a level, nested TLBs and walk caches
+ * are made of it.  An entry's address is a multiple of 2^@shift, which is 12 or
+ * more; entries of different shifts are different.
+ *
+ * Plain C: no QEMU headers, so that unit tests can compile it by itself.
+ */
+
+#ifndef DSEG_TLB_ARRAY_H
+#define DSEG_TLB_ARRAY_H
+
+#include "tlb.h"
+
+/* One entry, spelled out. */
+typedef struct DsegTlbEntry {
+    uint64_t va;            /* of its first byte */
+    unsigned shift;
+    DsegTlbSpace space;
+    bool global;            /* matches any PCID */
+    bool store;             /* stores may use it */
+} DsegTlbEntry;
+
+/* No entry: an index that is none. */
+#define DSEG_TLB_NO_ENTRY UINT32_MAX
+
+/* Kinds of shifts that are told apart to skip those that no entry has. */
+#define DSEG_TLB_SHIFT_CLASSES 5
+
+/* As many hints are compared at a time. */
+#define DSEG_TLB_HINTS 8
+
+/*
+ * What is compared for each entry is apart from the rest, as most entries of a
+ * set do not match: the hint first, eight at a time.  Entry w of set s has the
+ * index s * ways + w.
+ */
+typedef struct DsegTlbArray {
+    uint64_t *tags;         /* address and shift; 0: not valid */
+    uint64_t *owners;       /* ASID, PCID, global, store */
+    uint32_t *hints;        /* what fits of the tag into 32 bits */
+    uint32_t hint_stride;   /* hints a set: ways, rounded up */
+    uint32_t entries, ways, set_mask;
+    uint64_t reciprocal;    /* 2^32 / ways, for a division */
+    uint32_t used;
+    uint32_t used_by_class[DSEG_TLB_SHIFT_CLASSES];
+    DsegTlbPolicy policy;
+
+    /*
+     * lru and fifo: the ways of each set in a ring, from the oldest one on.  It
+     * says what the times of a clock would, and finds the oldest at once.
+     */
+    struct DsegTlbRing {
+        uint16_t older, newer;
+    } *ring;
+    uint16_t *oldest;
+    uint64_t *tree;         /* plru: bit n of a set's is node n */
+    uint64_t random;        /* random: the state */
+} DsegTlbArray;
+
+/*
+ * Makes @array one without entries.  @seed is the first state of random.  Ends
+ * the program if there is no memory for it.
+ */
+void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
+                         DsegTlbPolicy policy, uint64_t seed);
+void dseg_tlb_array_destroy(DsegTlbArray *array);
+
+/* A hit of a valid entry. */
+void dseg_tlb_array_hit(DsegTlbArray *array, uint32_t index);
+
+/*
+ * Where an entry for @va has to go: a place that is not valid, or what the
+ * policy gives up.  The next random number is used up by it.
+ */
+uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift);
+
+/* Puts @entry at @index, which dseg_tlb_array_place() has given. */
+void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
+                         const DsegTlbEntry *entry);
+
+/* Removes a valid entry; what the policy knows of the place is left alone. */
+void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index);
+
+static inline bool dseg_tlb_array_valid(const DsegTlbArray *array,
+                                        uint32_t index)
+{
+    return array->tags[index];
+}
+
+/* Index of way 0 of the set that @va is in. */
+static inline uint32_t dseg_tlb_array_set(const DsegTlbArray *array,
+                                          uint64_t va, unsigned shift)
+{
+    return ((uint32_t)(va >> shift) & array->set_mask) * array->ways;
+}
+
+DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index);
+
+/*
+ * The rest is how entries are kept and found: inline, as QEMU looks for several
+ * at each miss of its own TLB.
+ */
+
+enum {
+    DSEG_TLB_OWNER_STORE = 1 << 0,
+    DSEG_TLB_OWNER_GLOBAL = 1 << 1,
+    DSEG_TLB_OWNER_PCID_SHIFT = 16,
+    DSEG_TLB_OWNER_ASID_SHIFT = 32,
+};
+
+/* An address has no bits where its shift goes, and that is not 0. */
+static inline uint64_t dseg_tlb_tag_of(uint64_t va, unsigned shift)
+{
+    return va >> shift << shift | shift;
+}
+
+/* Shifts from 12 to 56: 0 to 4 for steps of 9. */
+static inline unsigned dseg_tlb_class_of(unsigned shift)
+{
+    return (shift - 12) / 9;
+}
+
+/* Never 0, which is what no entry has. */
+static inline uint32_t dseg_tlb_hint_of(uint64_t va, unsigned shift)
+{
+    return (uint32_t)(va >> shift) << 3 | (dseg_tlb_class_of(shift) + 1);
+}
+
+static inline uint64_t dseg_tlb_owner_of(DsegTlbSpace space)
+{
+    return (uint64_t)space.asid << DSEG_TLB_OWNER_ASID_SHIFT |
+           (uint64_t)space.pcid << DSEG_TLB_OWNER_PCID_SHIFT;
+}
+
+static inline bool dseg_tlb_owner_matches(uint64_t owner, uint64_t wanted)
+{
+    uint64_t difference = (owner ^ wanted) >> DSEG_TLB_OWNER_PCID_SHIFT;
+
+    return !difference ||
+           ((owner & DSEG_TLB_OWNER_GLOBAL) &&
+            !(difference >> (DSEG_TLB_OWNER_ASID_SHIFT -
+                             DSEG_TLB_OWNER_PCID_SHIFT)));
+}
+
+/* No branch for each, so that a compiler can compare them all at once. */
+static inline bool dseg_tlb_any_hint(const uint32_t hints[DSEG_TLB_HINTS],
+                                     uint32_t hint)
+{
+    uint32_t any = 0;
+
+    for (unsigned i = 0; i < DSEG_TLB_HINTS; i++) {
+        any |= hints[i] == hint ? UINT32_MAX : 0;
+    }
+    return any;
+}
+
+/*
+ * The entry of that shift that matches: it contains @va, the ASIDs are equal,
+ * and the PCIDs are or it is global.  Of several, that of the lowest way.
+ */
+static inline uint32_t dseg_tlb_array_find(const DsegTlbArray *array,
+                                           uint64_t va, unsigned shift,
+                                           DsegTlbSpace space)
+{
+    uint32_t set = (uint32_t)(va >> shift) & array->set_mask;
+    uint32_t first = set * array->ways, end = first + array->ways;
+    const uint32_t *hints = array->hints + set * array->hint_stride;
+    uint64_t tag = dseg_tlb_tag_of(va, shift);
+    uint64_t owner = dseg_tlb_owner_of(space);
+    uint32_t hint = dseg_tlb_hint_of(va, shift);
+
+    if (!array->used_by_class[dseg_tlb_class_of(shift)]) {
+        return DSEG_TLB_NO_ENTRY;
+    }
+    for (; first < end; first += DSEG_TLB_HINTS, hints += DSEG_TLB_HINTS) {
+        if (!dseg_tlb_any_hint(hints, hint)) {
+            continue;
+        }
+        for (uint32_t i = first; i < end && i < first + DSEG_TLB_HINTS; i++) {
+            if (array->tags[i] == tag &&
+                dseg_tlb_owner_matches(array->owners[i], owner)) {
+                return i;
+            }
+        }
+    }
+    return DSEG_TLB_NO_ENTRY;
+}
+
+/* Whether the page of a valid entry contains @va. */
+static inline bool dseg_tlb_array_contains(const DsegTlbArray *array,
+                                           uint32_t index, uint64_t va)
+{
+    uint64_t tag = array->tags[index];
+
+    return !((tag ^ va) >> (tag & 63));
+}
+
+/* Whether stores may use a valid entry. */
+static inline bool dseg_tlb_array_store(const DsegTlbArray *array,
+                                        uint32_t index)
+{
+    return array->owners[index] & DSEG_TLB_OWNER_STORE;
+}
+
+#endif

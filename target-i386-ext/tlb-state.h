@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: what a TLB hierarchy consists of
+ *
+ * For the files that implement it, and nobody else.
+ */
+
+#ifndef DSEG_TLB_STATE_H
+#define DSEG_TLB_STATE_H
+
+#include "tlb.h"
+#include "tlb-array.h"
+#include "tlb-walk.h"
+
+/* What shortens walks. */
+typedef struct DsegTlbWalkState {
+    bool any;               /* else nothing here is of use */
+    DsegTlbArray guest[DSEG_TLB_WALK_LEVELS];   /* entries 0: none */
+    DsegTlbArray nested[DSEG_TLB_WALK_LEVELS];
+    DsegTlbArray *gpas[DSEG_TLB_SIZE__MAX];     /* the nested TLB, by size */
+    DsegTlbWalkCounters counters;
+} DsegTlbWalkState;
+
+#define DSEG_TLB_NO_ARRAY (-1)
+
+/* What a lookup of a level has found. */
+typedef struct DsegTlbFound {
+    int array;              /* its number; DSEG_TLB_NO_ARRAY: nothing */
+    uint32_t index;
+    DsegTlbSize size;
+} DsegTlbFound;
+
+/*
+ * What dseg_tlb_peek() has found, for the access that follows.  Forgotten as
+ * soon as an entry comes or goes.
+ */
+typedef struct DsegTlbMemo {
+    unsigned levels;        /* how many of found[] are known */
+    uint64_t va;
+    DsegTlbSpace space;
+    DsegTlbKind kind;
+    DsegTlbFound found[DSEG_TLB_LEVEL__MAX];
+} DsegTlbMemo;
+
+struct DsegTlb {
+    /*
+     * The arrays that an access may be in, by level, whether it is a fetch, and
+     * page size; DSEG_TLB_NO_ARRAY if that size has none.
+     */
+    int8_t lookup[DSEG_TLB_LEVEL__MAX][2][DSEG_TLB_SIZE__MAX];
+    DsegTlbArray arrays[DSEG_TLB_MAX_ARRAYS];
+    DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* DSEG_TLB_NO_SLOT: not L1 */
+    uint32_t slots;
+    bool segments_beside_l1;
+    DsegTlbMemo *memo;      /* apart: a const hierarchy has one too */
+    DsegTlbGone *gone;
+    void *opaque;
+    DsegTlbCounters counters;
+    DsegTlbGeometry geometry;
+    DsegTlbWalkState walk;
+};
+
+/* Whether @scope names @asid. */
+static inline bool dseg_tlb_scope_asid(const DsegTlbScope *scope, uint32_t asid)
+{
+    switch (scope->asids) {
+    case DSEG_TLB_ASID_ONE:
+        return asid == scope->asid;
+    case DSEG_TLB_ASID_GUESTS:
+        return asid;
+    default:
+        return true;
+    }
+}
+
+/* For a hierarchy whose arrays are there already. */
+void dseg_tlb_walk_init(DsegTlb *tlb);
+void dseg_tlb_walk_destroy(DsegTlb *tlb);
+
+/* Removes from walk caches and nested TLB what an operation removes there. */
+void dseg_tlb_walk_invalidate(DsegTlb *tlb, DsegTlbCause cause,
+                              const DsegTlbScope *scope);
+
+#endif

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: a TLB hierarchy of a stated geometry
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include "tlb.h"
+#include "tlb-state.h"
+
+static bool is_l1(DsegTlbPlace place)
+{
+    return place == DSEG_TLB_PLACE_L1D || place == DSEG_TLB_PLACE_L1I;
+}
+
+static bool serves(DsegTlbPlace place, DsegTlbLevel level, bool fetch)
+{
+    switch (place) {
+    case DSEG_TLB_PLACE_L1D:
+        return level == DSEG_TLB_L1 && !fetch;
+    case DSEG_TLB_PLACE_L1I:
+        return level == DSEG_TLB_L1 && fetch;
+    case DSEG_TLB_PLACE_L2:
+        return level == DSEG_TLB_L2;
+    case DSEG_TLB_PLACE_L2D:
+        return level == DSEG_TLB_L2 && !fetch;
+    case DSEG_TLB_PLACE_L2I:
+        return level == DSEG_TLB_L2 && fetch;
+    default:
+        return false;
+    }
+}
+
+/* Enters array @i where accesses look for it. */
+static void enter(DsegTlb *tlb, unsigned i)
+{
+    const DsegTlbArrayGeometry *geometry = &tlb->geometry.arrays[i];
+
+    for (DsegTlbLevel level = 0; level < DSEG_TLB_LEVEL__MAX; level++) {
+        for (int fetch = 0; fetch < 2; fetch++) {
+            for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
+                if (serves(geometry->place, level, fetch) &&
+                    (geometry->sizes >> size & 1)) {
+                    tlb->lookup[level][fetch][size] = i;
+                }
+            }
+        }
+    }
+}
+
+static void *zeroed(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    if (!memory) {
+        abort();
+    }
+    return memory;
+}
+
+DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
+                      void *opaque)
+{
+    DsegTlb *tlb = zeroed(sizeof(*tlb));
+
+    tlb->memo = zeroed(sizeof(*tlb->memo));
+    memset(tlb->lookup, DSEG_TLB_NO_ARRAY, sizeof(tlb->lookup));
+    tlb->geometry = *geometry;
+    tlb->segments_beside_l1 = geometry->segments_beside_l1;
+    tlb->gone = gone;
+    tlb->opaque = opaque;
+    for (unsigned i = 0; i < geometry->count; i++) {
+        const DsegTlbArrayGeometry *array = &geometry->arrays[i];
+
+        dseg_tlb_array_init(&tlb->arrays[i], array->entries, array->ways,
+                            array->policy, geometry->seed + i);
+        enter(tlb, i);
+        tlb->first_slot[i] = DSEG_TLB_NO_SLOT;
+        if (is_l1(array->place)) {
+            tlb->first_slot[i] = tlb->slots;
+            tlb->slots += array->entries;
+        }
+    }
+    dseg_tlb_walk_init(tlb);
+    return tlb;
+}
+
+void dseg_tlb_free(DsegTlb *tlb)
+{
+    if (!tlb) {
+        return;
+    }
+    dseg_tlb_walk_destroy(tlb);
+    for (unsigned i = 0; i < tlb->geometry.count; i++) {
+        dseg_tlb_array_destroy(&tlb->arrays[i]);
+    }
+    free(tlb->memo);
+    free(tlb);
+}
+
+const DsegTlbGeometry *dseg_tlb_geometry(const DsegTlb *tlb)
+{
+    return &tlb->geometry;
+}
+
+uint32_t dseg_tlb_l1_slots(const DsegTlb *tlb)
+{
+    return tlb->slots;
+}
+
+const DsegTlbCounters *dseg_tlb_counters(const DsegTlb *tlb)
+{
+    return &tlb->counters;
+}
+
+void dseg_tlb_counters_reset(DsegTlb *tlb)
+{
+    memset(&tlb->counters, 0, sizeof(tlb->counters));
+    memset(&tlb->walk.counters, 0, sizeof(tlb->walk.counters));
+}
+
+uint32_t dseg_tlb_array_used(const DsegTlb *tlb, unsigned array)
+{
+    return tlb->arrays[array].used;
+}
+
+static DsegTlbSize size_of(const DsegTlbEntry *entry)
+{
+    return (entry->shift - 12) / 9;
+}
+
+/* Inline, so that the size is a constant where it is called. */
+__attribute__((always_inline))
+static inline bool probe(const DsegTlb *tlb, int number, DsegTlbSize size,
+                         DsegTlbSpace space, uint64_t va, DsegTlbFound *found)
+{
+    if (number == DSEG_TLB_NO_ARRAY) {
+        return false;
+    }
+    found->array = number;
+    found->size = size;
+    found->index = dseg_tlb_array_find(&tlb->arrays[number], va,
+                                       dseg_tlb_size_shift(size), space);
+    return found->index != DSEG_TLB_NO_ENTRY;
+}
+
+/* The sizes in their order, the smallest first. */
+static void look(const DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
+                 uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
+{
+    const int8_t *numbers = tlb->lookup[level][kind == DSEG_TLB_FETCH];
+
+    if (!probe(tlb, numbers[DSEG_TLB_4K], DSEG_TLB_4K, space, va, found) &&
+        !probe(tlb, numbers[DSEG_TLB_2M], DSEG_TLB_2M, space, va, found) &&
+        !probe(tlb, numbers[DSEG_TLB_1G], DSEG_TLB_1G, space, va, found)) {
+        found->array = DSEG_TLB_NO_ARRAY;
+    }
+}
+
+/* Whether what has been found is of use for an access of @kind. */
+static inline bool usable(const DsegTlb *tlb, const DsegTlbFound *found,
+                          DsegTlbKind kind)
+{
+    return found->array != DSEG_TLB_NO_ARRAY &&
+           (kind != DSEG_TLB_STORE ||
+            dseg_tlb_array_store(&tlb->arrays[found->array], found->index));
+}
+
+static bool remembers(const DsegTlbMemo *memo, DsegTlbLevel level,
+                      DsegTlbSpace space, uint64_t va, DsegTlbKind kind)
+{
+    return level < memo->levels && memo->va == va && memo->kind == kind &&
+           memo->space.asid == space.asid && memo->space.pcid == space.pcid;
+}
+
+static DsegTlbEntry entry_of(const DsegTlb *tlb, const DsegTlbFound *found)
+{
+    return dseg_tlb_array_entry(&tlb->arrays[found->array], found->index);
+}
+
+static DsegTlbPage page_of(const DsegTlbEntry *entry)
+{
+    return (DsegTlbPage) {
+        .size = size_of(entry),
+        .global = entry->global,
+        .store = entry->store,
+    };
+}
+
+bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                   DsegTlbKind kind, DsegTlbPage *page)
+{
+    DsegTlbMemo *memo = tlb->memo;
+
+    memo->va = va;
+    memo->space = space;
+    memo->kind = kind;
+    for (DsegTlbLevel level = 0; level < DSEG_TLB_LEVEL__MAX; level++) {
+        look(tlb, level, space, va, kind, &memo->found[level]);
+        memo->levels = level + 1;
+        if (usable(tlb, &memo->found[level], kind)) {
+            if (page) {
+                DsegTlbEntry entry = entry_of(tlb, &memo->found[level]);
+
+                *page = page_of(&entry);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tells the caller of an entry, if it is one of L1, that it goes away. */
+static void tell(DsegTlb *tlb, unsigned number, uint32_t index)
+{
+    if (tlb->gone && tlb->first_slot[number] != DSEG_TLB_NO_SLOT) {
+        DsegTlbEntry entry = dseg_tlb_array_entry(&tlb->arrays[number], index);
+
+        tlb->gone(tlb->opaque, tlb->first_slot[number] + index, entry.space,
+                  entry.global, entry.va, size_of(&entry),
+                  tlb->geometry.arrays[number].place == DSEG_TLB_PLACE_L1I);
+    }
+}
+
+static void drop(DsegTlb *tlb, unsigned number, uint32_t index)
+{
+    tell(tlb, number, index);
+    dseg_tlb_array_remove(&tlb->arrays[number], index);
+    tlb->memo->levels = 0;
+}
+
+/*
+ * Looks a level up.  Returns whether it is a hit; an entry that a store can't
+ * use goes away.
+ */
+static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
+                   uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
+{
+    if (remembers(tlb->memo, level, space, va, kind)) {
+        *found = tlb->memo->found[level];
+    } else {
+        look(tlb, level, space, va, kind, found);
+    }
+    if (usable(tlb, found, kind)) {
+        tlb->counters.hits[level][kind][found->size]++;
+        dseg_tlb_array_hit(&tlb->arrays[found->array], found->index);
+        return true;
+    }
+    if (found->array != DSEG_TLB_NO_ARRAY) {
+        drop(tlb, found->array, found->index);
+        tlb->counters.dirty_misses[level]++;
+    }
+    return false;
+}
+
+/* Puts an entry for a page of @size around @va into an array; returns where. */
+static uint32_t fill(DsegTlb *tlb, unsigned number, DsegTlbSpace space,
+                     uint64_t va, DsegTlbSize size, const DsegTlbPage *page)
+{
+    DsegTlbArray *array = &tlb->arrays[number];
+    unsigned shift = dseg_tlb_size_shift(size);
+    uint32_t index = dseg_tlb_array_place(array, va, shift);
+
+    if (dseg_tlb_array_valid(array, index)) {
+        tlb->counters.evictions[number]++;
+        tell(tlb, number, index);
+    }
+    dseg_tlb_array_fill(array, index, &(DsegTlbEntry) {
+        .va = va,
+        .shift = shift,
+        .space = space,
+        .global = page->global,
+        .store = page->store,
+    });
+    tlb->memo->levels = 0;
+    return index;
+}
+
+/* Where there is no room for a page, its piece of the next smaller size. */
+static DsegTlbSlot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                           DsegTlbKind kind, const DsegTlbPage *page)
+{
+    const int8_t *numbers = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH];
+    DsegTlbSize size = page->size;
+
+    while (numbers[size] == DSEG_TLB_NO_ARRAY) {
+        size--;
+    }
+    return tlb->first_slot[numbers[size]] +
+           fill(tlb, numbers[size], space, va, size, page);
+}
+
+static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                    DsegTlbKind kind, const DsegTlbPage *page)
+{
+    int number = tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][page->size];
+
+    if (number != DSEG_TLB_NO_ARRAY) {
+        fill(tlb, number, space, va, page->size, page);
+    }
+}
+
+/* What an L1 miss finds in L2 goes to L1 as it is. */
+static DsegTlbSlot refill(DsegTlb *tlb, const DsegTlbFound *l2, uint64_t va,
+                          DsegTlbKind kind)
+{
+    DsegTlbEntry entry = entry_of(tlb, l2);
+    DsegTlbPage page = page_of(&entry);
+
+    return fill_l1(tlb, entry.space, va, kind, &page);
+}
+
+/* Neither level has it. */
+static DsegTlbOutcome miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                           DsegTlbKind kind, const DsegTlbPage *translated,
+                           DsegTlbSlot *slot)
+{
+    DsegTlbPage page = *translated;
+
+    /* A store has set D; and segments have none. */
+    page.store |= kind == DSEG_TLB_STORE || page.segments_only;
+    tlb->counters.misses[DSEG_TLB_L1][kind][page.size]++;
+    tlb->counters.misses[DSEG_TLB_L2][kind][page.size]++;
+    if (page.segments_only) {
+        tlb->counters.segment_hits[kind]++;
+    } else {
+        tlb->counters.walks[kind]++;
+        fill_l2(tlb, space, va, kind, &page);
+    }
+    *slot = fill_l1(tlb, space, va, kind, &page);
+    return page.segments_only ? DSEG_TLB_HIT_SEGMENT : DSEG_TLB_WALK;
+}
+
+DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                               DsegTlbKind kind, const DsegTlbPage *page,
+                               DsegTlbSlot *slot)
+{
+    DsegTlbFound found;
+
+    if (tlb->segments_beside_l1 && page && page->segments_only) {
+        tlb->counters.segment_hits_l1[kind]++;
+        *slot = DSEG_TLB_NO_SLOT;
+        return DSEG_TLB_HIT_SEGMENT_L1;
+    }
+    if (lookup(tlb, DSEG_TLB_L1, space, va, kind, &found)) {
+        *slot = tlb->first_slot[found.array] + found.index;
+        return DSEG_TLB_HIT_L1;
+    }
+    if (lookup(tlb, DSEG_TLB_L2, space, va, kind, &found)) {
+        tlb->counters.misses[DSEG_TLB_L1][kind][found.size]++;
+        *slot = refill(tlb, &found, va, kind);
+        return DSEG_TLB_HIT_L2;
+    }
+    return miss(tlb, space, va, kind, page, slot);
+}
+
+/* By the words of an array, as there may be thousands to look through. */
+static inline bool in_scope(uint64_t owner, const DsegTlbScope *scope)
+{
+    if (!dseg_tlb_scope_asid(scope, owner >> DSEG_TLB_OWNER_ASID_SHIFT)) {
+        return false;
+    }
+    if (owner & DSEG_TLB_OWNER_GLOBAL) {
+        return scope->globals == DSEG_TLB_GLOBAL_TOO;
+    }
+    return !scope->one_pcid ||
+           (uint16_t)(owner >> DSEG_TLB_OWNER_PCID_SHIFT) == scope->pcid;
+}
+
+/* Removes what @scope names of the @count entries from @first on. */
+static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
+                  uint32_t count, DsegTlbCause cause, const DsegTlbScope *scope)
+{
+    const DsegTlbArray *array = &tlb->arrays[number];
+
+    for (uint32_t i = first; i < first + count; i++) {
+        if (dseg_tlb_array_valid(array, i) &&
+            in_scope(array->owners[i], scope) &&
+            (!scope->one_page ||
+             dseg_tlb_array_contains(array, i, scope->va))) {
+            drop(tlb, number, i);
+            tlb->counters.invalidated[cause]++;
+        }
+    }
+}
+
+/* A page of each size can be in one set only, which may be the same for all. */
+static void sweep_page(DsegTlb *tlb, unsigned number, DsegTlbCause cause,
+                       const DsegTlbScope *scope)
+{
+    const DsegTlbArray *array = &tlb->arrays[number];
+    unsigned sizes = tlb->geometry.arrays[number].sizes;
+
+    for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
+        if (sizes >> size & 1) {
+            unsigned shift = dseg_tlb_size_shift(size);
+
+            sweep(tlb, number, dseg_tlb_array_set(array, scope->va, shift),
+                  array->ways, cause, scope);
+            if (!array->set_mask) {
+                return;
+            }
+        }
+    }
+}
+
+void dseg_tlb_invalidate(DsegTlb *tlb, DsegTlbCause cause,
+                         const DsegTlbScope *scope)
+{
+    tlb->counters.invalidations[cause]++;
+    for (unsigned i = 0; i < tlb->geometry.count; i++) {
+        if (tlb->geometry.arrays[i].place == DSEG_TLB_PLACE_NESTED ||
+            !tlb->arrays[i].used) {
+            continue;
+        }
+        if (scope->one_page) {
+            sweep_page(tlb, i, cause, scope);
+        } else {
+            sweep(tlb, i, 0, tlb->arrays[i].entries, cause, scope);
+        }
+    }
+    dseg_tlb_walk_invalidate(tlb, cause, scope);
+}
