@@ -7,7 +7,9 @@
 const char *const kind_names[KINDS] = { "load", "store", "fetch" };
 const char *const pages_names[PAGE_SIZES] = { "4k", "2m", "1g" };
 
-static const char *const place_names[] = { "l1d", "l1i", "l2", "l2d", "l2i" };
+static const char *const place_names[] = {
+    "l1d", "l1i", "l2", "l2d", "l2i", "nested",
+};
 static const char *const policy_names[] = { "lru", "plru", "fifo", "random" };
 
 /* The number of a name, or -1. */
@@ -87,6 +89,27 @@ static bool parse_array(struct hierarchy *h, char **words)
     return true;
 }
 
+static bool parse_walk_cache(struct walk_cache *cache, char **words)
+{
+    static const char *const names[] = {
+        [2] = "pde", [3] = "pdpte", [4] = "pml4e", [5] = "pml5e",
+    };
+
+    for (; *words; words++) {
+        g_auto(GStrv) field = g_strsplit(*words, "=", 2);
+        int level = find(names + LOWEST_LEVEL,
+                         TOP_LEVEL - LOWEST_LEVEL + 1, field[0]);
+        guint64 number;
+
+        if (level < 0 || !field[1] || !parse_number(field[1], &number) ||
+            number > G_MAXUINT16) {
+            return false;
+        }
+        cache->entries[LOWEST_LEVEL + level] = number;
+    }
+    return true;
+}
+
 static bool parse_line(struct simulator *s, char **words)
 {
     unsigned count = g_strv_length(words);
@@ -96,6 +119,13 @@ static bool parse_line(struct simulator *s, char **words)
     }
     if (count >= 2 && g_str_equal(words[0], "array")) {
         return parse_array(&s->tlb, words + 1);
+    }
+    if (count >= 2 && g_str_equal(words[0], "walk-cache")) {
+        bool guest = g_str_equal(words[1], "guest");
+
+        return (guest || g_str_equal(words[1], "nested")) &&
+               parse_walk_cache(guest ? &s->guest_cache : &s->nested_cache,
+                                words + 2);
     }
     if (count == 2 && g_str_equal(words[0], "seed")) {
         return parse_number(words[1], &s->tlb.seed);

@@ -286,8 +286,8 @@ void hierarchy_fill(struct hierarchy *h, unsigned level, enum kind kind,
     struct entry piece = *page;
     struct array *array = hierarchy_array(h, level, kind, piece.pages);
 
-    while (!array && level == 1) {
-        piece.pages--;          /* L1 has 4 KiB: that has been checked */
+    while (!array && level != 2 && piece.pages > PAGES_4K) {
+        piece.pages--;
         array = hierarchy_array(h, level, kind, piece.pages);
     }
     if (array) {

@@ -25,17 +25,29 @@ const char *const cause_names[CAUSES] = {
 const char *simulator_init(struct simulator *s, uint64_t ram_size)
 {
     world_init(&s->world, ram_size);
+    walk_cache_init(&s->guest_cache);
+    walk_cache_init(&s->nested_cache);
     return hierarchy_init(&s->tlb);
 }
 
 void simulator_free(struct simulator *s)
 {
     hierarchy_free(&s->tlb);
+    walk_cache_free(&s->guest_cache);
+    walk_cache_free(&s->nested_cache);
     world_free(&s->world);
+}
+
+static void clear_counts(struct walk_cache *cache)
+{
+    cache->lookups = 0;
+    memset(cache->hits, 0, sizeof(cache->hits));
 }
 
 void simulator_begin(struct simulator *s)
 {
+    clear_counts(&s->guest_cache);
+    clear_counts(&s->nested_cache);
     s->counts = (struct counts) { 0 };
     for (unsigned i = 0; i < s->tlb.arrays; i++) {
         s->tlb.array[i].evictions = 0;
@@ -49,7 +61,7 @@ static void fail(struct simulator *s, const char *error)
     }
 }
 
-/* -- One access -- */
+/* -- Lookups -- */
 
 /*
  * The entry that an access hits, or NULL. One that stores may not use is a miss
@@ -86,6 +98,65 @@ static struct entry entry_of(const struct simulator *s, uint64_t address,
     };
 }
 
+/* -- Walk caches and nested TLB -- */
+
+static bool has_nested_tlb(const struct simulator *s)
+{
+    for (unsigned i = 0; i < s->tlb.arrays; i++) {
+        if (s->tlb.array[i].place == NESTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A gPA of a walk: true if the nested TLB has it. */
+static bool nested_tlb_has(struct simulator *s, uint64_t gpa)
+{
+    struct entry *found = hierarchy_probe(&s->tlb, 0, LOAD, gpa,
+                                          world_asid(&s->world), 0);
+
+    s->counts.gpa_lookups += has_nested_tlb(s);
+    if (found) {
+        s->counts.gpa_hits[found->pages]++;
+        hierarchy_touch(&s->tlb, found);
+    }
+    return found;
+}
+
+static void use_gpa(struct simulator *s, const struct gpa *gpa)
+{
+    unsigned asid = world_asid(&s->world);
+    struct entry page = { .pages = PAGES_4K + gpa->leaf - 1, .asid = asid,
+                          .store = true };
+
+    if (gpa->by_segment || nested_tlb_has(s, gpa->gpa)) {
+        return;
+    }
+    walk_cache_walk(&s->nested_cache, gpa->gpa, asid, 0, gpa->top, gpa->leaf);
+    page.address = gpa->gpa & -page_bytes(page.pages);
+    hierarchy_fill(&s->tlb, 0, LOAD, gpa->gpa, &page);
+}
+
+/* The end of a walk, as what keeps parts of walks sees it. */
+static void use_caches(struct simulator *s, uint64_t address,
+                       const struct translation *t)
+{
+    unsigned begin = t->top + 1;
+
+    if (t->top) {
+        begin = walk_cache_walk(&s->guest_cache, address,
+                                world_asid(&s->world), world_pcid(&s->world),
+                                t->top, t->leaf);
+    }
+    /* gpa[i] is that of the entry of level top - i, the last the page's. */
+    for (unsigned i = t->top + 1 - begin; i < t->gpas; i++) {
+        use_gpa(s, &t->gpa[i]);
+    }
+}
+
+/* -- The rest of an access -- */
+
 /* Neither L1 nor a segment beside it has the address. */
 static void after_l1_miss(struct simulator *s, uint64_t address, enum kind kind,
                           const struct translation *t)
@@ -103,6 +174,7 @@ static void after_l1_miss(struct simulator *s, uint64_t address, enum kind kind,
             s->counts.guest_refs += t->result.guest_refs;
             s->counts.nested_refs += t->result.nested_refs;
             world_set_bits(&s->world, t);
+            use_caches(s, address, t);
             hierarchy_fill(&s->tlb, 2, kind, address, &page);
         }
     }
@@ -186,25 +258,70 @@ struct which {
     uint64_t address;
 };
 
+static bool is_meant_asid(unsigned asid, const struct which *which)
+{
+    return which->guests_only ? asid != 0
+                              : which->any_asid || asid == which->asid;
+}
+
 static bool is_meant(const struct entry *entry, const struct which *which)
 {
-    bool asid = which->guests_only ? entry->asid != 0
-                                   : which->any_asid ||
-                                     entry->asid == which->asid;
     bool pcid = which->any_pcid || entry->pcid == which->pcid ||
                 (which->pcid_or_global && entry->global);
     bool address = which->any_address ||
                    (entry->address <= which->address &&
                     which->address - entry->address < page_bytes(entry->pages));
 
-    return entry->valid && asid && pcid && address &&
+    return entry->valid && is_meant_asid(entry->asid, which) && pcid &&
+           address &&
            !(which->keep_global && entry->global);
+}
+
+static void invalidate_walks(struct walk_cache *cache,
+                             const struct which *which, bool any_pcid)
+{
+    for (unsigned level = LOWEST_LEVEL; level <= TOP_LEVEL; level++) {
+        for (unsigned i = 0; i < cache->entries[level]; i++) {
+            struct walk_entry *entry = &cache->entry[level][i];
+
+            if (is_meant_asid(entry->asid, which) &&
+                (any_pcid || entry->pcid == which->pcid)) {
+                entry->valid = false;
+            }
+        }
+    }
+}
+
+static void invalidate_nested(struct simulator *s, const struct which *which)
+{
+    invalidate_walks(&s->nested_cache, which, true);
+    for (unsigned i = 0; i < s->tlb.arrays; i++) {
+        struct array *array = &s->tlb.array[i];
+
+        for (unsigned j = 0; array->place == NESTED && j < array->entries;
+             j++) {
+            if (is_meant_asid(array->entry[j].asid, which)) {
+                array->entry[j].valid = false;
+            }
+        }
+    }
+}
+
+/* Whether what was cached of the nested dimension goes too. */
+static bool concerns_nested(enum cause cause)
+{
+    return cause == CAUSE_TLB_CONTROL || cause == CAUSE_VMM_SEGMENT ||
+           cause == CAUSE_INVLPGA;
 }
 
 static void invalidate(struct simulator *s, enum cause cause,
                        const struct which *which)
 {
     s->counts.operations[cause]++;
+    invalidate_walks(&s->guest_cache, which, which->any_pcid);
+    if (concerns_nested(cause)) {
+        invalidate_nested(s, which);
+    }
     for (unsigned i = 0; i < s->tlb.arrays; i++) {
         struct array *array = &s->tlb.array[i];
         unsigned level = array->place == L1D || array->place == L1I ? 1 : 2;

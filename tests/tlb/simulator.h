@@ -11,6 +11,7 @@
 
 #include "hierarchy.h"
 #include "trace.h"
+#include "walkcache.h"
 #include "world.h"
 
 /* The order is that of the specification's table. */
@@ -37,6 +38,7 @@ struct counts {
     uint64_t segment_hits[KINDS], segment_hits_l1[KINDS];
     uint64_t walks[KINDS];
     uint64_t guest_refs, nested_refs;       /* of all walks */
+    uint64_t gpa_lookups, gpa_hits[PAGE_SIZES];     /* of the nested TLB */
     uint64_t operations[CAUSES];
     uint64_t removed[LEVELS][CAUSES];
 };
@@ -45,6 +47,7 @@ struct simulator {
     struct hierarchy tlb;
     struct world world;
     bool segments_beside_l1;
+    struct walk_cache guest_cache, nested_cache;
     /* The page of the last fetch; the next one is in any case without. */
     bool fetched;
     uint64_t fetched_page;

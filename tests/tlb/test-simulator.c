@@ -890,6 +890,137 @@ static void guest_without_paging(void)
     end();
 }
 
+/* -- Walk caches and nested TLB -- */
+
+/* Pages of 4K and 2M in one space; PDEs of 2 MiB, one PDPTE. */
+static void guest_walk_cache(void)
+{
+    start(SMALL "walk-cache guest pdpte=1 pde=2\n");
+    map(GiB, 1, LEAF);
+    map(4 * MiB, 2, LEAF);
+    load(0);                    /* nothing is there */
+    load(PAGE);                 /* below the PDE */
+    load(4 * MiB);              /* a leaf of 2M: below the PDPTE */
+    load(GiB);                  /* PDE and PDPTE of its own */
+    load(2 * PAGE);             /* below the PDE */
+    load(4 * MiB + PAGE);       /* the PDPTE is gone */
+    EXPECT(6, s.guest_cache.lookups);
+    EXPECT(2, s.guest_cache.hits[2]);
+    EXPECT(1, s.guest_cache.hits[3]);
+    EXPECT(0, s.nested_cache.lookups + s.counts.gpa_lookups);
+    operation(OPERATION_INVLPG, 15 * PAGE, 0, 0);       /* any address */
+    load(3 * PAGE);
+    EXPECT(2, s.guest_cache.hits[2]);
+    EXPECT(1, s.guest_cache.hits[3]);
+    end();
+}
+
+/* PDEs of one space are not those of another. */
+static void walk_cache_has_pcids(void)
+{
+    start(SMALL "walk-cache guest pde=4\n");
+    now.cr4 |= CR4_PCIDE;
+    operation(OPERATION_MOV_CR4, 0, 0, 0);
+    load(0);
+    now.cr3 = ROOT | 5;
+    operation(OPERATION_MOV_CR3, 0, ROOT | 5, 0);
+    load(PAGE);
+    EXPECT(0, s.guest_cache.hits[2]);
+    now.cr3 = ROOT;
+    operation(OPERATION_MOV_CR3, 0, ROOT | 1ull << 63, 0);
+    load(2 * PAGE);
+    EXPECT(1, s.guest_cache.hits[2]);
+    operation(OPERATION_INVPCID, 0, 1, 5);
+    load(3 * PAGE);
+    EXPECT(2, s.guest_cache.hits[2]);
+    operation(OPERATION_MOV_CR3, 0, ROOT, 0);
+    load(4 * PAGE);
+    EXPECT(2, s.guest_cache.hits[2]);
+    end();
+}
+
+/*
+ * A walk of 4 levels uses 5 gPAs, all in the first two of the nested tables'
+ * 2M pages: 0 (tables) and DATA.
+ */
+static void nested_tlb(void)
+{
+    start(SMALL "array nested pages=2m entries=4 ways=4 policy=lru\n");
+    vmrun(1, 0);
+    load(0);                    /* 0: a miss and 3 hits; DATA: a miss */
+    EXPECT(5, s.counts.gpa_lookups);
+    EXPECT(3, s.counts.gpa_hits[PAGES_2M]);
+    load(PAGE);
+    EXPECT(10, s.counts.gpa_lookups);
+    EXPECT(8, s.counts.gpa_hits[PAGES_2M]);
+    operation(OPERATION_MOV_CR3, 0, ROOT, 0);   /* does not concern it */
+    load(0);
+    EXPECT(13, s.counts.gpa_hits[PAGES_2M]);
+    vmexit();
+    vmrun(1, 3);
+    load(0);
+    EXPECT(20, s.counts.gpa_lookups);
+    EXPECT(16, s.counts.gpa_hits[PAGES_2M]);
+    end();
+}
+
+/* A nested TLB of small pages takes pieces; one of larger ones nothing. */
+static void nested_tlb_takes_pieces(void)
+{
+    start(SMALL "array nested pages=4k entries=64 ways=64 policy=lru\n");
+    vmrun(1, 0);
+    load(0);                    /* tables of 4 levels, and the page */
+    EXPECT(0, s.counts.gpa_hits[PAGES_4K]);
+    load(PAGE);
+    EXPECT(5, s.counts.gpa_hits[PAGES_4K]);
+    end();
+    start(SMALL "array nested pages=1g entries=64 ways=64 policy=lru\n");
+    vmrun(1, 0);
+    load(0);
+    EXPECT(5, s.counts.gpa_lookups);
+    EXPECT(0, s.counts.gpa_hits[PAGES_1G]);
+    end();
+}
+
+static void both_walk_caches(void)
+{
+    start(SMALL "walk-cache guest pde=1\nwalk-cache nested pml4e=1 pdpte=1\n");
+    vmrun(1, 0);
+    load(0);                    /* 5 nested walks, the first below nothing */
+    EXPECT(1, s.guest_cache.lookups);
+    EXPECT(5, s.nested_cache.lookups);
+    EXPECT(4, s.nested_cache.hits[3]);
+    load(PAGE);                 /* the gPAs of the last table and the page */
+    EXPECT(1, s.guest_cache.hits[2]);
+    EXPECT(7, s.nested_cache.lookups);
+    EXPECT(6, s.nested_cache.hits[3]);
+    EXPECT(0, s.nested_cache.hits[4]);
+    operation(OPERATION_INVLPG, 0, 0, 0);
+    load(2 * PAGE);             /* the guest's cache is empty, not the other */
+    EXPECT(1, s.guest_cache.hits[2]);
+    EXPECT(11, s.nested_cache.hits[3]);
+    end();
+}
+
+static void segments_are_not_looked_up(void)
+{
+    start(SMALL "array nested pages=4k,2m entries=4 ways=4 policy=lru\n"
+          "walk-cache guest pde=1\n");
+    now.vmm_limit = DATA;       /* the tables, not the pages */
+    vmrun(1, 0);
+    load(0);
+    EXPECT(1, s.counts.gpa_lookups);
+    now.cr9 = 64 * MiB;
+    now.cr10 = 64 * MiB + PAGE;
+    now.cr11 = DATA - 64 * MiB;
+    operation(OPERATION_MOV_SEGMENT, 0, 0, 0);
+    load(64 * MiB);             /* guest-direct: no walk of the guest's */
+    EXPECT(2, s.counts.gpa_lookups);
+    EXPECT(1, s.counts.gpa_hits[PAGES_2M]);
+    EXPECT(1, s.guest_cache.lookups);
+    end();
+}
+
 /* -- Geometry -- */
 
 static void expect_bad(const char *text, const char *field)
@@ -967,6 +1098,12 @@ int main(int argc, char **argv)
     CASE("segments/dual-direct", dual_direct);
     CASE("segments/vmm-direct", vmm_direct);
     CASE("guest/without-paging", guest_without_paging);
+    CASE("walk-cache/guest", guest_walk_cache);
+    CASE("walk-cache/pcids", walk_cache_has_pcids);
+    CASE("walk-cache/both-dimensions", both_walk_caches);
+    CASE("nested-tlb/hits", nested_tlb);
+    CASE("nested-tlb/pieces", nested_tlb_takes_pieces);
+    CASE("nested-tlb/segments", segments_are_not_looked_up);
     CASE("geometry/errors", bad_geometry);
     return g_test_run();
 }

@@ -101,7 +101,11 @@ def simulator_text(geometry):
               f'entries={array["entries"]} ways={array["ways"]} '
               f'policy={array.get("policy", "lru")}'
               for array in geometry['arrays']]
-    return '\n'.join([*arrays, f'seed {geometry.get("seed", 0)}',
+    caches = [' '.join(['walk-cache', dimension, *(
+                  f'{level}={entries}'
+                  for level, entries in geometry.get(f'{dimension}-walk-cache', {}).items())])
+              for dimension in ('guest', 'nested')]
+    return '\n'.join([*arrays, *caches, f'seed {geometry.get("seed", 0)}',
                       f'segments {geometry.get("segments", "l2")}', ''])
 
 
@@ -146,6 +150,9 @@ def numbers(counts):
             flat[name, part] = count
     for row in counts['arrays']:
         flat['evictions', row['array']] = row['evictions']
+    for name, count in counts.get('walk-caches', {}).items():
+        for index, part in enumerate(count if isinstance(count, list) else [count]):
+            flat[name, index] = part
     return flat
 
 

@@ -97,6 +97,30 @@ static void print_invalidations(const struct counts *counts)
     printf("]");
 }
 
+static void print_walk_cache(const char *name, const struct walk_cache *cache)
+{
+    printf("\"%s-lookups\": %" PRIu64 ", \"%s-hits\": [", name, cache->lookups,
+           name);
+    for (unsigned level = TOP_LEVEL; level >= LOWEST_LEVEL; level--) {
+        printf("%" PRIu64 "%s", cache->hits[level],
+               level > LOWEST_LEVEL ? ", " : "],\n");
+    }
+}
+
+/* All 0 if the geometry has none. */
+static void print_walk_caches(const struct simulator *s)
+{
+    const struct counts *counts = &s->counts;
+
+    printf("\"walk-caches\": {");
+    print_walk_cache("guest", &s->guest_cache);
+    print_walk_cache("nested", &s->nested_cache);
+    printf("\"gpa-lookups\": %" PRIu64 ", \"gpa-hits\": [%" PRIu64 ", %" PRIu64
+           ", %" PRIu64 "]},\n", counts->gpa_lookups,
+           counts->gpa_hits[PAGES_4K], counts->gpa_hits[PAGES_2M],
+           counts->gpa_hits[PAGES_1G]);
+}
+
 static void print_counts(struct simulator *s)
 {
     struct counts *counts = &s->counts;
@@ -111,6 +135,7 @@ static void print_counts(struct simulator *s)
     print_kinds("walks", counts->walks);
     printf("\"guest-refs\": %" PRIu64 ", \"nested-refs\": %" PRIu64 ",\n",
            counts->guest_refs, counts->nested_refs);
+    print_walk_caches(s);
     print_arrays(&s->tlb);
     print_invalidations(counts);
     printf("}\n");

@@ -99,6 +99,8 @@ static struct ref_access ref_access(uint64_t address, enum kind kind)
 struct dimension {
     bool walked;            /* else there is none, or a segment translates */
     bool by_segment;
+    unsigned top, leaf;     /* levels of the walk */
+    uint64_t entry[5];      /* addresses of the entries */
     enum pages pages;
     bool writable, dirty, global;
     uint64_t address;       /* what it translates to */
@@ -110,6 +112,7 @@ struct reader {
     bool guest_physical;    /* the entries' addresses are gPAs */
     bool pae;               /* the first entry has no rights */
     unsigned entries;
+    uint64_t address[5];
     uint64_t all, last;     /* and of all entries, the last entry */
 };
 
@@ -121,6 +124,7 @@ static uint64_t read_entry(void *opaque, uint64_t address)
     struct reader *reader = opaque;
     uint64_t entry;
 
+    reader->address[reader->entries] = address;
     if (reader->guest_physical) {
         struct dimension nested;
 
@@ -144,11 +148,15 @@ static unsigned levels(uint64_t cr4, uint64_t efer)
 static struct dimension walked(const struct reader *reader, unsigned levels,
                                uint64_t address)
 {
-    return (struct dimension) {
-        .walked = true, .pages = PAGES_4K + (levels - reader->entries),
+    struct dimension d = {
+        .walked = true, .top = levels, .leaf = levels - reader->entries + 1,
+        .pages = PAGES_4K + (levels - reader->entries),
         .writable = reader->all & ENTRY_W, .dirty = reader->last & ENTRY_D,
         .global = reader->last & ENTRY_G, .address = address,
     };
+
+    memcpy(d.entry, reader->address, sizeof(d.entry));
+    return d;
 }
 
 /* gVA to gPA by the guest's page tables, which are at gPAs. */
@@ -215,6 +223,28 @@ static enum pages smaller(const struct dimension *guest,
     return nested->walked ? MIN(guest->pages, nested->pages) : guest->pages;
 }
 
+static void add_gpa(struct translation *t, uint64_t gpa,
+                    const struct dimension *nested)
+{
+    t->gpa[t->gpas++] = (struct gpa) {
+        .gpa = gpa, .by_segment = nested->by_segment,
+        .top = nested->top, .leaf = nested->leaf,
+    };
+}
+
+/* All gPAs in the order in which the walk uses them. */
+static void list_gpas(struct world *world, const struct dimension *guest,
+                      const struct dimension *nested, struct translation *t)
+{
+    for (unsigned i = 0; guest->walked && i <= guest->top - guest->leaf; i++) {
+        struct dimension of_entry;
+
+        nested_alone(world, guest->entry[i], LOAD, &of_entry);
+        add_gpa(t, guest->entry[i], &of_entry);
+    }
+    add_gpa(t, guest->address, nested);
+}
+
 /* Both dimensions of a translation that does not fault. */
 static void describe(struct world *world, uint64_t address, enum kind kind,
                      struct translation *t)
@@ -230,7 +260,10 @@ static void describe(struct world *world, uint64_t address, enum kind kind,
     }
     if (state->nested) {
         nested_alone(world, guest.address, kind, &nested);
+        list_gpas(world, &guest, &nested, t);
     }
+    t->top = guest.top;
+    t->leaf = guest.leaf;
     t->by_segments_alone = t->result.regime == REF_NATIVE_DIRECT ||
                            t->result.regime == REF_DUAL_DIRECT;
     t->pages = smaller(&guest, &nested);

@@ -24,6 +24,13 @@ struct world {
     struct ref_hash hash;
 };
 
+/* A gPA on the way to a page, and how it was translated. */
+struct gpa {
+    uint64_t gpa;
+    bool by_segment;
+    unsigned top, leaf;         /* levels of the nested walk */
+};
+
 struct translation {
     bool faults;
     bool by_segments_alone;     /* native-direct, dual-direct */
@@ -31,6 +38,11 @@ struct translation {
     bool global, store;
     uint64_t hpa;
     struct ref_result result;
+    /* The walk of the guest's tables, or the host's; top 0: there is none. */
+    unsigned top, leaf;
+    /* In a guest: [i] that of the entry of level top - i; then the page's. */
+    unsigned gpas;
+    struct gpa gpa[6];
 };
 
 void world_init(struct world *world, uint64_t ram_size);
