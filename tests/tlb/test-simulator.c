@@ -591,6 +591,20 @@ static void lowest_invalid_way_first(void)
 
 /* -- Invalidations -- */
 
+/* Pages 0 and 1 of PCIDs 0 and 5; page 1 is global. */
+static void fill_two_pcids(void)
+{
+    start(SMALL);
+    now.cr4 |= CR4_PCIDE;
+    operation(OPERATION_MOV_CR4, 0, 0, 0);
+    map(PAGE, 1, LEAF | G);
+    load_pages(0, 1);
+    now.cr3 = ROOT | 5;
+    operation(OPERATION_MOV_CR3, 0, now.cr3, 0);
+    load_pages(0, 2);
+    expect_removed(CAUSE_MOV_CR3, 0, 0);
+}
+
 static void invlpg(void)
 {
     start(SMALL);
@@ -607,6 +621,17 @@ static void invlpg(void)
     end();
 }
 
+/* It was filled by another PCID. */
+static void invlpg_of_a_global_page(void)
+{
+    fill_two_pcids();
+    operation(OPERATION_INVLPG, PAGE, 0, 0);
+    expect_removed(CAUSE_INVLPG, 1, 1);
+    operation(OPERATION_INVLPG, 0, 0, 0);       /* but not PCID 0's page 0 */
+    expect_removed(CAUSE_INVLPG, 1, 1);
+    end();
+}
+
 static void page_fault(void)
 {
     start(SMALL);
@@ -614,20 +639,6 @@ static void page_fault(void)
     operation(OPERATION_PAGE_FAULT, 0, 0, 0);
     expect_removed(CAUSE_PAGE_FAULT, 1, 1);
     end();
-}
-
-/* Pages 0 and 1 of PCIDs 0 and 5; page 1 is global. */
-static void fill_two_pcids(void)
-{
-    start(SMALL);
-    now.cr4 |= CR4_PCIDE;
-    operation(OPERATION_MOV_CR4, 0, 0, 0);
-    map(PAGE, 1, LEAF | G);
-    load_pages(0, 1);
-    now.cr3 = ROOT | 5;
-    operation(OPERATION_MOV_CR3, 0, now.cr3, 0);
-    load_pages(0, 2);
-    expect_removed(CAUSE_MOV_CR3, 0, 0);
 }
 
 static void invpcid_address(void)
@@ -915,6 +926,23 @@ static void guest_walk_cache(void)
     end();
 }
 
+static void walk_cache_is_lru(void)
+{
+    start(SMALL "walk-cache guest pde=2\n");
+    map(2 * MiB, 1, LEAF);
+    map(4 * MiB, 1, LEAF);
+    load(0);
+    load(2 * MiB);
+    load(PAGE);                 /* touches the first */
+    load(4 * MiB);              /* for the second */
+    load(2 * PAGE);
+    EXPECT(2, s.guest_cache.hits[2]);
+    operation(OPERATION_INVLPGA, 2 * MiB, 1, 0);
+    load(3 * PAGE);             /* another ASID's */
+    EXPECT(3, s.guest_cache.hits[2]);
+    end();
+}
+
 /* PDEs of one space are not those of another. */
 static void walk_cache_has_pcids(void)
 {
@@ -961,6 +989,11 @@ static void nested_tlb(void)
     load(0);
     EXPECT(20, s.counts.gpa_lookups);
     EXPECT(16, s.counts.gpa_hits[PAGES_2M]);
+    vmexit();
+    operation(OPERATION_INVLPGA, PAGE, 1, 0);   /* all gPAs, one gVA */
+    vmrun(1, 0);
+    load(PAGE);
+    EXPECT(19, s.counts.gpa_hits[PAGES_2M]);
     end();
 }
 
@@ -1082,6 +1115,7 @@ int main(int argc, char **argv)
     CASE("policy/random-of-another-array", array_number_adds_to_the_seed);
     CASE("policy/invalid-ways-first", lowest_invalid_way_first);
     CASE("invalidation/invlpg", invlpg);
+    CASE("invalidation/invlpg-of-a-global-page", invlpg_of_a_global_page);
     CASE("invalidation/page-fault", page_fault);
     CASE("invalidation/invpcid-address", invpcid_address);
     CASE("invalidation/invpcid-context", invpcid_context);
@@ -1099,6 +1133,7 @@ int main(int argc, char **argv)
     CASE("segments/vmm-direct", vmm_direct);
     CASE("guest/without-paging", guest_without_paging);
     CASE("walk-cache/guest", guest_walk_cache);
+    CASE("walk-cache/lru", walk_cache_is_lru);
     CASE("walk-cache/pcids", walk_cache_has_pcids);
     CASE("walk-cache/both-dimensions", both_walk_caches);
     CASE("nested-tlb/hits", nested_tlb);
