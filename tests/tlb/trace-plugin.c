@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A TCG plugin that writes what CPU 0 does into a file (trace.h), from the MOV
- * to CR0 that turns paging on:
+ * to CR0 that turns paging on up to the marker 2:
  *
  *     -plugin trace-plugin.so,trace=FILE,ram=BYTES
  *
@@ -22,6 +22,7 @@
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 #define PAGE 4096
+#define LABEL_END 2
 #define CR0_PG (1ull << 31)
 #define MSR_EFER 0xc0000080
 #define MSR_DSEG 0x445347
@@ -54,7 +55,7 @@ static struct qemu_plugin_register *handles[G_N_ELEMENTS(register_names)];
 static GByteArray *buffer;
 static FILE *file;
 static uint64_t ram_size;
-static bool tracing;
+static bool tracing, ended;
 
 /* What the CPU is about to do; the operation is 0 if it is nothing of that. */
 static struct trace_record pending;
@@ -290,7 +291,7 @@ static void on_instruction(unsigned cpu, void *opaque)
 
     (void)cpu;
     if (!tracing) {
-        if (!turns_paging_on(&i->decoded)) {
+        if (ended || !turns_paging_on(&i->decoded)) {
             return;
         }
         tracing = true;
@@ -303,6 +304,8 @@ static void on_instruction(unsigned cpu, void *opaque)
             .type = TRACE_MARKER, .value = { i->decoded.label & 0xffffff },
         };
         write_bytes(&record, sizeof(record));
+        ended = record.value[0] == LABEL_END;
+        tracing = !ended;
     }
     begin_operation(i);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest without paging of its own, whose addresses are gPAs: with pages of 4K
- * and of 2M in the nested tables, and beside a guest with paging.
+ * and of 2M in the nested tables, and beside a guest with paging. It also turns
+ * PAE paging on and off.
  */
 #include "lib/tap.h"
 #include "guest.h"
@@ -14,7 +15,7 @@ static struct machine paged;
 static struct guest unpaged;
 static struct tables nested;
 
-extern const char unpaged_code[];
+extern const char unpaged_code[], pae_code[];
 
 /*
  * 32-bit code: adds 1 to a word of each of ECX pages from EDI on, 8 bytes
@@ -32,6 +33,24 @@ asm(".text\n"
     "dec %ecx\n"
     "jnz 1b\n"
     "vmmcall\n"
+    /* The same with the tables at ESI, then one more load without paging. */
+    ".globl pae_code\n"
+    "pae_code:\n"
+    "mov %esi, %cr3\n"
+    "mov %cr0, %eax\n"
+    "or $0x80000000, %eax\n"
+    "mov %eax, %cr0\n"
+    "1: mov (%edi), %eax\n"
+    "inc %eax\n"
+    "mov %eax, (%edi)\n"
+    "add $0x1008, %edi\n"
+    "dec %ecx\n"
+    "jnz 1b\n"
+    "mov %cr0, %eax\n"
+    "and $0x7fffffff, %eax\n"
+    "mov %eax, %cr0\n"
+    "mov (%edi), %eax\n"
+    "vmmcall\n"
     ".code64\n");
 
 static void accesses(uint64_t pages)
@@ -46,6 +65,7 @@ static void make_unpaged(void)
 {
     tables_init(&nested, 4, 0, &table_arena);
     tables_map(&nested, 0, 0, MEMORY_START, 1, LEAF | PTE_U);
+    tables_map(&nested, MEMORY_START, MEMORY_START, MiB2, 2, LEAF | PTE_U);
     tables_map(&nested, FRAMES, FRAMES, FRAMES_SIZE / 2, 1, LEAF | PTE_U);
     tables_map(&nested, FRAMES + FRAMES_SIZE, FRAMES, FRAMES_SIZE, 2,
                LEAF | PTE_U);
@@ -58,9 +78,22 @@ static void make_unpaged(void)
     unpaged.vmcb->cs.attributes = CODE32_ATTRIBUTES;
 }
 
-static void run_unpaged(uint64_t address, unsigned pages)
+/* PAE tables: 1 GiB one to one by 2M pages. An entry at the top has P alone. */
+static uint64_t make_pae(void)
 {
-    unpaged.vmcb->rip = (uint64_t)unpaged_code;
+    uint64_t *top = at_hpa(arena_page(&table_arena));
+    uint64_t *directory = at_hpa(arena_page(&table_arena));
+
+    top[0] = (uint64_t)directory | PTE_P;
+    for (unsigned i = 0; i < 512; i++) {
+        directory[i] = i * MiB2 | LEAF | PTE_PS;
+    }
+    return (uint64_t)top;
+}
+
+static void run_unpaged(const char *code, uint64_t address, unsigned pages)
+{
+    unpaged.vmcb->rip = (uint64_t)code;
     unpaged.registers.rdi = address;
     unpaged.registers.rcx = pages;
     expect("exit code", EXIT_VMMCALL, guest_run(&unpaged));
@@ -75,12 +108,14 @@ void tests(void)
     machine_init(&paged, 1, 1, 1);
     space_map(&paged.tables, DATA, PAGES, 1, LEAF);
     make_unpaged();
+    unpaged.registers.rsi = make_pae();
     space_enter(&tables);
     REGION_BEGIN();
     for (unsigned i = 0; i < ROUNDS; i++) {
-        run_unpaged(FRAMES, 20 + i * 4);
+        run_unpaged(unpaged_code, FRAMES, 20 + i * 4);
         machine_call(&paged, accesses, PAGES);
-        run_unpaged(FRAMES + FRAMES_SIZE, 50);
+        run_unpaged(unpaged_code, FRAMES + FRAMES_SIZE, 50);
+        run_unpaged(pae_code, FRAMES, 40);
     }
     REGION_END();
     case_end();
