@@ -52,7 +52,7 @@ static void run(uint64_t *state, bool with_invpcid)
         accesses(state);
         if (with_invpcid && i % 8 == 0) {
             invpcid(i / 8 % 4, random_below(state, SPACES) * 0x111,
-                    (i & 16 ? DATA : SHARED) +
+                    (i & 32 ? DATA : SHARED) +
                     random_below(state, PAGES) * PAGE);
         }
     }
