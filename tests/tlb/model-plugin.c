@@ -8,8 +8,9 @@
  *
  * The hierarchy is that of sandybridge-ep for pages of 4 KiB, by virtual page:
  * L1D 64 x 4, L1I 128 x 4, L2 512 x 4, LRU. The plugin interface tells neither
- * page sizes, nor address spaces, nor D, and nothing of invalidations; so, as
- * such plugins do, it leaves these out: that makes it faster, not slower.
+ * page sizes, nor address spaces, nor D, and nothing of invalidations, and of
+ * code that has several virtual addresses the one that it was translated at; so,
+ * as such plugins do, it leaves these out: that makes it faster, not slower.
  *
  * What makes it fast, as far as the interface allows:
  *

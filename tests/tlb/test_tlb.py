@@ -229,6 +229,18 @@ def test_programs_miss_as_they_are_meant_to(program, level, kind, pages, sandybr
                for row in sandybridge(program)['misses'])
 
 
+def test_code_is_fetched_where_it_is_called_and_not_where_it_was_translated(sandybridge):
+    """The pages of code.c are frames with several virtual addresses, of 4K and 2M."""
+    calls, thirds, fifths = 25000, 8334, 5000
+    counts = sandybridge('code')
+    lookups = Counter()
+    for row in [*counts['hits'], *counts['misses']]:
+        if (row['level'], row['kind']) == ('l1', 'fetch'):
+            lookups[row['pages']] += row['count']
+    # A call and a return each, and one more page for what straddles two.
+    assert lookups == {'4k': calls + 2 * thirds, '2m': calls + thirds + fifths + 2 * fifths}
+
+
 @pytest.mark.parametrize('program', ['native-segment', 'vm-segments'])
 def test_segments_hit(program, sandybridge):
     assert sum(sandybridge(program)['segment-hits'].values()) > 100

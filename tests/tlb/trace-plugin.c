@@ -31,10 +31,14 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 #define VMCB_NP_ENABLE 0x90
 #define VMCB_NCR3 0xb0
 
-/* One instruction, as it was translated. */
+/*
+ * One instruction, as it was translated: "pc" is where it was then. QEMU uses a
+ * block for all virtual addresses that its code has, so it may be elsewhere now.
+ */
 struct instruction {
     uint64_t pc;
     unsigned size;
+    bool begins_block;
     struct decoded decoded;
 };
 
@@ -55,6 +59,8 @@ static struct qemu_plugin_register *handles[G_N_ELEMENTS(register_names)];
 static GByteArray *buffer;
 static FILE *file;
 static uint64_t ram_size;
+static struct qemu_plugin_register *rip_handle;
+static uint64_t moved;          /* where the block is now, less where it was */
 static bool tracing, ended;
 
 /* What the CPU is about to do; the operation is 0 if it is nothing of that. */
@@ -144,7 +150,7 @@ static uint64_t operand_address(const struct instruction *i)
     uint64_t address = o->displacement;
 
     if (o->rip_relative) {
-        return address + i->pc + i->size;
+        return address + i->pc + moved + i->size;
     }
     if (o->base != NO_REGISTER) {
         address += read_register(handles[o->base]);
@@ -181,7 +187,7 @@ static void begin_vmrun(const struct instruction *i)
     uint64_t vmcb = read_register(handles[RAX]);
     uint32_t asid = 0, control = 0;
 
-    guest.exit_pc = i->pc + i->size;
+    guest.exit_pc = i->pc + moved + i->size;
     if (!read_memory(vmcb + VMCB_ASID, &asid, sizeof(asid)) ||
         !read_memory(vmcb + VMCB_TLB_CONTROL, &control, sizeof(control)) ||
         !read_memory(vmcb + VMCB_NP_ENABLE, &guest.nested, 8) ||
@@ -286,10 +292,15 @@ static void on_instruction(unsigned cpu, void *opaque)
 {
     const struct instruction *i = opaque;
     struct trace_record record = {
-        .type = TRACE_INSTRUCTION, .size = i->size, .address = i->pc,
+        .type = TRACE_INSTRUCTION, .size = i->size,
     };
 
     (void)cpu;
+    /* RIP is up to date at the start of a block only. */
+    if (i->begins_block) {
+        moved = read_register(rip_handle) - i->pc;
+    }
+    record.address = i->pc + moved;
     if (!tracing) {
         if (ended || !turns_paging_on(&i->decoded)) {
             return;
@@ -297,7 +308,7 @@ static void on_instruction(unsigned cpu, void *opaque)
         tracing = true;
         write_ram();
     }
-    end_operation(i->pc);
+    end_operation(record.address);
     write_bytes(&record, sizeof(record));
     if (i->decoded.what == WHAT_MARKER) {
         record = (struct trace_record) {
@@ -333,12 +344,13 @@ static void on_access(unsigned cpu, qemu_plugin_meminfo_t info,
     }
 }
 
-static void instrument(struct qemu_plugin_insn *insn)
+static void instrument(struct qemu_plugin_insn *insn, bool begins_block)
 {
     struct instruction *i = g_new0(struct instruction, 1);
     uint8_t bytes[16];
 
     i->pc = qemu_plugin_insn_vaddr(insn);
+    i->begins_block = begins_block;
     i->size = qemu_plugin_insn_size(insn);
     i->decoded = decode(bytes, qemu_plugin_insn_data(insn, bytes,
                                                      sizeof(bytes)));
@@ -357,7 +369,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
     (void)id;
     for (size_t n = 0; n < qemu_plugin_tb_n_insns(tb); n++) {
-        instrument(qemu_plugin_tb_get_insn(tb, n));
+        instrument(qemu_plugin_tb_get_insn(tb, n), n == 0);
     }
 }
 
@@ -384,6 +396,7 @@ static void on_cpu(qemu_plugin_id_t id, unsigned cpu)
     for (unsigned i = 0; i < G_N_ELEMENTS(state_names); i++) {
         state_handles[i] = find(all, state_names[i]);
     }
+    rip_handle = find(all, "rip");
     for (unsigned i = 0; i < G_N_ELEMENTS(register_names); i++) {
         handles[i] = find(all, register_names[i]);
         if (!handles[i]) {
