@@ -26,6 +26,7 @@ FLAGS = (
     '--enable-system',
     '--enable-tcg',
     '--enable-kvm',
+    '--enable-plugins',
     '--enable-fdt=system',
     '--disable-install-blobs',
     '--disable-docs',
