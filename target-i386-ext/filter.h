@@ -46,6 +46,12 @@ static inline bool dseg_filter_empty(const DsegFilter *filter)
              filter->word[2] | filter->word[3]);
 }
 
+static inline bool dseg_filter_same(const DsegFilter *a, const DsegFilter *b)
+{
+    return a->word[0] == b->word[0] && a->word[1] == b->word[1] &&
+           a->word[2] == b->word[2] && a->word[3] == b->word[3];
+}
+
 /*
  * The most pages that a list holds.  A filter of 256 bits is of no use long
  * before that: with 46 pages already one in 14 of all others is a false escape.

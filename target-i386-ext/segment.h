@@ -55,6 +55,15 @@ static inline bool dseg_segment_enabled(const DsegSegment *seg)
     return seg->base < seg->limit;
 }
 
+/* Whether @a and @b translate alike. */
+static inline bool dseg_segment_same(const DsegSegment *a, const DsegSegment *b)
+{
+    if (!dseg_segment_enabled(a) && !dseg_segment_enabled(b)) {
+        return true;
+    }
+    return a->base == b->base && a->limit == b->limit && a->offset == b->offset;
+}
+
 /* Whether @addr lies in @seg. */
 static inline bool dseg_segment_contains(const DsegSegment *seg, uint64_t addr)
 {

@@ -117,13 +117,13 @@ static inline void dseg_walk_guest_page(DsegWalk *walk, unsigned lg_size)
 
 /*
  * One gPA, of an entry or the final one, is translated by the VMM's side.  If
- * that walks (every @how but DSEG_NESTED_SEGMENT): nested tables in @mode give
- * a page of 2^@lg_size bytes.  Counts 1 check and 1 filter lookup if a VMM
+ * that walks (every @how but DSEG_NESTED_SEGMENT): with @refs references, to a
+ * page of 2^@lg_size bytes.  Counts 1 check and 1 filter lookup if a VMM
  * segment is in force; the check is not counted where the guest segment hit,
  * as both are tested at once.
  */
-static inline void dseg_walk_gpa(DsegWalk *walk, DsegNestedHow how,
-                                 DsegPaging mode, unsigned lg_size)
+static inline void dseg_walk_gpa_refs(DsegWalk *walk, DsegNestedHow how,
+                                      unsigned refs, unsigned lg_size)
 {
     walk->out_gpas++;
     if (walk->in_vmm_segment) {
@@ -138,8 +138,16 @@ static inline void dseg_walk_gpa(DsegWalk *walk, DsegNestedHow how,
     }
     walk->out_escapes += how != DSEG_NESTED_WALKED;
     walk->out_false_escapes += how == DSEG_NESTED_FALSE_ESCAPE;
-    walk->out_nested_refs += dseg_paging_refs(mode, lg_size);
+    walk->out_nested_refs += refs;
     walk->out_nested_page = dseg_page_kind(lg_size);
+}
+
+/* The same, with as many references as nested tables in @mode take. */
+static inline void dseg_walk_gpa(DsegWalk *walk, DsegNestedHow how,
+                                 DsegPaging mode, unsigned lg_size)
+{
+    dseg_walk_gpa_refs(walk, how, how == DSEG_NESTED_SEGMENT ?
+                       0 : dseg_paging_refs(mode, lg_size), lg_size);
 }
 
 /* What the walk turned out to be, once it is complete. */

@@ -189,6 +189,25 @@ static void test_starts_empty(void)
     }
 }
 
+/* Each bit of each word counts. */
+static void test_same_if_all_words_are(void)
+{
+    const DsegFilter filter = { { 1, UINT64_MAX, 0, UINT64_C(1) << 63 } };
+
+    g_assert_true(dseg_filter_same(&filter, &(DsegFilter) {
+        { 1, UINT64_MAX, 0, UINT64_C(1) << 63 },
+    }));
+    for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
+        for (unsigned bit = 0; bit < DSEG_FILTER_PARTITION_BITS; bit++) {
+            DsegFilter other = filter;
+
+            other.word[i] ^= UINT64_C(1) << bit;
+            g_assert_false(dseg_filter_same(&filter, &other));
+            g_assert_false(dseg_filter_same(&other, &filter));
+        }
+    }
+}
+
 static void test_add_sets_one_bit_a_partition(void)
 {
     const uint64_t pfn = 0x12345;
@@ -703,6 +722,8 @@ int main(int argc, char **argv)
     g_test_add_func("/filter/hash/lone-page-is-alone-in-its-gib",
                     test_lone_page_within_a_gib);
     g_test_add_func("/filter/starts-empty", test_starts_empty);
+    g_test_add_func("/filter/same-if-all-words-are",
+                    test_same_if_all_words_are);
     g_test_add_func("/filter/add-sets-one-bit-a-partition",
                     test_add_sets_one_bit_a_partition);
     g_test_add_func("/filter/each-partition-can-deny",

@@ -86,6 +86,44 @@ static void test_base_not_below_limit_is_disabled(void)
     }
 }
 
+static void assert_same(const DsegSegment *a, const DsegSegment *b,
+                        bool expected)
+{
+    g_assert_cmpint(dseg_segment_same(a, b), ==, expected);
+    g_assert_cmpint(dseg_segment_same(b, a), ==, expected);
+}
+
+static void test_same_if_equal(void)
+{
+    const DsegSegment equal = sample;
+    DsegSegment other[] = { sample, sample, sample };
+
+    other[0].base += PAGE;
+    other[1].limit += PAGE;
+    other[2].offset += PAGE;
+    assert_same(&sample, &equal, true);
+    for (unsigned i = 0; i < G_N_ELEMENTS(other); i++) {
+        assert_same(&sample, &other[i], false);
+    }
+}
+
+/* Whatever their registers hold; but not as one that is enabled. */
+static void test_same_if_disabled(void)
+{
+    const DsegSegment zeros = { 0 };
+    const DsegSegment equal = { .base = GIB, .limit = GIB, .offset = PAGE };
+    const DsegSegment above = { .base = GIB + PAGE, .limit = GIB };
+    const DsegSegment page = {
+        .base = GIB, .limit = GIB + PAGE, .offset = PAGE,
+    };
+
+    assert_same(&zeros, &zeros, true);
+    assert_same(&zeros, &equal, true);
+    assert_same(&above, &equal, true);
+    assert_same(&zeros, &sample, false);
+    assert_same(&equal, &page, false);
+}
+
 static void test_target_below_base(void)
 {
     const DsegSegment down = {
@@ -424,6 +462,9 @@ int main(int argc, char **argv)
                     test_all_zeros_is_disabled);
     g_test_add_func("/segment/base-not-below-limit-is-disabled",
                     test_base_not_below_limit_is_disabled);
+    g_test_add_func("/segment/same-if-equal", test_same_if_equal);
+    g_test_add_func("/segment/same-if-both-are-disabled",
+                    test_same_if_disabled);
     g_test_add_func("/segment/target-below-base", test_target_below_base);
     g_test_add_func("/segment/sum-beyond-maxphyaddr-is-too-wide",
                     test_sum_beyond_maxphyaddr);

@@ -305,6 +305,32 @@ static void test_nested_sizes_may_differ(void)
     assert_pages(&walk, DSEG_PAGE_4K, DSEG_PAGE_2M);
 }
 
+/*
+ * References given, as a nested TLB and walk caches leave them: any number for
+ * a page of any size, 0 as well. Checks and lookups are those of each gPA.
+ */
+static void test_given_references(void)
+{
+    DsegWalk walk;
+
+    dseg_walk_begin(&walk, true, false, true);
+    dseg_walk_gpa_refs(&walk, DSEG_NESTED_WALKED, 0, 12);
+    dseg_walk_guest_ref(&walk);
+    assert_cost(&walk, DSEG_BASE, 1, 0, 1);
+    g_assert_cmpint(walk.out_nested_page, ==, DSEG_PAGE_4K);
+    dseg_walk_gpa_refs(&walk, DSEG_NESTED_ESCAPED, 1, 21);
+    dseg_walk_gpa_refs(&walk, DSEG_NESTED_FALSE_ESCAPE, 5, 30);
+    assert_cost(&walk, DSEG_BASE, 1, 6, 3);
+    assert_filter(&walk, 3, 2, 1);
+    g_assert_cmpint(walk.out_nested_page, ==, DSEG_PAGE_1G);
+    dseg_walk_gpa_refs(&walk, DSEG_NESTED_SEGMENT, 0, 0);
+    assert_cost(&walk, DSEG_MIXED, 1, 6, 4);
+    assert_filter(&walk, 4, 2, 1);
+    g_assert_cmpint(walk.out_nested_page, ==, DSEG_PAGE_SEGMENT);
+    g_assert_cmpuint(walk.out_gpas, ==, 4);
+    g_assert_cmpuint(walk.out_vmm_hits, ==, 1);
+}
+
 static void assert_equal(const DsegWalk *a, const DsegWalk *b)
 {
     g_assert_true(a->in_nested == b->in_nested);
@@ -444,6 +470,7 @@ int main(int argc, char **argv)
     add_nested("mixed-costs-a-sub-walk-each", test_mixed_costs);
     g_test_add_func("/walk/nested-page-sizes-may-differ",
                     test_nested_sizes_may_differ);
+    g_test_add_func("/walk/references-may-be-given", test_given_references);
     g_test_add_func("/walk/restart-forgets", test_restart_forgets);
     g_test_add_func("/walk/random-costs-equal-the-model",
                     test_costs_equal_model);
