@@ -4,6 +4,7 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 #include "tlb-array.h"
 
 static unsigned shift_of(uint64_t tag)
@@ -45,6 +46,7 @@ void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
         .hint_stride = hint_stride,
         .tags = zeroed(entries, sizeof(*array->tags)),
         .owners = zeroed(entries, sizeof(*array->owners)),
+        .data = zeroed(entries, sizeof(*array->data)),
         .entries = entries,
         .ways = ways,
         .set_mask = sets - 1,
@@ -64,6 +66,7 @@ void dseg_tlb_array_destroy(DsegTlbArray *array)
     free(array->hints);
     free(array->tags);
     free(array->owners);
+    free(array->data);
     free(array->ring);
     free(array->oldest);
     free(array->tree);
@@ -171,6 +174,24 @@ static uint32_t victim(DsegTlbArray *array, uint32_t set)
     }
 }
 
+uint32_t dseg_tlb_array_next(const DsegTlbArray *array, uint32_t index)
+{
+    uint32_t set = set_of(array, index);
+    uint32_t next = set * array->ways;
+
+    switch (array->policy) {
+    case DSEG_TLB_LRU:
+        next += array->oldest[set];
+        break;
+    case DSEG_TLB_PLRU:
+        next += follow(array, set);
+        break;
+    default:
+        return DSEG_TLB_NO_ENTRY;
+    }
+    return next != index && array->tags[next] ? next : DSEG_TLB_NO_ENTRY;
+}
+
 uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift)
 {
     uint32_t first = dseg_tlb_array_set(array, va, shift);
@@ -198,22 +219,29 @@ static void forget(DsegTlbArray *array, uint32_t index)
     unsigned shift = shift_of(array->tags[index]);
 
     array->used_by_class[dseg_tlb_class_of(shift)]--;
+    array->pieces -= dseg_tlb_array_mapping(array, index) > shift;
     array->used--;
 }
 
 void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
                          const DsegTlbEntry *entry)
 {
+    unsigned mapping = entry->lg_mapping > entry->shift ? entry->lg_mapping
+                                                        : entry->shift;
+
     if (array->tags[index]) {
         forget(array, index);
     }
     array->used++;
     array->used_by_class[dseg_tlb_class_of(entry->shift)]++;
+    array->pieces += mapping > entry->shift;
     array->tags[index] = dseg_tlb_tag_of(entry->va, entry->shift);
     *hint_at(array, index) = dseg_tlb_hint_of(entry->va, entry->shift);
     array->owners[index] = dseg_tlb_owner_of(entry->space) |
                            (entry->global ? DSEG_TLB_OWNER_GLOBAL : 0) |
-                           (entry->store ? DSEG_TLB_OWNER_STORE : 0);
+                           (entry->store ? DSEG_TLB_OWNER_STORE : 0) |
+                           (uint64_t)mapping << DSEG_TLB_OWNER_MAPPING_SHIFT;
+    memcpy(array->data[index], entry->data, sizeof(entry->data));
     touch(array, index);
 }
 
@@ -228,8 +256,7 @@ DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index)
 {
     uint64_t tag = array->tags[index];
     uint64_t owner = array->owners[index];
-
-    return (DsegTlbEntry) {
+    DsegTlbEntry entry = {
         .va = tag ^ shift_of(tag),
         .shift = shift_of(tag),
         .space = {
@@ -238,5 +265,9 @@ DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index)
         },
         .global = owner & DSEG_TLB_OWNER_GLOBAL,
         .store = owner & DSEG_TLB_OWNER_STORE,
+        .lg_mapping = dseg_tlb_array_mapping(array, index),
     };
+
+    memcpy(entry.data, array->data[index], sizeof(entry.data));
+    return entry;
 }

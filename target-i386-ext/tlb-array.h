@@ -22,6 +22,8 @@ typedef struct DsegTlbEntry {
     DsegTlbSpace space;
     bool global;            /* matches any PCID */
     bool store;             /* stores may use it */
+    unsigned lg_mapping;    /* of the page that it is a piece of, or @shift */
+    uint64_t data[DSEG_TLB_DATA];
 } DsegTlbEntry;
 
 /* No entry: an index that is none. */
@@ -41,11 +43,13 @@ typedef struct DsegTlbEntry {
 typedef struct DsegTlbArray {
     uint64_t *tags;         /* address and shift; 0: not valid */
     uint64_t *owners;       /* ASID, PCID, global, store */
+    uint64_t (*data)[DSEG_TLB_DATA];
     uint32_t *hints;        /* what fits of the tag into 32 bits */
     uint32_t hint_stride;   /* hints a set: ways, rounded up */
     uint32_t entries, ways, set_mask;
     uint64_t reciprocal;    /* 2^32 / ways, for a division */
     uint32_t used;
+    uint32_t pieces;        /* entries that are smaller than their mapping */
     uint32_t used_by_class[DSEG_TLB_SHIFT_CLASSES];
     DsegTlbPolicy policy;
 
@@ -78,6 +82,12 @@ void dseg_tlb_array_hit(DsegTlbArray *array, uint32_t index);
  */
 uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift);
 
+/*
+ * What has to go next from the set of @index, where hits decide that: an entry
+ * other than that, or DSEG_TLB_NO_ENTRY with other policies or a place left.
+ */
+uint32_t dseg_tlb_array_next(const DsegTlbArray *array, uint32_t index);
+
 /* Puts @entry at @index, which dseg_tlb_array_place() has given. */
 void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
                          const DsegTlbEntry *entry);
@@ -108,6 +118,7 @@ DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index);
 enum {
     DSEG_TLB_OWNER_STORE = 1 << 0,
     DSEG_TLB_OWNER_GLOBAL = 1 << 1,
+    DSEG_TLB_OWNER_MAPPING_SHIFT = 8,   /* 6 bits: lg_mapping */
     DSEG_TLB_OWNER_PCID_SHIFT = 16,
     DSEG_TLB_OWNER_ASID_SHIFT = 32,
 };
@@ -190,13 +201,18 @@ static inline uint32_t dseg_tlb_array_find(const DsegTlbArray *array,
     return DSEG_TLB_NO_ENTRY;
 }
 
-/* Whether the page of a valid entry contains @va. */
-static inline bool dseg_tlb_array_contains(const DsegTlbArray *array,
-                                           uint32_t index, uint64_t va)
+/* The size, as a power of two, of what a valid entry is a piece of. */
+static inline unsigned dseg_tlb_array_mapping(const DsegTlbArray *array,
+                                              uint32_t index)
 {
-    uint64_t tag = array->tags[index];
+    return array->owners[index] >> DSEG_TLB_OWNER_MAPPING_SHIFT & 63;
+}
 
-    return !((tag ^ va) >> (tag & 63));
+/* Whether the mapping of a valid entry contains @va. */
+static inline bool dseg_tlb_array_maps(const DsegTlbArray *array,
+                                       uint32_t index, uint64_t va)
+{
+    return !((array->tags[index] ^ va) >> dseg_tlb_array_mapping(array, index));
 }
 
 /* Whether stores may use a valid entry. */

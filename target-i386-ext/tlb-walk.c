@@ -110,9 +110,12 @@ static unsigned begin(const Walk *walk, uint64_t *lookups, uint64_t *hits)
     return 0;
 }
 
-static void put(DsegTlbArray *array, DsegTlbSpace space, uint64_t addr,
+/* Whether something had to go for it. */
+static bool put(DsegTlbArray *array, DsegTlbSpace space, uint64_t addr,
                 unsigned shift)
 {
+    uint32_t index = dseg_tlb_array_place(array, addr, shift);
+    bool evicts = dseg_tlb_array_valid(array, index);
     DsegTlbEntry entry = {
         .va = addr,
         .shift = shift,
@@ -120,8 +123,8 @@ static void put(DsegTlbArray *array, DsegTlbSpace space, uint64_t addr,
         .store = true,
     };
 
-    dseg_tlb_array_fill(array, dseg_tlb_array_place(array, addr, shift),
-                        &entry);
+    dseg_tlb_array_fill(array, index, &entry);
+    return evicts;
 }
 
 /* Keeps what the walk has read after @skipped entries. */
@@ -235,7 +238,10 @@ static void fill_gpa(DsegTlb *tlb, DsegTlbSpace space, const DsegTlbGpa *gpa)
         size--;
     }
     if (size >= 0) {
-        put(tlb->walk.gpas[size], space, gpa->gpa, dseg_tlb_size_shift(size));
+        DsegTlbArray *array = tlb->walk.gpas[size];
+
+        tlb->counters.evictions[array - tlb->arrays] +=
+            put(array, space, gpa->gpa, dseg_tlb_size_shift(size));
     }
 }
 

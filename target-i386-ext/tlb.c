@@ -180,11 +180,15 @@ static DsegTlbEntry entry_of(const DsegTlb *tlb, const DsegTlbFound *found)
 
 static DsegTlbPage page_of(const DsegTlbEntry *entry)
 {
-    return (DsegTlbPage) {
+    DsegTlbPage page = {
         .size = size_of(entry),
         .global = entry->global,
         .store = entry->store,
+        .lg_mapping = entry->lg_mapping,
     };
+
+    memcpy(page.data, entry->data, sizeof(page.data));
+    return page;
 }
 
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
@@ -253,25 +257,31 @@ static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
     return false;
 }
 
-/* Puts an entry for a page of @size around @va into an array; returns where. */
+/*
+ * Puts an entry for the piece of @size around @va of @page into an array; returns
+ * where.
+ */
 static uint32_t fill(DsegTlb *tlb, unsigned number, DsegTlbSpace space,
                      uint64_t va, DsegTlbSize size, const DsegTlbPage *page)
 {
     DsegTlbArray *array = &tlb->arrays[number];
     unsigned shift = dseg_tlb_size_shift(size);
     uint32_t index = dseg_tlb_array_place(array, va, shift);
-
-    if (dseg_tlb_array_valid(array, index)) {
-        tlb->counters.evictions[number]++;
-        tell(tlb, number, index);
-    }
-    dseg_tlb_array_fill(array, index, &(DsegTlbEntry) {
+    DsegTlbEntry entry = {
         .va = va,
         .shift = shift,
         .space = space,
         .global = page->global,
         .store = page->store,
-    });
+        .lg_mapping = page->lg_mapping,
+    };
+
+    if (dseg_tlb_array_valid(array, index)) {
+        tlb->counters.evictions[number]++;
+        tell(tlb, number, index);
+    }
+    memcpy(entry.data, page->data, sizeof(entry.data));
+    dseg_tlb_array_fill(array, index, &entry);
     tlb->memo->levels = 0;
     return index;
 }
@@ -282,12 +292,17 @@ static DsegTlbSlot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 {
     const int8_t *numbers = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH];
     DsegTlbSize size = page->size;
+    DsegTlbPage whole = *page;
 
+    /* Where it is split, the pieces know what they are of. */
+    if (whole.lg_mapping < dseg_tlb_size_shift(size)) {
+        whole.lg_mapping = dseg_tlb_size_shift(size);
+    }
     while (numbers[size] == DSEG_TLB_NO_ARRAY) {
         size--;
     }
     return tlb->first_slot[numbers[size]] +
-           fill(tlb, numbers[size], space, va, size, page);
+           fill(tlb, numbers[size], space, va, size, &whole);
 }
 
 static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
@@ -367,6 +382,51 @@ static inline bool in_scope(uint64_t owner, const DsegTlbScope *scope)
            (uint16_t)(owner >> DSEG_TLB_OWNER_PCID_SHIFT) == scope->pcid;
 }
 
+/* The number of the array that @slot is in. */
+static unsigned array_of(const DsegTlb *tlb, DsegTlbSlot slot)
+{
+    unsigned i = 0;
+
+    while (!is_l1(tlb->geometry.arrays[i].place) ||
+           slot - tlb->first_slot[i] >= tlb->arrays[i].entries) {
+        i++;
+    }
+    return i;
+}
+
+DsegTlbSize dseg_tlb_slot_size(const DsegTlb *tlb, DsegTlbSlot slot)
+{
+    unsigned number = array_of(tlb, slot);
+    DsegTlbEntry entry = dseg_tlb_array_entry(&tlb->arrays[number], slot -
+                                              tlb->first_slot[number]);
+
+    return size_of(&entry);
+}
+
+void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot)
+{
+    unsigned number = array_of(tlb, slot);
+    const DsegTlbArray *array = &tlb->arrays[number];
+    uint32_t index = slot - tlb->first_slot[number];
+    uint32_t first = index / array->ways * array->ways;
+
+    if (array->policy == DSEG_TLB_FIFO || array->policy == DSEG_TLB_RANDOM) {
+        return;
+    }
+    if (array->ways > DSEG_TLB_MAX_ANNOUNCED) {
+        first = dseg_tlb_array_next(array, index);
+        if (first != DSEG_TLB_NO_ENTRY) {
+            tell(tlb, number, first);
+        }
+        return;
+    }
+    for (uint32_t i = first; i < first + array->ways; i++) {
+        if (i != index && dseg_tlb_array_valid(array, i)) {
+            tell(tlb, number, i);
+        }
+    }
+}
+
 /* Removes what @scope names of the @count entries from @first on. */
 static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
                   uint32_t count, DsegTlbCause cause, const DsegTlbScope *scope)
@@ -377,14 +437,17 @@ static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
         if (dseg_tlb_array_valid(array, i) &&
             in_scope(array->owners[i], scope) &&
             (!scope->one_page ||
-             dseg_tlb_array_contains(array, i, scope->va))) {
+             dseg_tlb_array_maps(array, i, scope->va))) {
             drop(tlb, number, i);
             tlb->counters.invalidated[cause]++;
         }
     }
 }
 
-/* A page of each size can be in one set only, which may be the same for all. */
+/*
+ * A page of each size can be in one set only, which may be the same for all.  Its
+ * pieces can be in any.
+ */
 static void sweep_page(DsegTlb *tlb, unsigned number, DsegTlbCause cause,
                        const DsegTlbScope *scope)
 {
@@ -413,7 +476,7 @@ void dseg_tlb_invalidate(DsegTlb *tlb, DsegTlbCause cause,
             !tlb->arrays[i].used) {
             continue;
         }
-        if (scope->one_page) {
+        if (scope->one_page && !tlb->arrays[i].pieces) {
             sweep_page(tlb, i, cause, scope);
         } else {
             sweep(tlb, i, 0, tlb->arrays[i].entries, cause, scope);

@@ -69,12 +69,16 @@ typedef struct DsegTlbSpace {
     uint16_t pcid;
 } DsegTlbSpace;
 
+#define DSEG_TLB_DATA 2
+
 /* A translation, as far as the TLB has to know it. */
 typedef struct DsegTlbPage {
     DsegTlbSize size;
     bool global;
     bool store;         /* stores may use it; after a store they always may */
     bool segments_only; /* no memory reference was needed: size is 4K */
+    uint8_t lg_mapping; /* the page in the tables has 2^that bytes; 0: @size */
+    uint64_t data[DSEG_TLB_DATA];   /* the caller's: entries keep it */
 } DsegTlbPage;
 
 /* What has come of an access. */
@@ -145,6 +149,19 @@ bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                DsegTlbKind kind, const DsegTlbPage *page,
                                DsegTlbSlot *slot);
+
+/*
+ * Calls the DsegTlbGone function for the other entries of the set of @slot, of up to
+ * DSEG_TLB_MAX_ANNOUNCED ways, or else for the next victim only, if hits decide which
+ * one that is; but all of them stay.  For a caller who sees hits only of entries that
+ * the function has been called for.
+ */
+void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot);
+
+#define DSEG_TLB_MAX_ANNOUNCED 8
+
+/* The size of the valid entry in @slot. */
+DsegTlbSize dseg_tlb_slot_size(const DsegTlb *tlb, DsegTlbSlot slot);
 
 /* Which entries an operation removes. */
 typedef struct DsegTlbScope {

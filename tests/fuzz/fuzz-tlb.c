@@ -88,6 +88,7 @@ static void take_access(Input *in, Shadow *shadow)
     DsegTlbPage page = {
         .size = bits % DSEG_TLB_SIZE__MAX, .global = bits & 8,
         .store = bits & 16,
+        .lg_mapping = bits & 32 ? dseg_tlb_size_shift(DSEG_TLB_1G) : 0,
     };
     bool hit = dseg_tlb_peek(shadow->tlb, space, va, kind, NULL);
     DsegTlbOutcome outcome;
@@ -106,7 +107,19 @@ static void take_access(Input *in, Shadow *shadow)
     assert(shadow->used[slot] == (outcome == DSEG_TLB_HIT_L1));
     shadow->used[slot] = true;
     shadow->fetch[slot] = kind == DSEG_TLB_FETCH;
-    assert(dseg_tlb_peek(shadow->tlb, space, va, kind, NULL));
+    /* A store may still meet an older entry that it cannot use. */
+    assert(dseg_tlb_peek(shadow->tlb, space, va, kind, NULL) ||
+           kind == DSEG_TLB_STORE);
+}
+
+/* Whether nothing has @at as a piece of a page that contains @va. */
+static bool is_gone(const DsegTlb *tlb, DsegTlbSpace space, uint64_t at,
+                    DsegTlbKind kind, uint64_t va)
+{
+    DsegTlbPage page;
+
+    return !dseg_tlb_peek(tlb, space, at, kind, &page) ||
+           (at ^ va) >> page.lg_mapping;
 }
 
 static void take_invalidation(Input *in, Shadow *shadow)
@@ -120,11 +133,13 @@ static void take_invalidation(Input *in, Shadow *shadow)
         .one_page = bits & 32, .va = take_va(in),
     };
     DsegTlbCause cause = take_below(in, DSEG_TLB_CAUSE__MAX);
+    uint64_t other = take_va(in);
 
     dseg_tlb_invalidate(shadow->tlb, cause, &scope);
     if (scope.globals == DSEG_TLB_GLOBAL_TOO && scope.asids < 2) {
         for (DsegTlbKind kind = 0; kind < DSEG_TLB_KIND__MAX; kind++) {
             assert(!dseg_tlb_peek(shadow->tlb, space, scope.va, kind, NULL));
+            assert(is_gone(shadow->tlb, space, other, kind, scope.va));
         }
     }
 }

@@ -209,6 +209,182 @@ static void test_counts_entries_of_each_level(void)
     g_assert_cmpuint(tlb_counters(t)->invalidations[DSEG_TLB_RESET], ==, 2);
 }
 
+/* Pieces of larger pages: an address of the page removes them all. */
+
+#define PAGE UINT64_C(0x1000)
+#define LARGE UINT64_C(0xffff888000200000) /* a page of 2M */
+#define NEXT (LARGE + (1 << 21))           /* the page after it */
+
+static void assert_told(const Tlb *t, uint64_t va, DsegTlbSize size,
+                        unsigned expected)
+{
+    unsigned told = 0;
+
+    for (unsigned i = 0; i < t->gone->len; i++) {
+        const Gone *gone = tlb_gone_at(t, i);
+
+        told += gone->va == va && gone->size == size &&
+                gone->space.asid == t->space.asid &&
+                gone->space.pcid == t->space.pcid;
+    }
+    g_assert_cmpuint(told, ==, expected);
+}
+
+static void access_piece(Tlb *t, DsegTlbKind kind, uint64_t va,
+                         DsegTlbSize size, unsigned lg_mapping)
+{
+    g_assert_cmpint(tlb_access(t, kind, va, (DsegTlbPage) {
+        .size = size, .store = true, .lg_mapping = lg_mapping,
+    }), ==, DSEG_TLB_WALK);
+}
+
+static void load_piece(Tlb *t, uint64_t va)
+{
+    access_piece(t, DSEG_TLB_LOAD, va, DSEG_TLB_4K, 21);
+}
+
+static void assert_removed(const Tlb *t, uint64_t l1, uint64_t l2)
+{
+    g_assert_cmpuint(t->gone->len, ==, l1);
+    g_assert_cmpuint(tlb_counters(t)->invalidated[DSEG_TLB_INVLPG], ==,
+                     l1 + l2);
+}
+
+/* Only L2 has pages of 2M: L1 has pieces of them. */
+static const DsegTlbGeometry small_l1 = {
+    .count = 3,
+    .arrays = {
+        { DSEG_TLB_PLACE_L1I, K4, 4, 2, DSEG_TLB_LRU },
+        { DSEG_TLB_PLACE_L1D, K4, 8, 2, DSEG_TLB_LRU },
+        { DSEG_TLB_PLACE_L2, M2, 4, 4, DSEG_TLB_LRU },
+    },
+};
+
+static void test_pieces_that_l1_has_made(void)
+{
+    g_autoptr(Tlb) t = tlb_new(&small_l1);
+
+    /* Each in a set of its own: by a walk, and two copies of L2. */
+    g_assert_cmpint(tlb_load(t, LARGE, DSEG_TLB_2M), ==, DSEG_TLB_WALK);
+    g_assert_cmpint(tlb_load(t, LARGE + PAGE, DSEG_TLB_2M), ==,
+                    DSEG_TLB_HIT_L2);
+    g_assert_cmpint(tlb_load(t, NEXT - PAGE, DSEG_TLB_2M), ==,
+                    DSEG_TLB_HIT_L2);
+    g_assert_cmpint(tlb_load(t, NEXT, DSEG_TLB_2M), ==, DSEG_TLB_WALK);
+    tlb_invalidate_page(t, LARGE + 9 * PAGE);
+    assert_removed(t, 3, 1);
+    assert_told(t, LARGE, DSEG_TLB_4K, 1);
+    assert_told(t, LARGE + PAGE, DSEG_TLB_4K, 1);
+    assert_told(t, NEXT - PAGE, DSEG_TLB_4K, 1);
+    g_assert_false(tlb_has(t, DSEG_TLB_LOAD, LARGE));
+    g_assert_cmpint(tlb_load(t, NEXT, DSEG_TLB_2M), ==, DSEG_TLB_HIT_L1);
+    g_assert_cmpuint(dseg_tlb_array_used(t->tlb, 2), ==, 1);
+}
+
+/* As nested page tables make them. */
+static void test_pieces_of_nested_tables(void)
+{
+    g_autoptr(Tlb) t = tlb_new(&geometry);
+
+    load_piece(t, LARGE);
+    load_piece(t, LARGE + PAGE);
+    load_piece(t, NEXT - PAGE);
+    load_piece(t, NEXT);
+    load_piece(t, LARGE - PAGE);
+    access_piece(t, DSEG_TLB_FETCH, LARGE + 2 * PAGE, DSEG_TLB_4K, 21);
+    tlb_invalidate_page(t, LARGE + 9 * PAGE);
+    assert_removed(t, 4, 4);
+    assert_told(t, LARGE, DSEG_TLB_4K, 1);
+    assert_told(t, LARGE + PAGE, DSEG_TLB_4K, 1);
+    assert_told(t, LARGE + 2 * PAGE, DSEG_TLB_4K, 1);
+    assert_told(t, NEXT - PAGE, DSEG_TLB_4K, 1);
+    for (DsegTlbKind kind = 0; kind < DSEG_TLB_KIND__MAX; kind++) {
+        g_assert_false(tlb_has(t, kind, LARGE));
+        g_assert_false(tlb_has(t, kind, LARGE + PAGE));
+        g_assert_false(tlb_has(t, kind, LARGE + 2 * PAGE));
+        g_assert_false(tlb_has(t, kind, NEXT - PAGE));
+    }
+    g_assert_cmpint(tlb_load(t, NEXT, DSEG_TLB_4K), ==, DSEG_TLB_HIT_L1);
+    g_assert_cmpint(tlb_load(t, LARGE - PAGE, DSEG_TLB_4K), ==,
+                    DSEG_TLB_HIT_L1);
+    g_assert_cmpuint(dseg_tlb_array_used(t->tlb, 3), ==, 2);
+}
+
+/* Of a page of 1G: pieces of 4K and of 2M. */
+static void test_pieces_of_several_sizes(void)
+{
+    const uint64_t gib = UINT64_C(1) << 30, huge = LARGE & -gib;
+    g_autoptr(Tlb) t = tlb_new(&geometry);
+
+    access_piece(t, DSEG_TLB_LOAD, huge + PAGE, DSEG_TLB_4K, 30);
+    access_piece(t, DSEG_TLB_LOAD, LARGE, DSEG_TLB_2M, 30);
+    access_piece(t, DSEG_TLB_LOAD, huge + gib, DSEG_TLB_2M, 30);
+    tlb_invalidate_page(t, huge + gib - 1);
+    assert_removed(t, 2, 2);
+    assert_told(t, huge + PAGE, DSEG_TLB_4K, 1);
+    assert_told(t, LARGE, DSEG_TLB_2M, 1);
+    g_assert_true(tlb_has(t, DSEG_TLB_LOAD, huge + gib));
+}
+
+/* L1 has lost a piece, and got it back from L2. */
+static void test_copy_of_a_piece_is_one(void)
+{
+    g_autoptr(Tlb) t = tlb_new(&geometry);
+
+    load_piece(t, LARGE);
+    for (unsigned i = 0; i < 8; i++) {
+        /* All of the same set of L1D. */
+        tlb_load(t, NEXT + i * 4 * PAGE, DSEG_TLB_4K);
+    }
+    g_assert_cmpint(tlb_load(t, LARGE, DSEG_TLB_4K), ==, DSEG_TLB_HIT_L2);
+    tlb_invalidate_page(t, LARGE + 9 * PAGE);
+    assert_removed(t, 1, 1);
+    assert_told(t, LARGE, DSEG_TLB_4K, 1);
+}
+
+/* Pages of 4K in the same 2M are none. */
+static void test_neighbours_are_no_pieces(void)
+{
+    g_autoptr(Tlb) t = tlb_new(&geometry);
+
+    load_piece(t, LARGE);
+    tlb_load(t, LARGE + PAGE, DSEG_TLB_4K);
+    access_piece(t, DSEG_TLB_LOAD, LARGE + 2 * PAGE, DSEG_TLB_4K, 12);
+    tlb_invalidate_page(t, LARGE + PAGE);
+    /* Two mappings in the tables now contain that address. */
+    assert_removed(t, 2, 2);
+    g_assert_false(tlb_has(t, DSEG_TLB_LOAD, LARGE));
+    g_assert_false(tlb_has(t, DSEG_TLB_LOAD, LARGE + PAGE));
+    g_assert_true(tlb_has(t, DSEG_TLB_LOAD, LARGE + 2 * PAGE));
+}
+
+/* Space and global count for pieces as they do for pages. */
+static void test_pieces_of_other_spaces_stay(void)
+{
+    g_autoptr(Tlb) t = tlb_new(&geometry);
+    DsegTlbScope scope = {
+        CURRENT(1), PCID(1), NOT_GLOBAL, ADDRESS(LARGE + 9 * PAGE),
+    };
+
+    for (unsigned i = 0; i < 4; i++) {
+        t->space = (DsegTlbSpace) { .asid = i >> 1, .pcid = i & 1 };
+        load_piece(t, LARGE + i * PAGE);
+    }
+    tlb_access(t, DSEG_TLB_LOAD, LARGE + 4 * PAGE, (DsegTlbPage) {
+        .global = true, .lg_mapping = 21,
+    });
+    g_array_set_size(t->gone, 0);
+    dseg_tlb_invalidate(t->tlb, DSEG_TLB_INVPCID_ADDRESS, &scope);
+    g_assert_cmpuint(t->gone->len, ==, 1);
+    assert_told(t, LARGE + 3 * PAGE, DSEG_TLB_4K, 1);
+    g_array_set_size(t->gone, 0);
+    scope = (DsegTlbScope) { CURRENT(1), ADDRESS(LARGE + 9 * PAGE) };
+    dseg_tlb_invalidate(t->tlb, DSEG_TLB_INVLPGA, &scope);
+    g_assert_cmpuint(t->gone->len, ==, 2);
+    assert_told(t, LARGE + 4 * PAGE, DSEG_TLB_4K, 1);
+    g_assert_cmpuint(dseg_tlb_array_used(t->tlb, 3), ==, 2);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -224,5 +400,17 @@ int main(int argc, char **argv)
                     test_every_cause_has_a_row);
     g_test_add_func("/tlb-invalidate/counts-entries-of-each-level",
                     test_counts_entries_of_each_level);
+    g_test_add_func("/tlb-invalidate/pieces/that-l1-has-made",
+                    test_pieces_that_l1_has_made);
+    g_test_add_func("/tlb-invalidate/pieces/of-nested-tables",
+                    test_pieces_of_nested_tables);
+    g_test_add_func("/tlb-invalidate/pieces/of-several-sizes",
+                    test_pieces_of_several_sizes);
+    g_test_add_func("/tlb-invalidate/pieces/copies-are-pieces",
+                    test_copy_of_a_piece_is_one);
+    g_test_add_func("/tlb-invalidate/pieces/neighbours-are-none",
+                    test_neighbours_are_no_pieces);
+    g_test_add_func("/tlb-invalidate/pieces/of-other-spaces-stay",
+                    test_pieces_of_other_spaces_stay);
     return g_test_run();
 }

@@ -14,7 +14,7 @@ enum { GEOMETRIES = 500, OPERATIONS = 2000 };
 static unsigned outcomes[DSEG_TLB_WALK + 1];
 static unsigned policies[DSEG_TLB_POLICY__MAX];
 static unsigned causes[DSEG_TLB_CAUSE__MAX];
-static unsigned others[6];
+static unsigned others[7];
 
 /* Random geometries. */
 
@@ -106,6 +106,10 @@ static DsegTlbPage random_page(GRand *rand)
         .store = random_bool(rand),
     };
 
+    if (!random_below(rand, 4)) {
+        page.lg_mapping = dseg_tlb_size_shift(
+            page.size + random_below(rand, DSEG_TLB_SIZE__MAX - page.size));
+    }
     if (!random_below(rand, 8)) {
         page = (DsegTlbPage) { .store = true, .segments_only = true };
     }
@@ -218,6 +222,7 @@ static void assert_same_peek(const Tlb *t, Model *model, DsegTlbSpace space,
     g_assert_cmpint(page.size, ==, expected.size);
     g_assert_cmpint(page.global, ==, expected.global);
     g_assert_cmpint(page.store, ==, expected.store);
+    g_assert_cmpint(page.lg_mapping, ==, expected.lg_mapping);
     g_assert_false(page.segments_only);
     others[1 + hit]++;
 }
@@ -308,6 +313,7 @@ static void compare(GRand *rand, const DsegTlbGeometry *geometry)
     }
     assert_invariants(tlb_counters(t));
     others[5] += geometry->segments_beside_l1;
+    others[6] += model->pieces;
 }
 
 static void test_random_operations_equal_the_model(void)

@@ -18,6 +18,7 @@ typedef struct ModelEntry {
     DsegTlbSize size;
     DsegTlbSpace space;
     bool global, store;
+    uint64_t mapped;        /* bytes of the page that it may be a piece of */
     uint64_t touched, filled;
     uint64_t serial;        /* of all fills; tells one entry from the next */
 } ModelEntry;
@@ -33,6 +34,7 @@ typedef struct Model {
     DsegTlbGeometry geometry;
     ModelArray arrays[DSEG_TLB_MAX_ARRAYS];
     uint64_t fills;
+    uint64_t pieces;        /* removed by an address that is not in them */
     DsegTlbCounters counters;
 } Model;
 
@@ -242,6 +244,7 @@ static inline bool model_peek(Model *model, DsegTlbSpace space, uint64_t va,
         if (e && (e->store || kind != DSEG_TLB_STORE)) {
             *page = (DsegTlbPage) {
                 .size = e->size, .global = e->global, .store = e->store,
+                .lg_mapping = __builtin_ctzll(e->mapped),
             };
             return true;
         }
@@ -281,6 +284,8 @@ static inline DsegTlbOutcome model_access(Model *model, DsegTlbSpace space,
         .space = space,
         .global = page->global,
         .store = page->store || page->segments_only || kind == DSEG_TLB_STORE,
+        .mapped = page->lg_mapping ? UINT64_C(1) << page->lg_mapping
+                                   : model_bytes(page->size),
     };
     ModelEntry *found;
 
@@ -321,7 +326,8 @@ static inline bool model_in_scope(const ModelEntry *e, const DsegTlbScope *s)
     if (s->asids == DSEG_TLB_ASID_GUESTS && e->space.asid == 0) {
         return false;
     }
-    if (s->one_page && !model_contains(e, s->va)) {
+    if (s->one_page &&
+        e->number * model_bytes(e->size) / e->mapped != s->va / e->mapped) {
         return false;
     }
     if (e->global && s->globals == DSEG_TLB_GLOBAL_KEPT) {
@@ -340,6 +346,8 @@ static inline void model_invalidate(Model *model, DsegTlbCause cause,
 
             if (e->valid && model_in_scope(e, scope)) {
                 e->valid = false;
+                model->pieces += scope->one_page &&
+                                 !model_contains(e, scope->va);
                 model->counters.invalidated[cause]++;
             }
         }
