@@ -23,6 +23,7 @@ struct entry {
     bool valid;
     uint64_t address;       /* of the page */
     enum pages pages;
+    enum pages mapping;     /* the size of the page that this is a piece of */
     unsigned asid, pcid;
     bool global, store;
     uint64_t filled, touched;   /* the array's clock at that time */

@@ -92,6 +92,7 @@ static struct entry entry_of(const struct simulator *s, uint64_t address,
 {
     return (struct entry) {
         .address = address & -page_bytes(t->pages), .pages = t->pages,
+        .mapping = t->mapping,
         .asid = world_asid(&s->world), .pcid = world_pcid(&s->world),
         .global = t->global && !t->by_segments_alone,
         .store = t->store || t->by_segments_alone,
@@ -264,13 +265,19 @@ static bool is_meant_asid(unsigned asid, const struct which *which)
                               : which->any_asid || asid == which->asid;
 }
 
+/* Whether the page that the entry is a piece of contains the address. */
+static bool is_of(const struct entry *entry, uint64_t address)
+{
+    uint64_t bytes = page_bytes(entry->mapping);
+
+    return entry->address / bytes == address / bytes;
+}
+
 static bool is_meant(const struct entry *entry, const struct which *which)
 {
     bool pcid = which->any_pcid || entry->pcid == which->pcid ||
                 (which->pcid_or_global && entry->global);
-    bool address = which->any_address ||
-                   (entry->address <= which->address &&
-                    which->address - entry->address < page_bytes(entry->pages));
+    bool address = which->any_address || is_of(entry, which->address);
 
     return entry->valid && is_meant_asid(entry->asid, which) && pcid &&
            address &&

@@ -632,6 +632,137 @@ static void invlpg_of_a_global_page(void)
     end();
 }
 
+/* A guest with pages of 2M at 4 and 6 MiB, on nested pages of 4K. */
+static void run_on_small_nested_pages(void)
+{
+    start(SMALL);
+    map(4 * MiB, 2, LEAF);
+    map(6 * MiB, 2, LEAF);
+    vmrun(1, 0);
+    *map_from(NESTED_ROOT, DATA, 0, 2, 0) = 0;
+    for (uint64_t page = 0; page < 512; page++) {
+        map_nested(DATA + page * PAGE, DATA + page * PAGE, 1);
+    }
+}
+
+/* Three pieces of the first of those pages, one of the other; two of none. */
+static void fill_pieces(void)
+{
+    run_on_small_nested_pages();
+    load_pages(0, 1);
+    load(4 * MiB);                      /* set 0 of L1D, beside page 0 */
+    load(6 * MiB - PAGE);               /* set 3 */
+    load(6 * MiB + 2 * PAGE);           /* set 2 */
+    simulator_instruction(&s, 4 * MiB + PAGE, 1);
+    EXPECT(5, s.counts.misses[2][LOAD][PAGES_4K]);
+    EXPECT(6, WALKS);
+}
+
+static void all_pieces_of_a_page(void)
+{
+    fill_pieces();
+    operation(OPERATION_INVLPG, 4 * MiB + 77 * PAGE + 5, 0, 0);
+    expect_removed(CAUSE_INVLPG, 3, 3);         /* L1D 2, L1I 1; L2 */
+    g_assert_true(walks(6 * MiB - PAGE));
+    g_assert_false(walks(6 * MiB + 2 * PAGE));
+    operation(OPERATION_INVLPG, 77 * PAGE, 0, 0);       /* pages of 4K */
+    expect_removed(CAUSE_INVLPG, 0, 0);
+    g_assert_false(walks(0));
+    g_assert_false(walks(PAGE));
+    end();
+}
+
+static void pieces_by_other_operations(void)
+{
+    fill_pieces();
+    operation(OPERATION_INVPCID, 6 * MiB, 0, 0);
+    expect_removed(CAUSE_INVPCID_ADDRESS, 1, 1);
+    operation(OPERATION_PAGE_FAULT, 6 * MiB - 1, 0, 0);
+    expect_removed(CAUSE_PAGE_FAULT, 3, 3);
+    end();
+    fill_pieces();
+    vmexit();
+    operation(OPERATION_INVLPGA, 5 * MiB, 1, 0);
+    expect_removed(CAUSE_INVLPGA, 3, 3);
+    end();
+}
+
+/* L1 has pieces of 4K of a page that L2 has whole; and of L2's copies. */
+static void pieces_in_l1_alone(void)
+{
+    start("array l1d pages=4k entries=4 ways=4 policy=lru\n"
+          "array l1i pages=4k entries=1 ways=1 policy=lru\n"
+          "array l2 pages=2m entries=4 ways=4 policy=lru\n");
+    map(4 * MiB, 2, LEAF);
+    map(6 * MiB, 2, LEAF);
+    load(4 * MiB);                              /* from the walk */
+    load(4 * MiB + PAGE);                       /* from L2 */
+    load(6 * MiB - PAGE);
+    load(6 * MiB);
+    EXPECT(2, HITS(2));
+    operation(OPERATION_INVLPG, 4 * MiB + 9 * PAGE, 0, 0);
+    expect_removed(CAUSE_INVLPG, 3, 1);
+    EXPECT(2, WALKS);
+    g_assert_false(walks(6 * MiB));
+    end();
+}
+
+/* A page of 2M on nested ones of 2M, in pieces; and on a VMM segment. */
+static void pieces_of_a_nested_page_and_of_a_segment(void)
+{
+    start(SMALL);
+    map(4 * MiB, 2, LEAF);
+    vmrun(1, 0);
+    load(4 * MiB);
+    load(5 * MiB);
+    operation(OPERATION_INVLPG, 6 * MiB - 1, 0, 0);
+    expect_removed(CAUSE_INVLPG, 2, 0);         /* L2 has pages of 4K alone */
+    vmexit();
+    now.vmm_limit = RAM;
+    vmrun(1, 0);
+    load(4 * MiB);
+    load(5 * MiB);
+    EXPECT(2, s.counts.misses[2][LOAD][PAGES_4K]);
+    operation(OPERATION_INVLPG, 6 * MiB - 1, 0, 0);
+    expect_removed(CAUSE_INVLPG, 2, 2);
+    end();
+}
+
+/* A segment has pages of 4K alone. */
+static void no_pieces_of_the_guest_segment(void)
+{
+    start(SMALL);
+    now.cr9 = 64 * MiB;
+    now.cr10 = 66 * MiB;
+    now.cr11 = DATA - 64 * MiB;
+    operation(OPERATION_MOV_SEGMENT, 0, 0, 0);
+    vmrun(1, 0);
+    load(64 * MiB);                             /* guest-direct: 4K */
+    load(64 * MiB + PAGE);
+    operation(OPERATION_INVLPG, 64 * MiB, 0, 0);
+    expect_removed(CAUSE_INVLPG, 1, 1);
+    end();
+}
+
+/* Without tables of its own a guest has the nested page, from both levels. */
+static void pieces_without_tables(void)
+{
+    start("array l1d pages=4k entries=4 ways=4 policy=lru\n"
+          "array l1i pages=4k entries=1 ways=1 policy=lru\n"
+          "array l2 pages=2m entries=4 ways=4 policy=lru\n");
+    now.cr0 = 1;
+    vmrun(1, 0);
+    map_nested(2 * DATA, DATA, 2);
+    load(DATA);                                 /* from the walk */
+    load(DATA + PAGE);                          /* from L2 */
+    load(2 * DATA);
+    EXPECT(2, WALKS);
+    operation(OPERATION_INVLPG, DATA + 9 * PAGE, 0, 0);
+    expect_removed(CAUSE_INVLPG, 2, 1);
+    g_assert_false(walks(2 * DATA));
+    end();
+}
+
 static void page_fault(void)
 {
     start(SMALL);
@@ -1116,6 +1247,15 @@ int main(int argc, char **argv)
     CASE("policy/invalid-ways-first", lowest_invalid_way_first);
     CASE("invalidation/invlpg", invlpg);
     CASE("invalidation/invlpg-of-a-global-page", invlpg_of_a_global_page);
+    CASE("invalidation/pieces/invlpg", all_pieces_of_a_page);
+    CASE("invalidation/pieces/other-operations", pieces_by_other_operations);
+    CASE("invalidation/pieces/of-an-array-without-the-size",
+         pieces_in_l1_alone);
+    CASE("invalidation/pieces/nested-page-and-segment",
+         pieces_of_a_nested_page_and_of_a_segment);
+    CASE("invalidation/pieces/none-of-the-guest-segment",
+         no_pieces_of_the_guest_segment);
+    CASE("invalidation/pieces/without-tables", pieces_without_tables);
     CASE("invalidation/page-fault", page_fault);
     CASE("invalidation/invpcid-address", invpcid_address);
     CASE("invalidation/invpcid-context", invpcid_context);

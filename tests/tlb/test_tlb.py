@@ -219,6 +219,12 @@ def test_programs_meet_the_invalidations_that_they_are_about(program, what, sand
     assert all(causes[cause]['entries'] > 0 for cause in what), 'and they remove entries'
 
 
+def test_invlpg_removes_more_pieces_of_a_page_than_a_whole_page_has_entries(sandybridge):
+    """A page that is not in pieces has one in each of L1D, L1I and L2."""
+    row, = (row for row in sandybridge('vms')['invalidations'] if row['cause'] == 'invlpg')
+    assert row['entries'] > 3 * row['count']
+
+
 @pytest.mark.parametrize('program, level, kind, pages', [
     ('stride', 'l2', 'load', '4k'), ('random', 'l2', 'store', '4k'), ('chase', 'l1', 'load', '2m'),
     ('sizes', 'l1', 'load', '1g'), ('sizes', 'l2', 'store', '2m'), ('code', 'l2', 'fetch', '4k'),

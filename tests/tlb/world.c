@@ -267,6 +267,7 @@ static void describe(struct world *world, uint64_t address, enum kind kind,
     t->by_segments_alone = t->result.regime == REF_NATIVE_DIRECT ||
                            t->result.regime == REF_DUAL_DIRECT;
     t->pages = smaller(&guest, &nested);
+    t->mapping = guest.walked ? guest.pages : t->pages;
     t->global = guest.walked && guest.global && state->cr4 & CR4_PGE &&
                 !nested.by_segment;
     t->store = kind == STORE ||

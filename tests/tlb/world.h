@@ -35,6 +35,7 @@ struct translation {
     bool faults;
     bool by_segments_alone;     /* native-direct, dual-direct */
     enum pages pages;
+    enum pages mapping;         /* that of the first dimension's tables */
     bool global, store;
     uint64_t hpa;
     struct ref_result result;

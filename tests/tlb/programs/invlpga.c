@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* INVLPGA of the host's, each guest's and nobody's pages, of any size. */
+/*
+ * INVLPGA of the host's, each guest's and nobody's pages, of any size; one
+ * guest's pages of 2M are pieces of 4K in its nested tables.
+ */
 #include "lib/tap.h"
 #include "guest.h"
 
@@ -41,7 +44,7 @@ void tests(void)
     space_init(&tables, 0);
     map_data(&tables);
     for (unsigned i = 0; i < 2; i++) {
-        machine_init(&guests[i], 5 + i, 1 + i, 2);
+        machine_init(&guests[i], 5 + i, 1 + i, 2 - i);
         guests[i].guest.vmcb->cr4 |= CR4_PGE;
         map_data(&guests[i].tables);
     }

@@ -19,7 +19,8 @@ extern const char unpaged_code[], pae_code[];
 
 /*
  * 32-bit code: adds 1 to a word of each of ECX pages from EDI on, 8 bytes
- * further in each, and loads one that straddles two pages.
+ * further in each, and loads one that straddles two pages. After INVLPG of the
+ * page behind them it loads from the last one once more.
  */
 asm(".text\n"
     ".code32\n"
@@ -32,6 +33,8 @@ asm(".text\n"
     "add $0x1008, %edi\n"
     "dec %ecx\n"
     "jnz 1b\n"
+    "invlpg (%edi)\n"
+    "mov -0x1008(%edi), %eax\n"
     "vmmcall\n"
     /* The same with the tables at ESI, then one more load without paging. */
     ".globl pae_code\n"

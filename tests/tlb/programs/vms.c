@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Two guests in turn, an ASID each, with pages of 4K and 2M in either
- * dimension; with each TLB_CONTROL; and processes in the guests.
+ * dimension; with each TLB_CONTROL; and processes in the guests. Nested pages
+ * of 4K make pieces of one guest's pages of 2M.
  */
 #include "lib/tap.h"
 #include "guest.h"
@@ -27,6 +28,26 @@ static void accesses(uint64_t n)
     }
 }
 
+/* 8 pages of 4K of a page of 2M, which may be pieces of it. */
+static void access_pieces(uint64_t large)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        random_access(&state, large + i * 17 * PAGE);
+    }
+}
+
+/* INVLPG of an address in no piece: all of that page go, not the next one's. */
+static void invlpg_pieces(void)
+{
+    uint64_t large = LARGE + random_below(&state, LARGE_PAGES - 1) * MiB2;
+
+    access_pieces(large);
+    access_pieces(large + MiB2);
+    invlpg(large + MiB2 - PAGE);
+    access_pieces(large);
+    access_pieces(large + MiB2);
+}
+
 /* MOV to CR3, INVLPG and CR4.PGE in a guest concern that guest alone. */
 static void processes(uint64_t other)
 {
@@ -39,6 +60,7 @@ static void processes(uint64_t other)
     invlpg(DATA + random_below(&state, PAGES) * PAGE);
     invlpg(LARGE + random_below(&state, LARGE_PAGES) * MiB2);
     accesses(ACCESSES);
+    invlpg_pieces();
     if (random_below(&state, 4) == 0) {
         write_cr4(read_cr4() ^ CR4_PGE);
     }
