@@ -17,6 +17,10 @@ bool x86_dseg_create(X86CPU *cpu, Error **errp)
         return false;
     }
     env->dseg = g_new0(X86DsegState, 1);
+    if (!x86_dseg_create_tlb(cpu, errp)) {
+        g_clear_pointer(&env->dseg, g_free);
+        return false;
+    }
     x86_dseg_gdb_init(CPU(cpu));
     return true;
 }
@@ -24,6 +28,7 @@ bool x86_dseg_create(X86CPU *cpu, Error **errp)
 void x86_dseg_destroy(X86CPU *cpu)
 {
     x86_dseg_forget_markers(cpu->env.dseg);
+    x86_dseg_tlb_free(cpu->env.dseg->tlb);
     g_clear_pointer(&cpu->env.dseg, g_free);
 }
 
@@ -32,6 +37,7 @@ void x86_dseg_clear_registers(CPUX86State *env)
     /* What the monitor owns stays, and so do the counters. */
     env->dseg->registers = (DsegRegisters) {};
     env->dseg->control_is_guests = false;
+    x86_dseg_tlb_reset(env);
 }
 
 unsigned x86_dseg_phys_bits(CPUX86State *env)

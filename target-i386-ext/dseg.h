@@ -24,11 +24,15 @@ bool x86_dseg_create(X86CPU *cpu, Error **errp);
 static inline bool x86_dseg_realize(X86CPU *cpu, Error **errp)
 {
     if (!cpu->dseg) {
-        if (cpu->dseg_verify) {
-            error_setg(errp, "CPU property 'dseg-verify' needs 'dseg' (-cpu "
-                       "MODEL,dseg=on,dseg-verify=on)");
+        const char *other = cpu->dseg_verify ? "dseg-verify" :
+                            cpu->dseg_tlb ? "dseg-tlb" :
+                            cpu->dseg_tlb_mode ? "dseg-tlb-mode" : NULL;
+
+        if (other) {
+            error_setg(errp, "CPU property '%s' needs 'dseg' (-cpu "
+                       "MODEL,dseg=on,%s=...)", other, other);
         }
-        return !cpu->dseg_verify;
+        return !other;
     }
     if (!tcg_enabled()) {
         error_setg(errp, "CPU property 'dseg' needs the TCG accelerator "
@@ -90,13 +94,13 @@ static inline bool x86_dseg_has_cr(CPUX86State *env, unsigned cr)
 void x86_dseg_write_cr(CPUX86State *env, unsigned cr, uint64_t value,
                        uintptr_t ra);
 
-/* MOV to CR0 changes it to @cr0. */
-void x86_dseg_clear_guest_segment(CPUX86State *env);
+/* MOV to CR0 changes CR0.PG. */
+void x86_dseg_toggle_paging(CPUX86State *env);
 
 static inline void x86_dseg_write_cr0(CPUX86State *env, target_ulong cr0)
 {
-    if (env->dseg && (env->cr[0] & ~cr0 & CR0_PG_MASK)) {
-        x86_dseg_clear_guest_segment(env);
+    if (env->dseg && ((env->cr[0] ^ cr0) & CR0_PG_MASK)) {
+        x86_dseg_toggle_paging(env);
     }
 }
 
@@ -252,16 +256,17 @@ static inline uint64_t x86_dseg_entry(X86DsegWalk *walk, uint64_t entry)
 
 /*
  * The guest's tables have ended in a page of @page_size bytes with the final
- * @gpa, and that has been found by a nested mapping of size @lg_page_size.
+ * @gpa, and that has been found by the nested mapping @full.
  */
 void x86_dseg_count_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
-                          unsigned lg_page_size);
+                          const CPUTLBEntryFull *full);
 
 static inline void x86_dseg_final(X86DsegWalk *walk, hwaddr gpa,
-                                  uint64_t page_size, unsigned lg_page_size)
+                                  uint64_t page_size,
+                                  const CPUTLBEntryFull *full)
 {
     if (unlikely(walk)) {
-        x86_dseg_count_final(walk, gpa, page_size, lg_page_size);
+        x86_dseg_count_final(walk, gpa, page_size, full);
     }
 }
 
@@ -278,19 +283,153 @@ static inline void x86_dseg_done(X86DsegWalk *walk, MMUAccessType access_type,
 }
 
 /*
- * The translation for @mmu_idx that was tried last faults: with exception @excp
- * and @error_code, or, if @npf, with #NPF; @table says that it is that of a
+ * The translation of @addr for @mmu_idx that was tried last faults: with exception
+ * @excp and @error_code, or, if @npf, with #NPF; @table says that it is that of a
  * page-table entry.
  */
-void x86_dseg_count_fault(CPUX86State *env, int mmu_idx, int excp,
+void x86_dseg_count_fault(CPUX86State *env, vaddr addr, int mmu_idx, int excp,
                           int error_code, bool npf, bool table);
 
-static inline void x86_dseg_fault(CPUX86State *env, int mmu_idx, int excp,
-                                  int error_code, bool npf, bool table)
+static inline void x86_dseg_fault(CPUX86State *env, vaddr addr, int mmu_idx,
+                                  int excp, int error_code, bool npf,
+                                  bool table)
 {
     if (unlikely(env->dseg)) {
-        x86_dseg_count_fault(env, mmu_idx, excp, error_code, npf, table);
+        x86_dseg_count_fault(env, addr, mmu_idx, excp, error_code, npf, table);
     }
+}
+
+/*
+ * The modelled TLB
+ */
+
+/*
+ * A walk of one dimension has ended with the leaf entry @pte; @ptep has the
+ * permissions that all entries on its way have.
+ */
+void x86_dseg_note_leaf(X86DsegWalk *walk, uint64_t pte, uint64_t ptep);
+
+static inline void x86_dseg_leaf_entry(X86DsegWalk *walk, uint64_t pte,
+                                       uint64_t ptep)
+{
+    if (unlikely(walk)) {
+        x86_dseg_note_leaf(walk, pte, ptep);
+    }
+}
+
+/* The MMU index of fetches where @mmu_idx is that of data. */
+int x86_dseg_split_idx(CPUX86State *env, int mmu_idx);
+
+static inline int x86_dseg_mmu_idx(CPUX86State *env, int mmu_idx, bool ifetch)
+{
+    return ifetch && x86_dseg_exists(env) ? x86_dseg_split_idx(env, mmu_idx)
+                                          : mmu_idx;
+}
+
+/* The reverse: MMU_*_IDX. */
+static inline int x86_dseg_plain_idx(int mmu_idx)
+{
+    return mmu_idx & 7;
+}
+
+/*
+ * QEMU's TLB has the page of @addr, and is asked only for the modelled one to see
+ * the access.
+ */
+bool x86_dseg_note_access(CPUX86State *env, vaddr addr,
+                          MMUAccessType access_type, int mmu_idx);
+
+static inline bool x86_dseg_access(CPUX86State *env, vaddr addr,
+                                   MMUAccessType access_type, int mmu_idx)
+{
+    return unlikely(env->dseg) &&
+           x86_dseg_note_access(env, addr, access_type, mmu_idx);
+}
+
+/*
+ * QEMU's TLB has missed @addr, and the modelled one has it: then no walk is
+ * needed, and the rest says what QEMU's is to be filled with.
+ */
+bool x86_dseg_try_refill(CPUX86State *env, vaddr addr,
+                         MMUAccessType access_type, int mmu_idx, hwaddr *paddr,
+                         int *prot, int *page_size);
+
+static inline bool x86_dseg_refill(CPUX86State *env, vaddr addr,
+                                   MMUAccessType access_type, int mmu_idx,
+                                   hwaddr *paddr, int *prot, int *page_size)
+{
+    return unlikely(env->dseg) &&
+           x86_dseg_try_refill(env, addr, access_type, mmu_idx, paddr, prot,
+                               page_size);
+}
+
+/*
+ * QEMU's TLB is to be filled with the walk that has just ended: tells the modelled
+ * one, which may change *@page_size.
+ */
+void x86_dseg_note_fill(CPUX86State *env, MMUAccessType access_type,
+                        int mmu_idx, hwaddr paddr, int prot, int *page_size);
+
+static inline void x86_dseg_fill(CPUX86State *env, MMUAccessType access_type,
+                                 int mmu_idx, hwaddr paddr, int prot,
+                                 int *page_size)
+{
+    if (unlikely(env->dseg)) {
+        x86_dseg_note_fill(env, access_type, mmu_idx, paddr, prot, page_size);
+    }
+}
+
+/* Software does what invalidates TLB entries: docs/spec/tlb.rst. */
+void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t cr3);
+void x86_dseg_note_mov_cr4(CPUX86State *env, uint64_t cr4);
+void x86_dseg_note_invlpg(CPUX86State *env, uint64_t addr);
+void x86_dseg_note_invlpga(CPUX86State *env, uint64_t addr, uint32_t asid);
+void x86_dseg_note_invpcid(CPUX86State *env, unsigned type, uint16_t pcid,
+                           uint64_t addr);
+
+static inline void x86_dseg_mov_cr3(CPUX86State *env, uint64_t cr3)
+{
+    if (x86_dseg_exists(env)) {
+        x86_dseg_note_mov_cr3(env, cr3);
+    }
+}
+
+static inline void x86_dseg_mov_cr4(CPUX86State *env, uint64_t cr4)
+{
+    if (env->dseg) {
+        x86_dseg_note_mov_cr4(env, cr4);
+    }
+}
+
+static inline void x86_dseg_invlpg(CPUX86State *env, uint64_t addr)
+{
+    if (env->dseg) {
+        x86_dseg_note_invlpg(env, addr);
+    }
+}
+
+static inline void x86_dseg_invlpga(CPUX86State *env, uint64_t addr,
+                                    uint32_t asid)
+{
+    if (env->dseg) {
+        x86_dseg_note_invlpga(env, addr, asid);
+    }
+}
+
+static inline void x86_dseg_invpcid(CPUX86State *env, unsigned type,
+                                    uint16_t pcid, uint64_t addr)
+{
+    if (env->dseg) {
+        x86_dseg_note_invpcid(env, type, pcid, addr);
+    }
+}
+
+/* Whether the translator has to call helper x86_dseg_fetch for each block. */
+bool x86_dseg_has_exact_tlb(CPUX86State *env);
+
+static inline bool x86_dseg_watches_fetches(CPUX86State *env)
+{
+    return x86_dseg_exists(env) && x86_dseg_has_exact_tlb(env);
 }
 
 /*

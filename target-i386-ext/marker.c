@@ -22,6 +22,7 @@
 typedef struct Marker {
     uint64_t count;         /* how often it has been passed */
     DsegCounters counters;  /* as they were the last time */
+    X86DsegTlbSnapshot tlb;
 } Marker;
 
 /* That of @label, made if there is none yet; NULL if there are too many. */
@@ -51,6 +52,9 @@ void helper_x86_dseg_mark(CPUX86State *env, uint32_t label)
     if (marker) {
         marker->count++;
         marker->counters = env->dseg->counters;
+        if (env->dseg->tlb) {
+            x86_dseg_tlb_snapshot(env->dseg->tlb, &marker->tlb);
+        }
     }
     BQL_LOCK_GUARD();
     qapi_event_send_x86_dseg_marker(env_cpu(env)->cpu_index, label,
@@ -67,6 +71,7 @@ static gint by_label(gconstpointer a, gconstpointer b)
 static void do_query(CPUState *cs, run_on_cpu_data data)
 {
     X86DsegMarkerList ***tail = data.host_ptr;
+    X86DsegTlb *tlb = cpu_env(cs)->dseg->tlb;
     GHashTable *markers = cpu_env(cs)->dseg->markers;
     g_autoptr(GList) labels = markers ? g_hash_table_get_keys(markers) : NULL;
 
@@ -78,6 +83,7 @@ static void do_query(CPUState *cs, run_on_cpu_data data)
         out->label = GPOINTER_TO_UINT(label->data);
         out->count = marker->count;
         out->walks = x86_dseg_describe_walks(cs->cpu_index, &marker->counters);
+        out->tlb = tlb ? x86_dseg_describe_tlb(tlb, &marker->tlb) : NULL;
         QAPI_LIST_APPEND(*tail, out);
     }
 }

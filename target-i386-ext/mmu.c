@@ -180,9 +180,10 @@ static DsegHit lookup_guest(X86DsegWalk *walk, hwaddr gva, int pg_mode,
     DsegTrace *trace = trace_of(walk);
     DsegHit hit = DSEG_MISS;
 
+    walk->guest_mode = paging_of_pg_mode(pg_mode);
     dseg_walk_begin(&walk->cost, walk->cost.in_nested, segment, walk->vmm);
     if (trace) {
-        dseg_trace_begin(trace, paging_of_pg_mode(pg_mode),
+        dseg_trace_begin(trace, walk->guest_mode,
                          walk->cost.in_nested ? walk->nested_mode
                                               : DSEG_PAGING_NONE);
     }
@@ -208,6 +209,10 @@ bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
     walk->addr = addr;
     walk->to = to;
     walk->hit = hit == DSEG_HIT;
+    walk->global = false;
+    walk->store = true;
+    walk->lg_mapping = 0;
+    walk->caches.gpa_count = 0;
     if (hit == DSEG_MISS) {
         return false;
     }
@@ -226,10 +231,27 @@ bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
     return true;
 }
 
+static bool has_walk_caches(const X86DsegWalk *walk)
+{
+    return walk->env->dseg->tlb && walk->env->dseg->tlb->walk_caches;
+}
+
 static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
 {
-    dseg_walk_gpa(&walk->cost, nested_how(walk, gpa), walk->nested_mode,
-                  lg_page_size);
+    DsegNestedHow how = nested_how(walk, gpa);
+
+    dseg_walk_gpa(&walk->cost, how, walk->nested_mode, lg_page_size);
+    if (has_walk_caches(walk)) {
+        DsegTlbWalk *caches = &walk->caches;
+
+        walk->how[caches->gpa_count] = how;
+        caches->gpas[caches->gpa_count++] = (DsegTlbGpa) {
+            .gpa = gpa,
+            .by_segment = how == DSEG_NESTED_SEGMENT,
+            .levels = dseg_paging_refs(walk->nested_mode, 12),
+            .lg_size = lg_page_size,
+        };
+    }
 }
 
 void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr,
@@ -265,18 +287,51 @@ static void count_guest_page(X86DsegWalk *walk, uint64_t page_size)
 {
     if (walk->cost.out_guest_refs) {
         dseg_walk_guest_page(&walk->cost, ctz64(page_size));
+        walk->lg_mapping = ctz64(page_size);
     }
 }
 
 void x86_dseg_count_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
-                          unsigned lg_page_size)
+                          const CPUTLBEntryFull *full)
 {
     count_guest_page(walk, page_size);
-    count_gpa(walk, gpa, lg_page_size);
+    count_gpa(walk, gpa, full->lg_page_size);
+    walk->lg_page_size = MIN(ctz64(page_size), full->lg_page_size);
+    walk->store &= !!(full->prot & PAGE_WRITE);
 }
 
-void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
-                         int mmu_idx, uint64_t page_size)
+void x86_dseg_note_leaf(X86DsegWalk *walk, uint64_t pte, uint64_t ptep)
+{
+    walk->global = pte & PG_GLOBAL_MASK;
+    walk->store = (pte & PG_DIRTY_MASK) && (ptep & PG_RW_MASK);
+}
+
+/* What the walk costs with the walk caches: its events once more, but for some. */
+static void use_walk_caches(X86DsegWalk *walk)
+{
+    DsegTlbWalk *caches = &walk->caches;
+    DsegWalk all = walk->cost;
+
+    caches->space = x86_dseg_tlb_space(walk->env);
+    caches->va = walk->addr;
+    caches->guest_segment = all.out_guest_hit;
+    caches->levels = dseg_paging_refs(walk->guest_mode, 12);
+    caches->refs = all.out_guest_refs;
+    dseg_tlb_walk(walk->env->dseg->tlb->model, caches);
+
+    dseg_walk_begin(&walk->cost, all.in_nested, all.in_guest_segment,
+                    all.in_vmm_segment);
+    dseg_walk_check_guest(&walk->cost, all.out_guest_hit);
+    walk->cost.out_guest_refs = all.out_guest_refs - caches->out_skipped;
+    walk->cost.out_guest_page = all.out_guest_page;
+    for (unsigned i = caches->out_skipped; i < caches->gpa_count; i++) {
+        dseg_walk_gpa_refs(&walk->cost, walk->how[i], caches->gpas[i].out_refs,
+                           caches->gpas[i].lg_size);
+    }
+}
+
+void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
+                         int mmu_idx)
 {
     static const DsegAccess access[] = {
         [MMU_DATA_LOAD] = DSEG_LOAD,
@@ -284,6 +339,17 @@ void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
         [MMU_INST_FETCH] = DSEG_FETCH,
     };
 
+    if (has_walk_caches(walk)) {
+        use_walk_caches(walk);
+    }
+    dseg_counters_walk(&walk->env->dseg->counters, &walk->cost,
+                       access[access_type],
+                       is_mmu_index_user(mmu_idx) ? DSEG_USER : DSEG_KERNEL);
+}
+
+void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
+                         int mmu_idx, uint64_t page_size)
+{
     if (walk->hit && !walk->debug && env_archcpu(walk->env)->dseg_verify) {
         x86_dseg_verify(walk, access_type, mmu_idx);
     }
@@ -292,13 +358,16 @@ void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
     }
     if (!walk->cost.in_nested) {
         count_guest_page(walk, page_size);
+        walk->lg_page_size = ctz64(page_size);
     }
     if (walk->debug) {
         return;
     }
-    dseg_counters_walk(&walk->env->dseg->counters, &walk->cost,
-                       access[access_type],
-                       is_mmu_index_user(mmu_idx) ? DSEG_USER : DSEG_KERNEL);
+    if (walk->env->dseg->tlb) {
+        walk->env->dseg->tlb->pending = true; /* see x86_dseg_note_fill() */
+    } else {
+        x86_dseg_count_walk(walk, access_type, mmu_idx);
+    }
 }
 
 static DsegFault fault_of_error_code(int error_code)
@@ -310,11 +379,14 @@ static DsegFault fault_of_error_code(int error_code)
                                         : DSEG_FAULT_NOT_PRESENT;
 }
 
-void x86_dseg_count_fault(CPUX86State *env, int mmu_idx, int excp,
+void x86_dseg_count_fault(CPUX86State *env, vaddr addr, int mmu_idx, int excp,
                           int error_code, bool npf, bool table)
 {
     DsegFault fault;
 
+    if (env->dseg->tlb) {
+        env->dseg->tlb->in_fetch = false; /* if it was one, it has ended */
+    }
     if (npf) {
         fault = table ? DSEG_FAULT_NESTED_TABLE : DSEG_FAULT_NESTED_FINAL;
     } else if (excp == EXCP0E_PAGE) {
@@ -324,6 +396,9 @@ void x86_dseg_count_fault(CPUX86State *env, int mmu_idx, int excp,
     }
     if (mmu_idx == MMU_NESTED_IDX) {
         return; /* an access of the CPU itself, to a VMCB: no walk either */
+    }
+    if (!npf) {
+        x86_dseg_tlb_page_fault(env, addr);
     }
     dseg_counters_fault(&env->dseg->counters, &env->dseg->guest_walk.cost,
                         fault);

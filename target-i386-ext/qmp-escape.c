@@ -53,6 +53,7 @@ static void do_escape(CPUState *cs, run_on_cpu_data data)
     }
     if (!request->dry_run) {
         env->dseg->monitor.escapes = escapes;
+        x86_dseg_tlb_changed(env, DSEG_TLB_MONITOR);
         tlb_flush(cs);
     }
 }

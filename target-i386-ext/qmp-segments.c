@@ -67,6 +67,7 @@ static void do_set(CPUState *cs, run_on_cpu_data data)
     } else {
         owned->guest = request->scoped;
     }
+    x86_dseg_tlb_changed(cpu_env(cs), DSEG_TLB_MONITOR);
     tlb_flush(cs);
 }
 
@@ -204,6 +205,7 @@ static void do_clear(CPUState *cs, run_on_cpu_data data)
     if (request->vmm) {
         owned->vmm = (X86DsegScoped) {};
     }
+    x86_dseg_tlb_changed(cpu_env(cs), DSEG_TLB_MONITOR);
     tlb_flush(cs);
 }
 

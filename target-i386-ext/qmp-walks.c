@@ -198,6 +198,9 @@ static void do_reset(CPUState *cs, run_on_cpu_data data)
     X86DsegState *dseg = cpu_env(cs)->dseg;
 
     dseg->counters = (DsegCounters) {};
+    if (dseg->tlb) {
+        dseg_tlb_counters_reset(dseg->tlb->model);
+    }
     x86_dseg_forget_markers(dseg);
 }
 

@@ -15,6 +15,7 @@
 #include "filter.h"
 #include "registers.h"
 #include "segment.h"
+#include "softmmu-tlb.h"
 #include "trace.h"
 
 /* A page-table root that something belongs to, or any. */
@@ -47,16 +48,23 @@ typedef struct X86DsegMonitorOwned {
 struct X86DsegWalk {
     CPUX86State *env;
     bool nested_dimension;      /* it walks the nested tables for one gPA */
-    DsegPaging nested_mode;     /* paging mode of the nested tables */
+    DsegPaging guest_mode;      /* paging modes of the tables of both */
+    DsegPaging nested_mode;
     const DsegSegment *guest;   /* the segments in force, or NULL */
     const DsegSegment *vmm;
     const DsegEscapes *escapes; /* those of the owner of @vmm */
     bool escapes_unknown;       /* @escapes does not list all of them */
     X86DsegDebug *debug;        /* NULL: for an access */
     bool hit;                   /* a segment translates @addr to @to */
+    bool global;                /* G of the leaf */
+    bool store;                 /* D of all leaves, and W of all entries */
+    uint8_t lg_page_size;       /* of the smaller page of both dimensions */
+    uint8_t lg_mapping;         /* of that of the first; 0: it has none */
     uint64_t addr;
     uint64_t to;
     DsegWalk cost;
+    DsegTlbWalk caches;         /* for walk caches: the gPAs so far, */
+    DsegNestedHow how[DSEG_TLB_MAX_GPAS];   /* and how they were translated */
 };
 
 /* What a debug translation carries along. */
@@ -82,6 +90,7 @@ struct X86DsegState {
         uint64_t counter_words[X86_DSEG_COUNTERS]; /* for vmstate.c */
     };
     GHashTable *markers;        /* by label; see marker.c */
+    X86DsegTlb *tlb;            /* NULL: a walk is a fill of QEMU's own */
     int64_t last_mismatch;      /* when an event told of one, in ns */
 };
 
@@ -91,6 +100,10 @@ struct X86DsegState {
  */
 void x86_dseg_verify(const X86DsegWalk *walk, MMUAccessType access_type,
                      int mmu_idx);
+
+/* A walk counts; @mmu_idx is one of data. */
+void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
+                         int mmu_idx);
 
 /* A record of the nested translation of one gPA starts. */
 void x86_dseg_trace_nested(CPUX86State *env, DsegTrace *trace);

@@ -99,3 +99,16 @@ X86DsegTranslation *qmp_x86_dseg_translate(uint64_t address, bool has_cpu,
     no_dseg(errp);
     return NULL;
 }
+
+X86DsegTlbInfoList *qmp_query_x86_dseg_tlb(bool has_cpu, int64_t cpu,
+                                           Error **errp)
+{
+    no_dseg(errp);
+    return NULL;
+}
+
+X86DsegTlbPresetList *qmp_query_x86_dseg_tlb_presets(Error **errp)
+{
+    no_dseg(errp);
+    return NULL;
+}

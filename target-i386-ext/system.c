@@ -38,14 +38,25 @@ bool x86_dseg_cpuid_leaf(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
  * Control registers
  */
 
+/* The guest segment is another one than @old. */
+static void guest_segment_changed(CPUX86State *env, const DsegSegment *old)
+{
+    if (!dseg_segment_same(old, &env->dseg->registers.control.guest)) {
+        x86_dseg_tlb_changed(env, DSEG_TLB_GUEST_SEGMENT);
+    }
+    tlb_flush(env_cpu(env));
+}
+
 bool x86_dseg_set_cr(CPUX86State *env, unsigned cr, uint64_t value)
 {
+    DsegSegment old = env->dseg->registers.control.guest;
+
     if (!dseg_cr_write(&env->dseg->registers.control, cr, value,
                        x86_dseg_virt_bits_now(env))) {
         return false;
     }
     if (cr != DSEG_CR_SELECT) {
-        tlb_flush(env_cpu(env));
+        guest_segment_changed(env, &old);
     }
     return true;
 }
@@ -72,11 +83,15 @@ target_ulong helper_x86_dseg_read_cr(CPUX86State *env, uint32_t cr)
     return x86_dseg_get_cr(env, cr);
 }
 
-void x86_dseg_clear_guest_segment(CPUX86State *env)
+void x86_dseg_toggle_paging(CPUX86State *env)
 {
-    if (!(env->hflags & HF_SMM_MASK)) {
-        env->dseg->registers.control.guest = (DsegSegment) {};
-        tlb_flush(env_cpu(env));
+    DsegSegment *segment = &env->dseg->registers.control.guest;
+    DsegSegment old = *segment;
+
+    x86_dseg_tlb_changed(env, DSEG_TLB_CR0);
+    if ((env->cr[0] & CR0_PG_MASK) && !(env->hflags & HF_SMM_MASK)) {
+        *segment = (DsegSegment) {};
+        guest_segment_changed(env, &old);
     }
 }
 
@@ -86,10 +101,18 @@ void x86_dseg_clear_guest_segment(CPUX86State *env)
 
 bool x86_dseg_set_msr(CPUX86State *env, uint32_t msr, uint64_t value)
 {
+    DsegRegisters *registers = &env->dseg->registers;
+    DsegSegment old = registers->vmm;
+    DsegFilter old_filter = registers->escapes.filter;
+
     if (!x86_dseg_has_vmm(env) ||
-        !dseg_msr_write(&env->dseg->registers, msr, value,
-                        x86_dseg_phys_bits(env))) {
+        !dseg_msr_write(registers, msr, value, x86_dseg_phys_bits(env))) {
         return false;
+    }
+    if (!dseg_segment_same(&old, &registers->vmm) ||
+        (dseg_segment_enabled(&old) &&
+         !dseg_filter_same(&old_filter, &registers->escapes.filter))) {
+        x86_dseg_tlb_changed(env, DSEG_TLB_VMM_SEGMENT);
     }
     tlb_flush(env_cpu(env));
     return true;

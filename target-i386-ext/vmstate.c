@@ -142,6 +142,7 @@ static int dseg_post_load(void *opaque, int version_id)
     }
     /* They are of counters that may be ahead of these. */
     x86_dseg_forget_markers(cpu->env.dseg);
+    x86_dseg_tlb_reset(&cpu->env);
     return 0;
 }
 

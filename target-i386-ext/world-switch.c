@@ -75,6 +75,7 @@ bool x86_dseg_load_guest(CPUX86State *env)
         return false;
     }
     dseg->control_is_guests = true;
+    x86_dseg_tlb_vmrun(env);
     return true;
 }
 
@@ -90,4 +91,5 @@ void x86_dseg_leave_guest(CPUX86State *env)
 void x86_dseg_load_host(CPUX86State *env)
 {
     load(env, env->vm_hsave);
+    x86_dseg_tlb_vmexit(env);
 }

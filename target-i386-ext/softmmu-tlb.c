@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: accesses to the modelled TLB
+ *
+ * Called where QEMU's own TLB misses.  Mode inclusive keeps that one a part of the
+ * modelled L1: an entry of QEMU's is made where the model has one of L1, and goes
+ * with it.  Mode exact has QEMU's TLB forget each data access at once, and sees
+ * fetches by tlb-fetch.c.
+ */
+
+#include "qemu/osdep.h"
+#include "cpu.h"
+#include "exec/cputlb.h"
+#include "exec/target_page.h"
+#include "dseg.h"
+#include "softmmu-tlb.h"
+#include "state.h"
+
+/* What an entry of the model keeps for us: DsegTlbPage.data. */
+enum { DATA_OFFSET, DATA_TAG };
+
+DsegTlbSpace x86_dseg_tlb_space(CPUX86State *env)
+{
+    return (DsegTlbSpace) {
+        .asid = env->dseg->tlb->asid,
+        .pcid = env->cr[4] & CR4_PCIDE_MASK ? env->cr[3] & CR3_PCID_MASK : 0,
+    };
+}
+
+void x86_dseg_tlb_flushed(X86DsegTlb *tlb)
+{
+    tlb->generation++;
+}
+
+/* Changes with every flush of QEMU's TLB, and so with all that permits. */
+static uint64_t flushes(CPUX86State *env)
+{
+    const CPUTLBCommon *c = &env_cpu(env)->neg.tlb.c;
+
+    return c->full_flush_count + c->part_flush_count + c->elide_flush_count;
+}
+
+/* Under which circumstances a translation may be used again. */
+static uint64_t tag(CPUX86State *env, int mmu_idx, int prot)
+{
+    return flushes(env) << 16 | mmu_idx << 8 | prot;
+}
+
+/*
+ * Inclusion
+ */
+
+static unsigned part_shift(DsegTlbSize size)
+{
+    return dseg_tlb_size_shift(size) - 9;
+}
+
+static void back(X86DsegTlb *tlb, DsegTlbSlot slot, uint64_t va, int mmu_idx)
+{
+    X86DsegBacked *backed = &tlb->backed[slot];
+    DsegTlbSize size = dseg_tlb_slot_size(tlb->model, slot);
+
+    if (backed->generation != tlb->generation) {
+        *backed = (X86DsegBacked) { .generation = tlb->generation };
+    }
+    backed->idxmap |= 1 << mmu_idx;
+    if (size != DSEG_TLB_4K) {
+        unsigned part = va >> part_shift(size) & 511;
+
+        backed->parts[part / 64] |= UINT64_C(1) << part % 64;
+    }
+}
+
+/* Has QEMU's TLB forget the pages of @size bytes at @va. */
+static void drop(CPUState *cs, uint64_t va, uint64_t size, uint16_t idxmap,
+                 bool fetch)
+{
+    for (uint64_t end = va + size; va != end; va += TARGET_PAGE_SIZE) {
+        tlb_drop_page_by_mmuidx(cs, va, idxmap, fetch);
+    }
+}
+
+/* An entry has left the modelled L1: see DsegTlbGone. */
+static void gone(void *opaque, DsegTlbSlot slot, DsegTlbSpace space,
+                 bool global, uint64_t va, DsegTlbSize size, bool fetch)
+{
+    X86DsegTlb *tlb = opaque;
+    X86DsegBacked *backed = &tlb->backed[slot];
+    CPUState *cs = env_cpu(tlb->env);
+
+    if (backed->generation != tlb->generation) {
+        return;
+    }
+    backed->generation = 0;
+    if (size == DSEG_TLB_4K) {
+        drop(cs, va, TARGET_PAGE_SIZE, backed->idxmap, fetch);
+        return;
+    }
+    for (unsigned part = 0; part < 512; part++) {
+        if (backed->parts[part / 64] >> part % 64 & 1) {
+            drop(cs, va + ((uint64_t)part << part_shift(size)),
+                 UINT64_C(1) << part_shift(size), backed->idxmap, fetch);
+        }
+    }
+}
+
+/*
+ * Accesses
+ */
+
+static DsegTlbSize size_of(unsigned lg_page_size)
+{
+    return lg_page_size >= 30 ? DSEG_TLB_1G :
+           lg_page_size >= 21 ? DSEG_TLB_2M : DSEG_TLB_4K;
+}
+
+static DsegTlbPage page_of(const X86DsegWalk *walk, uint64_t va,
+                           MMUAccessType access_type, int mmu_idx,
+                           hwaddr paddr, int prot)
+{
+    CPUX86State *env = walk->env;
+    DsegRegime regime = dseg_walk_regime(&walk->cost);
+
+    return (DsegTlbPage) {
+        .size = size_of(walk->lg_page_size),
+        .global = walk->global && (env->cr[4] & CR4_PGE_MASK),
+        .store = walk->store,
+        .lg_mapping = walk->lg_mapping,
+        .segments_only = regime == DSEG_NATIVE_DIRECT ||
+                         regime == DSEG_DUAL_DIRECT,
+        .data[DATA_OFFSET] = paddr - va,
+        .data[DATA_TAG] = tag(env, mmu_idx, prot),
+    };
+}
+
+static DsegTlbKind kind_of(MMUAccessType access_type)
+{
+    static const DsegTlbKind kinds[] = {
+        [MMU_DATA_LOAD] = DSEG_TLB_LOAD,
+        [MMU_DATA_STORE] = DSEG_TLB_STORE,
+        [MMU_INST_FETCH] = DSEG_TLB_FETCH,
+    };
+
+    return kinds[access_type];
+}
+
+static DsegTlbOutcome use_model(X86DsegTlb *tlb, uint64_t va,
+                                MMUAccessType access_type, int mmu_idx,
+                                const DsegTlbPage *page)
+{
+    DsegTlbSlot slot = DSEG_TLB_NO_SLOT;
+    DsegTlbOutcome outcome =
+        dseg_tlb_access(tlb->model, x86_dseg_tlb_space(tlb->env), va,
+                        kind_of(access_type), page, &slot);
+
+    if (slot != DSEG_TLB_NO_SLOT && !tlb->exact) {
+        back(tlb, slot, va, mmu_idx);
+        if (outcome != DSEG_TLB_HIT_L1) {
+            /* LRU has to know which of the others are used from now on. */
+            dseg_tlb_announce(tlb->model, slot);
+        }
+    }
+    return outcome;
+}
+
+/* What QEMU's TLB is to be filled with: in mode exact, for one access only. */
+static int fill_size(const X86DsegTlb *tlb, MMUAccessType access_type)
+{
+    return tlb->exact && access_type != MMU_INST_FETCH ? 1 : TARGET_PAGE_SIZE;
+}
+
+/* Whether the model sees this fill of QEMU's TLB as an access. */
+static bool is_access(const X86DsegTlb *tlb, MMUAccessType access_type)
+{
+    return !tlb->exact || access_type != MMU_INST_FETCH || tlb->in_fetch;
+}
+
+static bool may_refill(CPUX86State *env, MMUAccessType access_type, int idx)
+{
+    return idx < MMU_PHYS_IDX && !is_mmu_index_32(idx) &&
+           !env_archcpu(env)->dseg_verify &&
+           is_access(env->dseg->tlb, access_type);
+}
+
+/* The model hits @va, with a translation that is good for this access. */
+static bool find_refill(CPUX86State *env, uint64_t va,
+                        MMUAccessType access_type, int mmu_idx,
+                        DsegTlbPage *page)
+{
+    int idx = x86_dseg_plain_idx(mmu_idx);
+    int prot;
+
+    if (!may_refill(env, access_type, idx) ||
+        !dseg_tlb_peek(env->dseg->tlb->model, x86_dseg_tlb_space(env), va,
+                       kind_of(access_type), page)) {
+        return false;
+    }
+    prot = page->data[DATA_TAG] & 0xff;
+    return page->data[DATA_TAG] == tag(env, idx, prot) &&
+           (prot & (1 << access_type));
+}
+
+/*
+ * Mode exact: QEMU's TLB has the page, as it has been filled with what the model
+ * has, and only marked as to be asked for again.
+ */
+static bool is_filled(CPUX86State *env, uint64_t va, MMUAccessType access_type,
+                      int mmu_idx)
+{
+    const CPUTLBDescFast *f = &env_cpu(env)->neg.tlb.f[mmu_idx];
+    const CPUTLBEntry *entry = &f->table[va >> TARGET_PAGE_BITS &
+                                         f->mask >> CPU_TLB_ENTRY_BITS];
+    uint64_t addr = entry->addr_idx[access_type];
+
+    return addr != -1 && !((addr ^ va) & TARGET_PAGE_MASK);
+}
+
+bool x86_dseg_try_refill(CPUX86State *env, vaddr va, MMUAccessType access_type,
+                         int mmu_idx, hwaddr *paddr, int *prot, int *page_size)
+{
+    X86DsegTlb *tlb = env->dseg->tlb;
+    DsegTlbPage page;
+
+    if (!tlb || !find_refill(env, va, access_type, mmu_idx, &page)) {
+        return false;
+    }
+    use_model(tlb, va, access_type, mmu_idx, &page);
+    *paddr = va + page.data[DATA_OFFSET];
+    *prot = page.data[DATA_TAG] & 0xff;
+    *page_size = fill_size(tlb, access_type);
+    return true;
+}
+
+bool x86_dseg_note_access(CPUX86State *env, vaddr va,
+                          MMUAccessType access_type, int mmu_idx)
+{
+    X86DsegTlb *tlb = env->dseg->tlb;
+    DsegTlbPage page;
+
+    if (!tlb || !tlb->exact || !is_filled(env, va, access_type, mmu_idx) ||
+        !find_refill(env, va, access_type, mmu_idx, &page)) {
+        return false;
+    }
+    use_model(tlb, va, access_type, mmu_idx, &page);
+    return true;
+}
+
+void x86_dseg_note_fill(CPUX86State *env, MMUAccessType access_type,
+                        int mmu_idx, hwaddr paddr, int prot, int *page_size)
+{
+    X86DsegTlb *tlb = env->dseg->tlb;
+    X86DsegWalk *walk = &env->dseg->guest_walk;
+    int idx = x86_dseg_plain_idx(mmu_idx);
+    DsegTlbOutcome outcome;
+    DsegTlbPage page;
+
+    if (!tlb || idx >= MMU_PHYS_IDX || !tlb->pending) {
+        return; /* a refill, or no translation of a virtual address */
+    }
+    tlb->pending = false;
+    *page_size = fill_size(tlb, access_type);
+    if (!is_access(tlb, access_type)) {
+        return;
+    }
+    page = page_of(walk, walk->addr, access_type, idx, paddr, prot);
+    outcome = use_model(tlb, walk->addr, access_type, mmu_idx, &page);
+    if (outcome >= DSEG_TLB_HIT_SEGMENT) {
+        x86_dseg_count_walk(walk, access_type, idx);
+    }
+}
+
+int x86_dseg_split_idx(CPUX86State *env, int mmu_idx)
+{
+    return env->dseg->tlb ? mmu_idx + X86_DSEG_FETCH_IDX : mmu_idx;
+}
+
+/*
+ * A CPU gets one
+ */
+
+X86DsegTlb *x86_dseg_tlb_new(CPUX86State *env, const DsegTlbGeometry *geometry,
+                             bool exact)
+{
+    X86DsegTlb *tlb = g_new0(X86DsegTlb, 1);
+
+    tlb->env = env;
+    tlb->exact = exact;
+    tlb->fetched = -1;
+    tlb->generation = 1;    /* 0 is none's */
+    tlb->walk_caches = dseg_tlb_has_walk_caches(geometry);
+    tlb->model = dseg_tlb_new(geometry, exact ? NULL : gone, tlb);
+    tlb->backed = g_new0(X86DsegBacked, dseg_tlb_l1_slots(tlb->model));
+    return tlb;
+}
+
+void x86_dseg_tlb_free(X86DsegTlb *tlb)
+{
+    if (tlb) {
+        dseg_tlb_free(tlb->model);
+        g_free(tlb->backed);
+        g_free(tlb);
+    }
+}
+
+void x86_dseg_tlb_snapshot(const X86DsegTlb *tlb, X86DsegTlbSnapshot *to)
+{
+    to->counters = *dseg_tlb_counters(tlb->model);
+    to->walk_counters = *dseg_tlb_walk_counters(tlb->model);
+    for (unsigned i = 0; i < dseg_tlb_geometry(tlb->model)->count; i++) {
+        to->used[i] = dseg_tlb_array_used(tlb->model, i);
+    }
+}

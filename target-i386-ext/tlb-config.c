@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: the CPU properties of the modelled TLB
+ *
+ * dseg-tlb is a preset, or a file with an X86DsegTlbGeometry as JSON.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-visit-x86-dseg.h"
+#include "qapi/qobject-input-visitor.h"
+#include "qobject/qjson.h"
+#include "qobject/qobject.h"
+#include "cpu.h"
+#include "dseg.h"
+#include "qmp.h"
+#include "softmmu-tlb.h"
+
+static const DsegTlbGeometry *find_preset(const char *name)
+{
+    for (const DsegTlbPreset *preset = dseg_tlb_presets; preset->name;
+         preset++) {
+        if (!strcmp(preset->name, name)) {
+            return &preset->geometry;
+        }
+    }
+    return NULL;
+}
+
+/* Names that look like no file are mistyped presets. */
+static bool is_file_name(const char *name)
+{
+    return strchr(name, '/') || g_str_has_suffix(name, ".json");
+}
+
+static bool unknown_preset(const char *name, Error **errp)
+{
+    g_autoptr(GString) names = g_string_new("off");
+
+    for (const DsegTlbPreset *preset = dseg_tlb_presets; preset->name;
+         preset++) {
+        g_string_append_printf(names, ", %s", preset->name);
+    }
+    error_setg(errp, "CPU property 'dseg-tlb': there is no preset '%s'; there "
+               "are: %s; a file must have a '/' or end in .json", name,
+               names->str);
+    return false;
+}
+
+/* As QAPI has it; NULL with an error that names the field. */
+static X86DsegTlbGeometry *parse_file(const char *name, Error **errp)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(GError) error = NULL;
+    X86DsegTlbGeometry *geometry = NULL;
+    QObject *json;
+    Visitor *visitor;
+
+    if (!g_file_get_contents(name, &text, NULL, &error)) {
+        error_setg(errp, "%s", error->message);
+        return NULL;
+    }
+    json = qobject_from_json(text, errp);
+    if (!json) {
+        return NULL;
+    }
+    visitor = qobject_input_visitor_new(json);
+    visit_type_X86DsegTlbGeometry(visitor, NULL, &geometry, errp);
+    visit_free(visitor);
+    qobject_unref(json);
+    return geometry;
+}
+
+static bool read_file(const char *name, DsegTlbGeometry *geometry, Error **errp)
+{
+    g_autoptr(X86DsegTlbGeometry) parsed = parse_file(name, errp);
+    g_autofree char *broken = NULL;
+
+    if (!parsed) {
+        error_prepend(errp, "CPU property 'dseg-tlb': file '%s': ", name);
+        return false;
+    }
+    if (x86_dseg_read_geometry(parsed, geometry, errp)) {
+        broken = dseg_tlb_geometry_check(geometry);
+        if (!broken) {
+            return true;
+        }
+        error_setg(errp, "%s", broken);
+    }
+    error_prepend(errp, "CPU property 'dseg-tlb': file '%s': ", name);
+    return false;
+}
+
+static bool find_geometry(const char *name, DsegTlbGeometry *geometry,
+                          Error **errp)
+{
+    const DsegTlbGeometry *preset = find_preset(name);
+
+    if (preset) {
+        *geometry = *preset;
+        return true;
+    }
+    return is_file_name(name) ? read_file(name, geometry, errp)
+                              : unknown_preset(name, errp);
+}
+
+bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp)
+{
+    const char *name = cpu->dseg_tlb ?: "off";
+    int mode = X86_DSEG_TLB_MODE_INCLUSIVE;
+    DsegTlbGeometry geometry;
+
+    if (cpu->dseg_tlb_mode) {
+        mode = qapi_enum_parse(&X86DsegTlbMode_lookup, cpu->dseg_tlb_mode, -1,
+                               NULL);
+        if (mode < 0) {
+            error_setg(errp, "CPU property 'dseg-tlb-mode' must be inclusive "
+                       "or exact, not '%s'", cpu->dseg_tlb_mode);
+            return false;
+        }
+    }
+    if (!strcmp(name, "off")) {
+        if (cpu->dseg_tlb_mode) {
+            error_setg(errp, "CPU property 'dseg-tlb-mode' needs 'dseg-tlb'");
+        }
+        return !cpu->dseg_tlb_mode;
+    }
+    if (!find_geometry(name, &geometry, errp)) {
+        return false;
+    }
+    cpu->env.dseg->tlb = x86_dseg_tlb_new(&cpu->env, &geometry,
+                                          mode == X86_DSEG_TLB_MODE_EXACT);
+    return true;
+}
