@@ -77,6 +77,49 @@ def test_verify_mode_is_off_by_default_and_needs_dseg(bare_qemu):
                                                    'EPYC,dseg-verify=on')
 
 
+@pytest.mark.parametrize('cpu, words', [
+    ('EPYC,dseg-tlb=sandybridge-ep', "'dseg-tlb' needs 'dseg'"),
+    ('EPYC,dseg=on,dseg-tlb-mode=exact', "'dseg-tlb-mode' needs 'dseg-tlb'"),
+    ('EPYC,dseg=on,dseg-tlb=sandybridge-ep,dseg-tlb-mode=fast',
+     "'dseg-tlb-mode' must be inclusive or exact, not 'fast'"),
+    ('EPYC,dseg=on,dseg-tlb=sandybrige', "there is no preset 'sandybrige'; there are: off, "
+     'sandybridge-ep'),
+    ('EPYC,dseg=on,dseg-tlb=/nowhere.json', 'No such file'),
+])
+def test_wrong_words_about_the_tlb_are_refused_by_name(bare_qemu, cpu, words):
+    assert words in refusal(bare_qemu, cpu)
+
+
+L1I = '{"level": "l1i", "pages": ["4k"], "entries": 64, "ways": 4}'
+
+
+@pytest.mark.parametrize('text, words', [
+    ('', 'Expecting a JSON value'),
+    ('{', 'JSON'),
+    ('{}', "'arrays' is missing"),
+    ('{"arrays": [{"level": "l3", "pages": ["4k"], "entries": 64, "ways": 4}]}', "'l3'"),
+    ('{"arrays": [{"level": "l1d", "pages": ["8k"], "entries": 64, "ways": 4}]}', "'8k'"),
+    ('{"arrays": [], "seeds": 1}', "'seeds' is unexpected"),
+    ('{"arrays": []}', 'one of level l1d must have 4k pages'),
+    (f'{{"arrays": [{L1I}, {{"level": "l1d", "pages": ["4k"], "entries": 64, "ways": 5}}]}}',
+     'arrays[1].ways: must divide entries (64)'),
+    (f'{{"arrays": [{", ".join([L1I] * 17)}]}}', 'arrays: must be at most 16'),
+])
+def test_a_file_with_a_wrong_geometry_is_refused_by_field(bare_qemu, tmp_path, text, words):
+    file = tmp_path / 'tlb.json'
+    file.write_text(text)
+    output = refusal(bare_qemu, f'EPYC,dseg=on,dseg-tlb={file}')
+    assert words in output and str(file) in output
+
+
+def test_monitor_shows_a_modelled_tlb(bare_qemu):
+    machine = bare_qemu('EPYC,dseg=on,dseg-tlb=sandybridge-ep')
+    [tlb] = machine.cmd('query-x86-dseg-tlb')
+    assert tlb['mode'] == 'inclusive' and len(tlb['geometry']['arrays']) == 6
+    text = machine.cmd('human-monitor-command', command_line='info dseg-tlb')
+    assert 'CPU 0: mode inclusive' in text and 'l1d 4k' in text
+
+
 def test_cpu_without_long_mode_is_refused(bare_qemu):
     assert "'dseg' needs a CPU with long mode" in refusal(
         bare_qemu, 'EPYC,lm=off,dseg=on')
