@@ -28,7 +28,7 @@ HEADERS = GUEST / 'headers'             # the same of what modules are built wit
 KERNEL = GUEST / 'vmlinuz'
 DSEG_VM = GUEST / 'dseg-vm'             # what L1 has for the module dseg-vmm
 
-WORKLOADS = ('gups', 'chase', 'triad', 'fragment', 'contiguity', 'pages')
+WORKLOADS = ('gups', 'chase', 'triad', 'fragment', 'contiguity', 'marked', 'pages')
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
 # scripts/self-balloon, which L1 can run, too.
@@ -239,6 +239,7 @@ def make_root(root, hostname):
     for name in WORKLOADS:
         add_file(GUEST / name, root / 'usr/bin' / name, 0o755)
     add_file(ROOT / 'linux/init/debian', root / 'usr/bin/debian', 0o755)
+    add_file(ROOT / 'linux/init/redis-load', root / 'usr/bin/redis-load', 0o755)
     (root / 'usr/bin/dseg-run').symlink_to('debian')
 
 

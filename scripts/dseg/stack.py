@@ -220,6 +220,11 @@ class Stack:
             log = self.l1.run('cat /tmp/l2.log', timeout=10)
             raise BootError(f'L2 did not boot:\n{log}{console.last_lines()}')
 
+    @property
+    def pid(self):
+        """QEMU's."""
+        return self._vm.get_pid()
+
     def qemu_log(self):
         """What QEMU itself has printed."""
         return (Path(self._log_dir) / 'qemu.log').read_text(errors='replace')
