@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measures what the extension costs in speed, against stock QEMU."""
+"""Measures what the extension costs in speed: against stock QEMU, or what its TLB costs."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import run_main
+from . import bench_tlb, run_main
 from .layout import parse_size
 from .measure import Workload
 from .modes import set_mode
@@ -99,10 +99,11 @@ def table(runs):
 
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(prog='scripts/bench', description=__doc__)
-    parser.add_argument('what', choices=['overhead'])
+    parser.add_argument('what', choices=['overhead', 'tlb'])
     parser.add_argument('--runs', type=int, default=5)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--bytes', default='128M')
+    parser.add_argument('--all', action='store_true')
     parser.add_argument('--json', type=Path)
     args = parser.parse_args(arguments)
     try:
@@ -118,6 +119,8 @@ def parse_arguments(arguments):
 
 def main(arguments):
     args = parse_arguments(arguments)
+    if args.what == 'tlb':
+        return bench_tlb.bench(args)
     runs = run_all(args)
     print(f'\nMedians of {args.runs} paired runs, with the lowest and the highest:\n')
     print(table(runs))

@@ -51,12 +51,19 @@ def way_of(args):
     return Unmodified if args.unmodified else Modified
 
 
+def cpu_of(args):
+    """What -cpu has besides."""
+    if args.dseg == 'off':
+        return ''
+    return f'dseg=on,dseg-tlb={args.tlb}' if args.tlb else 'dseg=on'
+
+
 def stack_of(args, progress):
     """The stack that the options describe."""
     return Stack(
         qemu_binary(args.stock), l1_memory=args.memory, l1_cpus=args.cpus,
         l2_memory=args.l2_memory, l2_cpus=args.l2_cpus,
-        cpu_extra='dseg=on' if args.dseg == 'on' else '', kernel=args.kernel,
+        cpu_extra=cpu_of(args), kernel=args.kernel,
         holes=way_of(args).holes, initrd=args.initrd, append=args.append, disk=args.disk,
         disk_write=args.write, extra_args=args.qemu_args, qmp_socket=args.qmp, log_dir=args.logs,
         monitor_on_consoles=not args.workload, progress=progress)
@@ -176,6 +183,8 @@ def parser():
     p.add_argument('--stock', action='store_true', help='QEMU without the patches')
     p.add_argument('--dseg', choices=('on', 'off'), default='on',
                    help='whether the CPU has the extension (%(default)s)')
+    p.add_argument('--tlb', metavar='GEOMETRY',
+                   help='model a TLB: a preset such as sandybridge-ep, or a JSON file')
     p.add_argument('--timeout', type=float, default=120, metavar='S',
                    help='seconds that each guest may take to boot (%(default)g)')
     p.add_argument('--logs', metavar='DIR', help='keep what QEMU and the guests print')

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compares mode inclusive of the modelled TLB with mode exact, on the same runs."""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from . import run_main
+from .marked import MarkedRun
+from .stack import Machine, qemu_binary
+
+# Name to program, whether it runs in L2, and which part of the run is looked at.
+RUNS = {
+    'boot': ('true', False, 'boot'),
+    'gups': ('gups --bytes 128M --updates 300000 --rounds 1', False, 'program'),
+    'chase': ('chase --bytes 64M --updates 300000 --rounds 1', False, 'program'),
+    'redis': ('redis-load 2000', False, 'program'),
+    'l2-gups': ('gups --bytes 16M --updates 50000 --rounds 1', True, 'program'),
+}
+POLICIES = ('lru', 'plru', 'fifo', 'random')
+DEFAULT_RUNS, DEFAULT_POLICIES = ('boot', 'gups', 'chase', 'redis'), ('lru', 'fifo', 'random')
+LIMITS = {'lru': 0.03, 'plru': 0.03, 'fifo': 0.01, 'random': 0.01}     # of page walks
+COLUMNS = ('walks', 'l1 data misses', 'l1 fetch misses')
+TIMEOUT = 4 * 3600
+
+
+def preset(name):
+    """The geometry that QEMU knows by that name."""
+    machine = Machine(str(qemu_binary()), args=['-S', '-M', 'none', '-nodefaults'])
+    try:
+        machine.launch()
+        found = {entry['name']: entry['geometry']
+                 for entry in machine.cmd('query-x86-dseg-tlb-presets')}
+    finally:
+        machine.shutdown()
+    if name not in found:
+        raise SystemExit(f'tlb-accuracy: --geometry: there is no {name!r}; there are: '
+                         + ' '.join(found))
+    return found[name]
+
+
+def with_policy(geometry, policy):
+    """A geometry whose first level has that policy."""
+    arrays = [{**array, 'policy': policy} if array['level'].startswith('l1') else array
+              for array in geometry['arrays']]
+    return {**geometry, 'arrays': arrays}
+
+
+def count(name, geometry, mode, folder):
+    """The counts of a run in a mode, and the CPU seconds that it took."""
+    program, nested, stage = RUNS[name]
+    file = folder / 'geometry.json'
+    file.write_text(json.dumps(geometry))
+    with MarkedRun(program, nested=nested, exact_clock=True, l1_memory='1G', l2_memory='256M',
+                   holes=False,
+                   cpu_extra=f'dseg=on,dseg-tlb={file},dseg-tlb-mode={mode}') as run:
+        run.wait(TIMEOUT)
+        return {'counts': run.tlb_counts()[stage], 'cpu-seconds': sum(run.cpu_seconds.values())}
+
+
+def difference(found, column):
+    """Of mode inclusive from mode exact, as a share."""
+    exact = found['exact']['counts'][column]
+    return (found['inclusive']['counts'][column] - exact) / exact if exact else 0.0
+
+
+def row(name, policy, found):
+    """A line of the Markdown table."""
+    cells = []
+    for column in COLUMNS:
+        cells.append(f'{found["exact"]["counts"][column]} ({difference(found, column):+.2%})')
+    slower = found['exact']['cpu-seconds'] / found['inclusive']['cpu-seconds']
+    return f'| {name} | {policy} | ' + ' | '.join(cells) + f' | {slower:.1f} |'
+
+
+HEADER = ('| run | L1 policy | walks, exact (inclusive) | L1 data misses | L1 fetch misses | '
+          'exact is slower by |\n| --- | --- | --- | --- | --- | --- |')
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog='scripts/tlb-accuracy', add_help=False)
+    parser.add_argument('--json', type=Path)
+    parser.add_argument('--policy', action='append', choices=POLICIES)
+    parser.add_argument('--run', action='append', choices=RUNS)
+    parser.add_argument('--geometry', default='sandybridge-ep')
+    args = parser.parse_args(arguments)
+    if args.json and not args.json.absolute().parent.is_dir():
+        parser.error(f'--json: there is no folder {args.json.parent}')
+    geometry = preset(args.geometry)
+    results, far = [], []
+    begin = time.monotonic()
+    print(HEADER, flush=True)
+    with tempfile.TemporaryDirectory(prefix='dseg-') as folder:
+        for name in args.run or DEFAULT_RUNS:
+            for policy in args.policy or DEFAULT_POLICIES:
+                found = {}
+                for mode in ('inclusive', 'exact'):
+                    print(f'{time.monotonic() - begin:6.0f} s  {name}, {policy}, {mode}',
+                          file=sys.stderr, flush=True)
+                    found[mode] = count(name, with_policy(geometry, policy), mode, Path(folder))
+                print(row(name, policy, found), flush=True)
+                results.append({'run': name, 'policy': policy, **found})
+                if abs(difference(found, 'walks')) > LIMITS[policy]:
+                    far.append(f'{name}, {policy}: walks differ by more than '
+                               f'{LIMITS[policy]:.0%}')
+    if args.json:
+        args.json.write_text(json.dumps({'schema': 1, 'geometry': args.geometry,
+                                         'results': results}, indent=1) + '\n')
+    for text in far:
+        print(f'tlb-accuracy: {text}', file=sys.stderr)
+    return 1 if far else 0
+
+
+if __name__ == '__main__':
+    run_main('tlb-accuracy', main)
