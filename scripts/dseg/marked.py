@@ -61,9 +61,6 @@ class MarkedRun:
         boot, both = (summary(markers[label]) for label in (BEGIN, END))
         return {'boot': boot, 'program': {name: both[name] - boot[name] for name in both}}
 
-    def qmp(self, command):
-        return self._stack.qmp(command)
-
 
 def summary(tlb):
     """The counts of one query-x86-dseg-tlb, by what they are of."""
