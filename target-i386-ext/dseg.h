@@ -379,18 +379,36 @@ static inline void x86_dseg_fill(CPUX86State *env, MMUAccessType access_type,
     }
 }
 
+/*
+ * QEMU's TLB has that translation already, hidden since the modelled one evicted
+ * it, and shows it again.
+ */
+bool x86_dseg_show_page(CPUX86State *env, vaddr addr, hwaddr paddr, int prot,
+                        int mmu_idx);
+
+static inline bool x86_dseg_show(CPUX86State *env, vaddr addr, hwaddr paddr,
+                                 int prot, int mmu_idx)
+{
+    return unlikely(env->dseg) &&
+           x86_dseg_show_page(env, addr, paddr, prot, mmu_idx);
+}
+
 /* Software does what invalidates TLB entries: docs/spec/tlb.rst. */
-void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t cr3);
+void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3);
 void x86_dseg_note_mov_cr4(CPUX86State *env, uint64_t cr4);
 void x86_dseg_note_invlpg(CPUX86State *env, uint64_t addr);
 void x86_dseg_note_invlpga(CPUX86State *env, uint64_t addr, uint32_t asid);
 void x86_dseg_note_invpcid(CPUX86State *env, unsigned type, uint16_t pcid,
                            uint64_t addr);
 
-static inline void x86_dseg_mov_cr3(CPUX86State *env, uint64_t cr3)
+/* Load CR3, as software asks for with @operand. */
+static inline void x86_dseg_mov_cr3(CPUX86State *env, uint64_t operand,
+                                    uint64_t cr3)
 {
     if (x86_dseg_exists(env)) {
-        x86_dseg_note_mov_cr3(env, cr3);
+        x86_dseg_note_mov_cr3(env, operand, cr3);
+    } else {
+        cpu_x86_update_cr3(env, cr3);
     }
 }
 

@@ -17,7 +17,7 @@
 #include "state.h"
 
 /* What an entry of the model keeps for us: DsegTlbPage.data. */
-enum { DATA_OFFSET, DATA_TAG };
+enum { DATA_OFFSET, DATA_EPOCH, DATA_TAG };
 
 DsegTlbSpace x86_dseg_tlb_space(CPUX86State *env)
 {
@@ -32,18 +32,35 @@ void x86_dseg_tlb_flushed(X86DsegTlb *tlb)
     tlb->generation++;
 }
 
-/* Changes with every flush of QEMU's TLB, and so with all that permits. */
-static uint64_t flushes(CPUX86State *env)
+/* How often QEMU's TLB has been flushed. */
+static uint64_t flushes(X86DsegTlb *tlb)
 {
-    const CPUTLBCommon *c = &env_cpu(env)->neg.tlb.c;
+    const CPUTLBCommon *c = &env_cpu(tlb->env)->neg.tlb.c;
 
     return c->full_flush_count + c->part_flush_count + c->elide_flush_count;
 }
 
-/* Under which circumstances a translation may be used again. */
+void x86_dseg_tlb_enter_begin(X86DsegTlb *tlb)
+{
+    tlb->flushes = flushes(tlb);
+}
+
+void x86_dseg_tlb_enter_end(X86DsegTlb *tlb)
+{
+    tlb->kept += flushes(tlb) - tlb->flushes;
+    x86_dseg_tlb_flushed(tlb);
+}
+
+/* Changes with every flush of QEMU's TLB that may be for a new translation. */
+static uint64_t epoch(X86DsegTlb *tlb)
+{
+    return flushes(tlb) - tlb->kept;
+}
+
+/* Under which circumstances a translation permits the same. */
 static uint64_t tag(CPUX86State *env, int mmu_idx, int prot)
 {
-    return flushes(env) << 16 | mmu_idx << 8 | prot;
+    return (uint64_t)get_pg_mode(env) << 16 | mmu_idx << 8 | prot;
 }
 
 /*
@@ -71,35 +88,38 @@ static void back(X86DsegTlb *tlb, DsegTlbSlot slot, uint64_t va, int mmu_idx)
     }
 }
 
-/* Has QEMU's TLB forget the pages of @size bytes at @va. */
-static void drop(CPUState *cs, uint64_t va, uint64_t size, uint16_t idxmap,
+/* Has QEMU's TLB ask again for the pages of @size bytes at @va. */
+static void hide(CPUState *cs, uint64_t va, uint64_t size, uint16_t idxmap,
                  bool fetch)
 {
     for (uint64_t end = va + size; va != end; va += TARGET_PAGE_SIZE) {
-        tlb_drop_page_by_mmuidx(cs, va, idxmap, fetch);
+        tlb_hide_page_by_mmuidx(cs, va, idxmap, fetch);
     }
 }
 
 /* An entry has left the modelled L1: see DsegTlbGone. */
-static void gone(void *opaque, DsegTlbSlot slot, DsegTlbSpace space,
-                 bool global, uint64_t va, DsegTlbSize size, bool fetch)
+static void gone(void *opaque, DsegTlbSlot slot)
 {
     X86DsegTlb *tlb = opaque;
     X86DsegBacked *backed = &tlb->backed[slot];
     CPUState *cs = env_cpu(tlb->env);
+    DsegTlbSlotPage page;
 
     if (backed->generation != tlb->generation) {
         return;
     }
     backed->generation = 0;
-    if (size == DSEG_TLB_4K) {
-        drop(cs, va, TARGET_PAGE_SIZE, backed->idxmap, fetch);
+    page = dseg_tlb_slot_page(tlb->model, slot);
+    if (page.size == DSEG_TLB_4K) {
+        hide(cs, page.va, TARGET_PAGE_SIZE, backed->idxmap, page.fetch);
         return;
     }
     for (unsigned part = 0; part < 512; part++) {
+        unsigned shift = part_shift(page.size);
+
         if (backed->parts[part / 64] >> part % 64 & 1) {
-            drop(cs, va + ((uint64_t)part << part_shift(size)),
-                 UINT64_C(1) << part_shift(size), backed->idxmap, fetch);
+            hide(cs, page.va + ((uint64_t)part << shift), UINT64_C(1) << shift,
+                 backed->idxmap, page.fetch);
         }
     }
 }
@@ -129,6 +149,7 @@ static DsegTlbPage page_of(const X86DsegWalk *walk, uint64_t va,
         .segments_only = regime == DSEG_NATIVE_DIRECT ||
                          regime == DSEG_DUAL_DIRECT,
         .data[DATA_OFFSET] = paddr - va,
+        .data[DATA_EPOCH] = epoch(env->dseg->tlb),
         .data[DATA_TAG] = tag(env, mmu_idx, prot),
     };
 }
@@ -155,10 +176,8 @@ static DsegTlbOutcome use_model(X86DsegTlb *tlb, uint64_t va,
 
     if (slot != DSEG_TLB_NO_SLOT && !tlb->exact) {
         back(tlb, slot, va, mmu_idx);
-        if (outcome != DSEG_TLB_HIT_L1) {
-            /* LRU has to know which of the others are used from now on. */
-            dseg_tlb_announce(tlb->model, slot);
-        }
+        /* LRU has to know which of the others are used from now on. */
+        dseg_tlb_announce(tlb->model, slot, outcome);
     }
     return outcome;
 }
@@ -182,22 +201,27 @@ static bool may_refill(CPUX86State *env, MMUAccessType access_type, int idx)
            is_access(env->dseg->tlb, access_type);
 }
 
-/* The model hits @va, with a translation that is good for this access. */
-static bool find_refill(CPUX86State *env, uint64_t va,
-                        MMUAccessType access_type, int mmu_idx,
-                        DsegTlbPage *page)
+/* If the model hits @va, with a translation that is good for this access, its data. */
+static const uint64_t *find_refill(CPUX86State *env, uint64_t va,
+                                   MMUAccessType access_type, int mmu_idx)
 {
     int idx = x86_dseg_plain_idx(mmu_idx);
+    X86DsegTlb *tlb = env->dseg->tlb;
+    const uint64_t *data;
     int prot;
 
-    if (!may_refill(env, access_type, idx) ||
-        !dseg_tlb_peek(env->dseg->tlb->model, x86_dseg_tlb_space(env), va,
-                       kind_of(access_type), page)) {
-        return false;
+    if (!may_refill(env, access_type, idx)) {
+        return NULL;
     }
-    prot = page->data[DATA_TAG] & 0xff;
-    return page->data[DATA_TAG] == tag(env, idx, prot) &&
-           (prot & (1 << access_type));
+    data = dseg_tlb_find(tlb->model, x86_dseg_tlb_space(env), va,
+                         kind_of(access_type));
+    if (!data) {
+        return NULL;
+    }
+    prot = data[DATA_TAG] & 0xff;
+    return data[DATA_EPOCH] == epoch(tlb) &&
+           data[DATA_TAG] == tag(env, idx, prot) &&
+           (prot & (1 << access_type)) ? data : NULL;
 }
 
 /*
@@ -219,15 +243,16 @@ bool x86_dseg_try_refill(CPUX86State *env, vaddr va, MMUAccessType access_type,
                          int mmu_idx, hwaddr *paddr, int *prot, int *page_size)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
-    DsegTlbPage page;
+    const uint64_t *data =
+        tlb ? find_refill(env, va, access_type, mmu_idx) : NULL;
 
-    if (!tlb || !find_refill(env, va, access_type, mmu_idx, &page)) {
+    if (!data) {
         return false;
     }
-    use_model(tlb, va, access_type, mmu_idx, &page);
-    *paddr = va + page.data[DATA_OFFSET];
-    *prot = page.data[DATA_TAG] & 0xff;
+    *paddr = va + data[DATA_OFFSET];
+    *prot = data[DATA_TAG] & 0xff;
     *page_size = fill_size(tlb, access_type);
+    use_model(tlb, va, access_type, mmu_idx, NULL);
     return true;
 }
 
@@ -235,13 +260,12 @@ bool x86_dseg_note_access(CPUX86State *env, vaddr va,
                           MMUAccessType access_type, int mmu_idx)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
-    DsegTlbPage page;
 
     if (!tlb || !tlb->exact || !is_filled(env, va, access_type, mmu_idx) ||
-        !find_refill(env, va, access_type, mmu_idx, &page)) {
+        !find_refill(env, va, access_type, mmu_idx)) {
         return false;
     }
-    use_model(tlb, va, access_type, mmu_idx, &page);
+    use_model(tlb, va, access_type, mmu_idx, NULL);
     return true;
 }
 
@@ -267,6 +291,17 @@ void x86_dseg_note_fill(CPUX86State *env, MMUAccessType access_type,
     if (outcome >= DSEG_TLB_HIT_SEGMENT) {
         x86_dseg_count_walk(walk, access_type, idx);
     }
+}
+
+bool x86_dseg_show_page(CPUX86State *env, vaddr va, hwaddr paddr, int prot,
+                        int mmu_idx)
+{
+    X86DsegTlb *tlb = env->dseg->tlb;
+
+    return tlb && !tlb->exact &&
+           tlb_show_page(env_cpu(env), va & TARGET_PAGE_MASK,
+                         paddr & TARGET_PAGE_MASK, cpu_get_mem_attrs(env),
+                         prot, mmu_idx);
 }
 
 int x86_dseg_split_idx(CPUX86State *env, int mmu_idx)

@@ -33,6 +33,8 @@ typedef struct X86DsegTlb {
     uint32_t asid;          /* 0 for the host */
     uint64_t fetched;       /* exact: the page fetched last, or -1 */
     uint64_t generation;    /* of QEMU's TLB, between two flushes of all of it */
+    uint64_t flushes;       /* of QEMU's TLB, before it enters another space */
+    uint64_t kept;          /* how many of these say nothing of translations */
     bool pending;           /* a walk has ended well, and is not counted yet */
     X86DsegBacked *backed;  /* by slot of L1 */
 } X86DsegTlb;
@@ -47,6 +49,13 @@ DsegTlbSpace x86_dseg_tlb_space(CPUX86State *env);
 void x86_dseg_tlb_flushed(X86DsegTlb *tlb);
 
 /*
+ * What flushes QEMU's TLB between the two only enters another address space or
+ * world, whose tags are others: the model's entries stay as good as they are.
+ */
+void x86_dseg_tlb_enter_begin(X86DsegTlb *tlb);
+void x86_dseg_tlb_enter_end(X86DsegTlb *tlb);
+
+/*
  * An operation of docs/spec/tlb.rst, Invalidations, whose scope follows from its
  * cause: CR0, CR4, and segments, VMM_SEGMENT, MONITOR, RESET.  Nothing if the CPU
  * has no TLB.
@@ -55,6 +64,9 @@ void x86_dseg_tlb_changed(CPUX86State *env, DsegTlbCause cause);
 
 /* A #PF for @addr. */
 void x86_dseg_tlb_page_fault(CPUX86State *env, uint64_t addr);
+
+/* VMRUN or #VMEXIT begins to load the other world's registers. */
+void x86_dseg_tlb_leave(CPUX86State *env);
 
 /* VMRUN has loaded a guest from the VMCB; #VMEXIT has loaded the host. */
 void x86_dseg_tlb_vmrun(CPUX86State *env);

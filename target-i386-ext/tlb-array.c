@@ -7,11 +7,6 @@
 #include <string.h>
 #include "tlb-array.h"
 
-static unsigned shift_of(uint64_t tag)
-{
-    return tag & 63;
-}
-
 static void *zeroed(size_t count, size_t size)
 {
     void *memory = calloc(count, size);
@@ -192,6 +187,19 @@ uint32_t dseg_tlb_array_next(const DsegTlbArray *array, uint32_t index)
     return next != index && array->tags[next] ? next : DSEG_TLB_NO_ENTRY;
 }
 
+uint32_t dseg_tlb_array_ranked(const DsegTlbArray *array, uint32_t index,
+                               unsigned rank)
+{
+    uint32_t set = set_of(array, index);
+    const struct DsegTlbRing *ring = array->ring + set * array->ways;
+    uint32_t way = array->oldest[set];
+
+    do {
+        way = ring[way].older;
+    } while (rank--);
+    return set * array->ways + way;
+}
+
 uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift)
 {
     uint32_t first = dseg_tlb_array_set(array, va, shift);
@@ -216,7 +224,7 @@ static uint32_t *hint_at(const DsegTlbArray *array, uint32_t index)
 /* Counts what is at @index out. */
 static void forget(DsegTlbArray *array, uint32_t index)
 {
-    unsigned shift = shift_of(array->tags[index]);
+    unsigned shift = dseg_tlb_array_shift(array, index);
 
     array->used_by_class[dseg_tlb_class_of(shift)]--;
     array->pieces -= dseg_tlb_array_mapping(array, index) > shift;
@@ -257,8 +265,8 @@ DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index)
     uint64_t tag = array->tags[index];
     uint64_t owner = array->owners[index];
     DsegTlbEntry entry = {
-        .va = tag ^ shift_of(tag),
-        .shift = shift_of(tag),
+        .va = tag ^ dseg_tlb_array_shift(array, index),
+        .shift = dseg_tlb_array_shift(array, index),
         .space = {
             .asid = owner >> DSEG_TLB_OWNER_ASID_SHIFT,
             .pcid = owner >> DSEG_TLB_OWNER_PCID_SHIFT,

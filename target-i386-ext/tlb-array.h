@@ -88,6 +88,10 @@ uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift);
  */
 uint32_t dseg_tlb_array_next(const DsegTlbArray *array, uint32_t index);
 
+/* The @rank-th newest, from 0 on, of the set of @index; policy LRU or FIFO. */
+uint32_t dseg_tlb_array_ranked(const DsegTlbArray *array, uint32_t index,
+                               unsigned rank);
+
 /* Puts @entry at @index, which dseg_tlb_array_place() has given. */
 void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
                          const DsegTlbEntry *entry);
@@ -199,6 +203,13 @@ static inline uint32_t dseg_tlb_array_find(const DsegTlbArray *array,
         }
     }
     return DSEG_TLB_NO_ENTRY;
+}
+
+/* The size of a valid entry's page, as a power of two. */
+static inline unsigned dseg_tlb_array_shift(const DsegTlbArray *array,
+                                            uint32_t index)
+{
+    return array->tags[index] & 63;
 }
 
 /* The size, as a power of two, of what a valid entry is a piece of. */

@@ -55,18 +55,19 @@ void x86_dseg_tlb_changed(CPUX86State *env, DsegTlbCause cause)
     }
 }
 
-void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t cr3)
+void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
     bool pcids = env->cr[4] & CR4_PCIDE_MASK;
 
     if (!tlb) {
+        cpu_x86_update_cr3(env, cr3);
         return;
     }
-    if (env->cr[0] & CR0_PG_MASK) {
-        x86_dseg_tlb_flushed(tlb);
-    }
-    if (pcids && (cr3 & CR3_NO_FLUSH_MASK)) {
+    x86_dseg_tlb_enter_begin(tlb);
+    cpu_x86_update_cr3(env, cr3);
+    x86_dseg_tlb_enter_end(tlb);
+    if (pcids && (operand & CR3_NO_FLUSH_MASK)) {
         tlb->fetched = -1;
         return;
     }
@@ -74,7 +75,7 @@ void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t cr3)
         .asids = DSEG_TLB_ASID_ONE,
         .asid = tlb->asid,
         .one_pcid = true,
-        .pcid = pcids ? cr3 & CR3_PCID_MASK : 0,
+        .pcid = pcids ? operand & CR3_PCID_MASK : 0,
         .globals = DSEG_TLB_GLOBAL_KEPT,
     });
 }
@@ -154,14 +155,20 @@ void x86_dseg_note_invpcid(CPUX86State *env, unsigned type, uint16_t pcid,
  * World switches
  */
 
-/* Loading the other world's CR0 and CR3 has flushed QEMU's TLB, if that pages. */
+void x86_dseg_tlb_leave(CPUX86State *env)
+{
+    if (env->dseg->tlb) {
+        x86_dseg_tlb_enter_begin(env->dseg->tlb);
+    }
+}
+
 static void enter_space(CPUX86State *env, uint32_t asid)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
 
     tlb->asid = asid;
     tlb->fetched = -1;
-    x86_dseg_tlb_flushed(tlb);
+    x86_dseg_tlb_enter_end(tlb);
 }
 
 static uint32_t asid_of_vmcb(CPUX86State *env)

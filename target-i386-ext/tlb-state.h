@@ -31,7 +31,7 @@ typedef struct DsegTlbFound {
 } DsegTlbFound;
 
 /*
- * What dseg_tlb_peek() has found, for the access that follows.  Forgotten as
+ * What dseg_tlb_find() has found, for the access that follows.  Forgotten as
  * soon as an entry comes or goes.
  */
 typedef struct DsegTlbMemo {
@@ -51,6 +51,7 @@ struct DsegTlb {
     DsegTlbArray arrays[DSEG_TLB_MAX_ARRAYS];
     DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* DSEG_TLB_NO_SLOT: not L1 */
     uint32_t slots;
+    uint8_t *array_of_slot;
     bool segments_beside_l1;
     DsegTlbMemo *memo;      /* apart: a const hierarchy has one too */
     DsegTlbGone *gone;

@@ -58,6 +58,17 @@ static void *zeroed(size_t size)
     return memory;
 }
 
+static void note_slots(DsegTlb *tlb)
+{
+    tlb->array_of_slot = zeroed(tlb->slots);
+    for (unsigned i = 0; i < tlb->geometry.count; i++) {
+        if (tlb->first_slot[i] != DSEG_TLB_NO_SLOT) {
+            memset(tlb->array_of_slot + tlb->first_slot[i], i,
+                   tlb->arrays[i].entries);
+        }
+    }
+}
+
 DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
                       void *opaque)
 {
@@ -81,6 +92,7 @@ DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
             tlb->slots += array->entries;
         }
     }
+    note_slots(tlb);
     dseg_tlb_walk_init(tlb);
     return tlb;
 }
@@ -94,6 +106,7 @@ void dseg_tlb_free(DsegTlb *tlb)
     for (unsigned i = 0; i < tlb->geometry.count; i++) {
         dseg_tlb_array_destroy(&tlb->arrays[i]);
     }
+    free(tlb->array_of_slot);
     free(tlb->memo);
     free(tlb);
 }
@@ -124,9 +137,9 @@ uint32_t dseg_tlb_array_used(const DsegTlb *tlb, unsigned array)
     return tlb->arrays[array].used;
 }
 
-static DsegTlbSize size_of(const DsegTlbEntry *entry)
+static DsegTlbSize size_of(unsigned shift)
 {
-    return (entry->shift - 12) / 9;
+    return (shift - 12) / 9;
 }
 
 /* Inline, so that the size is a constant where it is called. */
@@ -181,7 +194,7 @@ static DsegTlbEntry entry_of(const DsegTlb *tlb, const DsegTlbFound *found)
 static DsegTlbPage page_of(const DsegTlbEntry *entry)
 {
     DsegTlbPage page = {
-        .size = size_of(entry),
+        .size = size_of(entry->shift),
         .global = entry->global,
         .store = entry->store,
         .lg_mapping = entry->lg_mapping,
@@ -191,8 +204,8 @@ static DsegTlbPage page_of(const DsegTlbEntry *entry)
     return page;
 }
 
-bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
-                   DsegTlbKind kind, DsegTlbPage *page)
+const uint64_t *dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space,
+                              uint64_t va, DsegTlbKind kind)
 {
     DsegTlbMemo *memo = tlb->memo;
 
@@ -200,29 +213,37 @@ bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     memo->space = space;
     memo->kind = kind;
     for (DsegTlbLevel level = 0; level < DSEG_TLB_LEVEL__MAX; level++) {
-        look(tlb, level, space, va, kind, &memo->found[level]);
-        memo->levels = level + 1;
-        if (usable(tlb, &memo->found[level], kind)) {
-            if (page) {
-                DsegTlbEntry entry = entry_of(tlb, &memo->found[level]);
+        DsegTlbFound *found = &memo->found[level];
 
-                *page = page_of(&entry);
-            }
-            return true;
+        look(tlb, level, space, va, kind, found);
+        memo->levels = level + 1;
+        if (usable(tlb, found, kind)) {
+            return tlb->arrays[found->array].data[found->index];
         }
     }
-    return false;
+    return NULL;
+}
+
+bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                   DsegTlbKind kind, DsegTlbPage *page)
+{
+    if (!dseg_tlb_find(tlb, space, va, kind)) {
+        return false;
+    }
+    if (page) {
+        DsegTlbEntry entry = entry_of(tlb,
+                                      &tlb->memo->found[tlb->memo->levels - 1]);
+
+        *page = page_of(&entry);
+    }
+    return true;
 }
 
 /* Tells the caller of an entry, if it is one of L1, that it goes away. */
 static void tell(DsegTlb *tlb, unsigned number, uint32_t index)
 {
     if (tlb->gone && tlb->first_slot[number] != DSEG_TLB_NO_SLOT) {
-        DsegTlbEntry entry = dseg_tlb_array_entry(&tlb->arrays[number], index);
-
-        tlb->gone(tlb->opaque, tlb->first_slot[number] + index, entry.space,
-                  entry.global, entry.va, size_of(&entry),
-                  tlb->geometry.arrays[number].place == DSEG_TLB_PLACE_L1I);
+        tlb->gone(tlb->opaque, tlb->first_slot[number] + index);
     }
 }
 
@@ -234,11 +255,12 @@ static void drop(DsegTlb *tlb, unsigned number, uint32_t index)
 }
 
 /*
- * Looks a level up.  Returns whether it is a hit; an entry that a store can't
- * use goes away.
+ * Looks a level up.  Returns whether it is a hit, which takes the data of @page;
+ * an entry that a store can't use goes away.
  */
 static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
-                   uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
+                   uint64_t va, DsegTlbKind kind, const DsegTlbPage *page,
+                   DsegTlbFound *found)
 {
     if (remembers(tlb->memo, level, space, va, kind)) {
         *found = tlb->memo->found[level];
@@ -248,6 +270,10 @@ static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
     if (usable(tlb, found, kind)) {
         tlb->counters.hits[level][kind][found->size]++;
         dseg_tlb_array_hit(&tlb->arrays[found->array], found->index);
+        if (page) {
+            memcpy(tlb->arrays[found->array].data[found->index], page->data,
+                   sizeof(page->data));
+        }
         return true;
     }
     if (found->array != DSEG_TLB_NO_ARRAY) {
@@ -357,11 +383,11 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
         *slot = DSEG_TLB_NO_SLOT;
         return DSEG_TLB_HIT_SEGMENT_L1;
     }
-    if (lookup(tlb, DSEG_TLB_L1, space, va, kind, &found)) {
+    if (lookup(tlb, DSEG_TLB_L1, space, va, kind, page, &found)) {
         *slot = tlb->first_slot[found.array] + found.index;
         return DSEG_TLB_HIT_L1;
     }
-    if (lookup(tlb, DSEG_TLB_L2, space, va, kind, &found)) {
+    if (lookup(tlb, DSEG_TLB_L2, space, va, kind, page, &found)) {
         tlb->counters.misses[DSEG_TLB_L1][kind][found.size]++;
         *slot = refill(tlb, &found, va, kind);
         return DSEG_TLB_HIT_L2;
@@ -382,48 +408,85 @@ static inline bool in_scope(uint64_t owner, const DsegTlbScope *scope)
            (uint16_t)(owner >> DSEG_TLB_OWNER_PCID_SHIFT) == scope->pcid;
 }
 
-/* The number of the array that @slot is in. */
-static unsigned array_of(const DsegTlb *tlb, DsegTlbSlot slot)
-{
-    unsigned i = 0;
-
-    while (!is_l1(tlb->geometry.arrays[i].place) ||
-           slot - tlb->first_slot[i] >= tlb->arrays[i].entries) {
-        i++;
-    }
-    return i;
-}
-
 DsegTlbSize dseg_tlb_slot_size(const DsegTlb *tlb, DsegTlbSlot slot)
 {
-    unsigned number = array_of(tlb, slot);
-    DsegTlbEntry entry = dseg_tlb_array_entry(&tlb->arrays[number], slot -
-                                              tlb->first_slot[number]);
+    unsigned number = tlb->array_of_slot[slot];
 
-    return size_of(&entry);
+    return size_of(dseg_tlb_array_shift(&tlb->arrays[number],
+                                        slot - tlb->first_slot[number]));
 }
 
-void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot)
+DsegTlbSlotPage dseg_tlb_slot_page(const DsegTlb *tlb, DsegTlbSlot slot)
 {
-    unsigned number = array_of(tlb, slot);
+    unsigned number = tlb->array_of_slot[slot];
     const DsegTlbArray *array = &tlb->arrays[number];
     uint32_t index = slot - tlb->first_slot[number];
+    DsegTlbEntry entry = dseg_tlb_array_entry(array, index);
+
+    return (DsegTlbSlotPage) {
+        .space = entry.space,
+        .global = entry.global,
+        .va = entry.va,
+        .size = size_of(entry.shift),
+        .fetch = tlb->geometry.arrays[number].place == DSEG_TLB_PLACE_L1I,
+    };
+}
+
+static void announce_next(DsegTlb *tlb, unsigned number, uint32_t index)
+{
+    uint32_t next = dseg_tlb_array_next(&tlb->arrays[number], index);
+
+    if (next != DSEG_TLB_NO_ENTRY) {
+        tell(tlb, number, next);
+    }
+}
+
+/* All others of the set of @index. */
+static void announce_others(DsegTlb *tlb, unsigned number, uint32_t index)
+{
+    const DsegTlbArray *array = &tlb->arrays[number];
     uint32_t first = index / array->ways * array->ways;
 
-    if (array->policy == DSEG_TLB_FIFO || array->policy == DSEG_TLB_RANDOM) {
-        return;
-    }
-    if (array->ways > DSEG_TLB_MAX_ANNOUNCED) {
-        first = dseg_tlb_array_next(array, index);
-        if (first != DSEG_TLB_NO_ENTRY) {
-            tell(tlb, number, first);
-        }
-        return;
-    }
     for (uint32_t i = first; i < first + array->ways; i++) {
         if (i != index && dseg_tlb_array_valid(array, i)) {
             tell(tlb, number, i);
         }
+    }
+}
+
+static void announce_ranked(DsegTlb *tlb, unsigned number, uint32_t index)
+{
+    const DsegTlbArray *array = &tlb->arrays[number];
+
+    if (array->ways > DSEG_TLB_UNSEEN) {
+        uint32_t older = dseg_tlb_array_ranked(array, index, DSEG_TLB_UNSEEN);
+
+        if (dseg_tlb_array_valid(array, older)) {
+            tell(tlb, number, older);
+        }
+    }
+}
+
+void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot, DsegTlbOutcome outcome)
+{
+    unsigned number = tlb->array_of_slot[slot];
+    const DsegTlbArray *array = &tlb->arrays[number];
+    uint32_t index = slot - tlb->first_slot[number];
+    bool fetch = tlb->geometry.arrays[number].place == DSEG_TLB_PLACE_L1I;
+    bool last = tlb->lookup[DSEG_TLB_L2][fetch][dseg_tlb_slot_size(tlb, slot)]
+                == DSEG_TLB_NO_ARRAY;
+
+    if (array->policy == DSEG_TLB_FIFO || array->policy == DSEG_TLB_RANDOM) {
+        return;
+    }
+    if (last && !fetch && array->policy == DSEG_TLB_LRU) {
+        announce_ranked(tlb, number, index);
+    } else if (outcome == DSEG_TLB_HIT_L1) {
+        return;
+    } else if (last && array->ways <= DSEG_TLB_MAX_ANNOUNCED) {
+        announce_others(tlb, number, index);
+    } else {
+        announce_next(tlb, number, index);
     }
 }
 

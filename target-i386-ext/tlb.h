@@ -69,7 +69,7 @@ typedef struct DsegTlbSpace {
     uint16_t pcid;
 } DsegTlbSpace;
 
-#define DSEG_TLB_DATA 2
+#define DSEG_TLB_DATA 3
 
 /* A translation, as far as the TLB has to know it. */
 typedef struct DsegTlbPage {
@@ -109,12 +109,10 @@ typedef struct DsegTlbCounters {
 } DsegTlbCounters;
 
 /*
- * An entry of L1 goes away: evicted, removed, or replaced in its place.  @va:
- * address of its first byte, @space: its tags.  Must not change the TLB.
+ * An entry of L1, the one in @slot, goes away: evicted, removed, or replaced in its
+ * place.  It is still there, but the TLB must not be changed.
  */
-typedef void DsegTlbGone(void *opaque, DsegTlbSlot slot, DsegTlbSpace space,
-                         bool global, uint64_t va, DsegTlbSize size,
-                         bool fetch);
+typedef void DsegTlbGone(void *opaque, DsegTlbSlot slot);
 
 typedef struct DsegTlb DsegTlb;
 
@@ -132,36 +130,55 @@ const DsegTlbGeometry *dseg_tlb_geometry(const DsegTlb *tlb);
 uint32_t dseg_tlb_l1_slots(const DsegTlb *tlb);
 
 /*
- * Whether an access would be a hit of L1 or L2; nothing changes.  Then *@page
- * is what the entry says, if @page is not NULL.  An access of the same kind to
- * the same address that comes next does not have to look again.
+ * The data of the entry of L1 or L2 that an access would hit, or NULL; nothing
+ * changes.  An access of the same kind to the same address that comes next does not
+ * have to look again.
  */
+const uint64_t *dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space,
+                              uint64_t va, DsegTlbKind kind);
+
+/* The same, with all that the entry says; @page may be NULL. */
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbPage *page);
 
 /*
  * An access, complete: counts it, and changes the TLB.  @page is what the
  * translation has found.  If it is a hit of L1 or L2 only its segments_only is
- * looked at, and only with segments_beside_l1; there it may be NULL.  *@slot
- * becomes the slot of the L1 entry that the page is in now, or DSEG_TLB_NO_SLOT
- * for DSEG_TLB_HIT_SEGMENT_L1.
+ * looked at, with segments_beside_l1, and its data, which the entry has from now
+ * on; there it may be NULL.  *@slot becomes the slot of the L1 entry that the page
+ * is in now, or DSEG_TLB_NO_SLOT for DSEG_TLB_HIT_SEGMENT_L1.
  */
 DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                DsegTlbKind kind, const DsegTlbPage *page,
                                DsegTlbSlot *slot);
 
 /*
- * Calls the DsegTlbGone function for the other entries of the set of @slot, of up to
- * DSEG_TLB_MAX_ANNOUNCED ways, or else for the next victim only, if hits decide which
- * one that is; but all of them stay.  For a caller who sees hits only of entries that
- * the function has been called for.
+ * For a caller who sees hits only of entries that its DsegTlbGone function has been
+ * called for: calls it, after an access that ended with @outcome in @slot, for the
+ * entries of that set whose hits decide what has to go next, but all of them stay.
+ *
+ * If L2 has entries of that size, a wrong choice costs no walk: after a fill the next
+ * victim.  If not, with LRU for data: the one that is no longer among the
+ * DSEG_TLB_UNSEEN used last; else, after a fill, all others of up to
+ * DSEG_TLB_MAX_ANNOUNCED ways.
  */
-void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot);
+void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot, DsegTlbOutcome outcome);
 
 #define DSEG_TLB_MAX_ANNOUNCED 8
+#define DSEG_TLB_UNSEEN 2
 
-/* The size of the valid entry in @slot. */
+/* The size of the valid entry in @slot, and all that it says. */
 DsegTlbSize dseg_tlb_slot_size(const DsegTlb *tlb, DsegTlbSlot slot);
+
+typedef struct DsegTlbSlotPage {
+    DsegTlbSpace space;
+    bool global;
+    uint64_t va;            /* of its first byte */
+    DsegTlbSize size;
+    bool fetch;             /* it is one of L1I */
+} DsegTlbSlotPage;
+
+DsegTlbSlotPage dseg_tlb_slot_page(const DsegTlb *tlb, DsegTlbSlot slot);
 
 /* Which entries an operation removes. */
 typedef struct DsegTlbScope {

@@ -63,6 +63,7 @@ static bool load(CPUX86State *env, hwaddr area)
 void x86_dseg_save_host(CPUX86State *env)
 {
     save(env, env->vm_hsave);
+    x86_dseg_tlb_leave(env);
 }
 
 bool x86_dseg_load_guest(CPUX86State *env)
@@ -86,6 +87,7 @@ void x86_dseg_leave_guest(CPUX86State *env)
         save(env, env->vm_vmcb);
         env->dseg->control_is_guests = false;
     }
+    x86_dseg_tlb_leave(env);
 }
 
 void x86_dseg_load_host(CPUX86State *env)

@@ -20,17 +20,16 @@ typedef struct Shadow {
     bool fetch[MAX_SLOTS];
 } Shadow;
 
-static void gone(void *opaque, DsegTlbSlot slot, DsegTlbSpace space,
-                 bool global, uint64_t va, DsegTlbSize size, bool fetch)
+static void gone(void *opaque, DsegTlbSlot slot)
 {
     Shadow *shadow = opaque;
+    DsegTlbSlotPage page;
 
-    (void)space;
-    (void)global;
     assert(slot < shadow->slots && shadow->used[slot]);
-    assert(shadow->fetch[slot] == fetch);
-    assert(size < DSEG_TLB_SIZE__MAX);
-    assert(!(va & ((UINT64_C(1) << dseg_tlb_size_shift(size)) - 1)));
+    page = dseg_tlb_slot_page(shadow->tlb, slot);
+    assert(shadow->fetch[slot] == page.fetch);
+    assert(page.size < DSEG_TLB_SIZE__MAX);
+    assert(!(page.va & ((UINT64_C(1) << dseg_tlb_size_shift(page.size)) - 1)));
     shadow->used[slot] = false;
 }
 

@@ -29,13 +29,14 @@ typedef struct Tlb {
     DsegTlbSlot slot;   /* of the last of them */
 } Tlb;
 
-static inline void tlb_gone(void *opaque, DsegTlbSlot slot, DsegTlbSpace space,
-                            bool global, uint64_t va, DsegTlbSize size,
-                            bool fetch)
+static inline void tlb_gone(void *opaque, DsegTlbSlot slot)
 {
-    Gone gone = { slot, space, global, va, size, fetch };
+    Tlb *t = opaque;
+    DsegTlbSlotPage page = dseg_tlb_slot_page(t->tlb, slot);
+    Gone gone = { slot, page.space, page.global, page.va, page.size,
+                  page.fetch };
 
-    g_array_append_val(((Tlb *)opaque)->gone, gone);
+    g_array_append_val(t->gone, gone);
 }
 
 static inline Tlb *tlb_new(const DsegTlbGeometry *geometry)
