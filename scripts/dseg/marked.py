@@ -10,7 +10,7 @@ from .stack import Stack
 
 # linux/workloads/marked.c
 BEGIN, END = 0x200, 0x201
-SAYS = {'begin': r'^marked: begin', 'end': r'^marked: end'}
+SAYS = {'begin': r'marked: begin', 'end': r'marked: end'}   # perhaps behind the shell's prompt
 
 # Virtual time from the number of instructions, so that two runs differ by their TLBs only.
 EXACT_CLOCK = ('-icount', 'shift=1,sleep=off', '-rtc', 'clock=vm,base=2026-01-01', '-seed', '7')
