@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Known answers of the modelled TLB: walks of GUPS that follow from its geometry alone.
+
+Each update loads and stores a random word of the table, whose pages are all that its TLB misses are
+of: its code, its stack and the generator's state fit. So an update walks unless the page happens to be
+among the entries.
+"""
+
+import pytest
+
+from dseg import OUT
+from dseg.layout import KiB, MiB
+from dseg.measure import Workload, measure
+from dseg.modes import MODES, set_mode
+from dseg.stack import Stack
+
+PRESET = 'sandybridge-ep'
+L1D_4K, L2_4K = 64, 512         # entries
+L1D_2M = 32                     # 4 ways: 8 sets, which pages that follow each other fill evenly
+TABLE = 128 * MiB
+# The numbers at the beginning of the sequence have few bits, and so often the same page.
+SEED = 10 ** 12
+GUPS = f'gups --bytes {TABLE // MiB}M --updates 200000 --seed {SEED}'
+
+# Random accesses to pages of 4 KiB: L2 has some of them, L1 of the others at most its own number.
+PAGES_4K = TABLE // (4 * KiB)
+FEWEST, MOST = 1 - (L2_4K + L1D_4K) / PAGES_4K, 1 - L2_4K / PAGES_4K
+# To pages of 2 MiB: L1 alone has entries for them.
+WALKS_2M = 1 - L1D_2M / (TABLE // (2 * MiB))
+NOISE = 0.01
+
+
+def walks_per_update(stack, workload, mode):
+    """Those that segments alone do not answer."""
+    result = measure(stack, workload, mode, rounds=2)
+    assert result.checksum_ok
+    walks = result.walks.count - result.walks.regimes['dual-direct'] \
+        - result.walks.regimes['native-direct']
+    return walks / sum(r.updates for r in result.rounds)
+
+
+@pytest.fixture(scope='module')
+def found():
+    """Mode to walks per update, in guests whose work areas are outside of their kernels."""
+    with Stack(cpu_extra=f'dseg=on,dseg-tlb={PRESET}', log_dir=OUT / 'log/test-linux-tlb') as stack:
+        stack.boot_l1()
+        stack.boot_l2()
+        found = {}
+        for world in 'nested', 'native':
+            workload = Workload(stack, world, GUPS)
+            for mode in (name for name, m in MODES.items() if m.world == world):
+                set_mode(stack, mode, workload.area)
+                found[mode] = walks_per_update(stack, workload, mode)
+            workload.stop()
+            stack.qmp('x86-dseg-clear')
+        return found
+
+
+@pytest.mark.parametrize('mode', ['native', 'base', 'vmm-direct', 'guest-direct'])
+def test_gups_walks_unless_its_page_is_one_of_the_entries(found, mode):
+    assert FEWEST - NOISE < found[mode] < MOST + NOISE
+
+
+def test_native_and_vmm_direct_walk_equally_often(found):
+    assert found['vmm-direct'] == pytest.approx(found['native'], rel=0.01)
+
+
+@pytest.mark.parametrize('mode', ['dual-direct', 'native-direct'])
+def test_program_in_a_primary_region_hardly_walks_in_0d(found, mode):
+    assert found[mode] < NOISE
+
+
+@pytest.fixture(scope='module')
+def by_pages():
+    """Walks per update, of memory in huge pages and not."""
+    with Stack(cpu_extra=f'dseg=on,dseg-tlb={PRESET}', holes=False, l1_memory='1G',
+               log_dir=OUT / 'log/test-linux-tlb-pages') as stack:
+        stack.boot_l1()
+        found = {}
+        for pages in 'always', 'never':
+            stack.l1.run(f'echo {pages} >/sys/kernel/mm/transparent_hugepage/enabled')
+            workload = Workload(stack, 'native', GUPS)
+            found[pages] = walks_per_update(stack, workload, 'native')
+            workload.stop()
+        return found
+
+
+def test_huge_pages_cut_the_walks_of_gups_by_what_the_geometry_says(by_pages):
+    assert FEWEST - NOISE < by_pages['never'] < MOST + NOISE
+    # The kernel uses entries for pages of 2 MiB, too: a few more walks.
+    assert by_pages['always'] == pytest.approx(WALKS_2M, rel=0.05)
