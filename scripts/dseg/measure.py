@@ -55,19 +55,21 @@ class Round:
 class Workload:
     """One of linux/workloads, running in L1 or L2 until it is stopped."""
 
-    def __init__(self, stack, world, command, *, primary=False, timeout=120):
+    def __init__(self, stack, world, command, *, primary=False, companions=True, timeout=120):
         """Starts it, on the work area of the stack's layout if there is one.
 
         world: 'nested' for L2, 'native' for L1
         command: name and options
         primary: whether it works on a primary region, from dseg-guest; only without a layout's
             work areas
+        companions: have other processes in L1 wake up now and then; not needed with a modelled TLB
         """
         layout = stack.layout
         self.world = world
         self.primary = primary
         self._console = stack.l2 if world == 'nested' else stack.l1
-        if world == 'native':
+        self._companions = companions and world == 'native'
+        if self._companions:
             self._console.run(COMPANIONS)
         where = '--primary' if primary else ''
         if layout.holes:
@@ -100,7 +102,7 @@ class Workload:
 
     def stop(self):
         self._console.interrupt()
-        if self.world == 'native':
+        if self._companions:
             self._console.run(END_COMPANIONS)
 
 
