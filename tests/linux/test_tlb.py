@@ -27,7 +27,7 @@ PAGES_4K = TABLE // (4 * KiB)
 FEWEST, MOST = 1 - (L2_4K + L1D_4K) / PAGES_4K, 1 - L2_4K / PAGES_4K
 # To pages of 2 MiB: L1 alone has entries for them.
 WALKS_2M = 1 - L1D_2M / (TABLE // (2 * MiB))
-NOISE = 0.015
+NOISE = 0.01
 ROUNDS = 4
 
 
