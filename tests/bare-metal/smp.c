@@ -196,6 +196,45 @@ static void at_the_same_time(enum regime first, enum regime second)
     case_end();
 }
 
+#define FPU_ROUNDS 20000
+
+static bool stop_loading;
+
+/* FNINIT's environment, without an exception. */
+static void load_fpu(void)
+{
+    uint8_t environment[28] __attribute__((aligned(16)));
+
+    asm volatile("fninit\n\tfnstenv %0" : "=m" (environment));
+    while (!__atomic_load_n(&stop_loading, __ATOMIC_ACQUIRE)) {
+        asm volatile("fldenv %0" :: "m" (environment));
+    }
+}
+
+/*
+ * QEMU's first CPU has the state of IGNNE#, which each CPU clears that loads an
+ * FPU's state without exceptions.
+ */
+static void fpu_of_another(void)
+{
+    unsigned right = 0;
+
+    case_begin("a CPU that loads its FPU's state leaves the other's world alone");
+    dseg_reset();
+    vm_init(&vm, &shape);
+    stop_loading = false;
+    smp_run(load_fpu);
+    for (unsigned i = 0; i < FPU_ROUNDS; i++) {
+        struct l2_end end = l2_run(&vm.guest, l2_load1, to_gva(vm.data_hpa), 0);
+
+        right += end.exit_code == EXIT_VMMCALL && end.rax == DATA_BYTE;
+    }
+    __atomic_store_n(&stop_loading, true, __ATOMIC_RELEASE);
+    smp_wait();
+    expect("right values", FPU_ROUNDS, right);
+    case_end();
+}
+
 void tests(void)
 {
     registers_of_its_own();
@@ -205,4 +244,5 @@ void tests(void)
             at_the_same_time(first, second);
         }
     }
+    fpu_of_another();
 }
