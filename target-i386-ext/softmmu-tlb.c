@@ -104,6 +104,7 @@ static void gone(void *opaque, DsegTlbSlot slot)
     X86DsegBacked *backed = &tlb->backed[slot];
     CPUState *cs = env_cpu(tlb->env);
     DsegTlbSlotPage page;
+    unsigned shift;
 
     if (backed->generation != tlb->generation) {
         return;
@@ -114,12 +115,31 @@ static void gone(void *opaque, DsegTlbSlot slot)
         hide(cs, page.va, TARGET_PAGE_SIZE, backed->idxmap, page.fetch);
         return;
     }
-    for (unsigned part = 0; part < 512; part++) {
-        unsigned shift = part_shift(page.size);
+    shift = part_shift(page.size);
+    for (unsigned i = 0; i < ARRAY_SIZE(backed->parts); i++) {
+        for (uint64_t left = backed->parts[i]; left; left &= left - 1) {
+            uint64_t part = 64 * i + ctz64(left);
 
-        if (backed->parts[part / 64] >> part % 64 & 1) {
-            hide(cs, page.va + ((uint64_t)part << shift), UINT64_C(1) << shift,
+            hide(cs, page.va + (part << shift), UINT64_C(1) << shift,
                  backed->idxmap, page.fetch);
+        }
+    }
+}
+
+void x86_dseg_tlb_hide_others(X86DsegTlb *tlb)
+{
+    DsegTlbSpace space = x86_dseg_tlb_space(tlb->env);
+
+    for (DsegTlbSlot i = 0; i < dseg_tlb_l1_slots(tlb->model); i++) {
+        DsegTlbSlotPage page;
+
+        if (tlb->backed[i].generation != tlb->generation) {
+            continue;
+        }
+        page = dseg_tlb_slot_page(tlb->model, i);
+        if (page.space.asid != space.asid ||
+            (page.space.pcid != space.pcid && !page.global)) {
+            gone(tlb, i);
         }
     }
 }
@@ -298,7 +318,7 @@ bool x86_dseg_show_page(CPUX86State *env, vaddr va, hwaddr paddr, int prot,
 {
     X86DsegTlb *tlb = env->dseg->tlb;
 
-    return tlb && !tlb->exact &&
+    return tlb && !tlb->exact && x86_dseg_plain_idx(mmu_idx) < MMU_PHYS_IDX &&
            tlb_show_page(env_cpu(env), va & TARGET_PAGE_MASK,
                          paddr & TARGET_PAGE_MASK, cpu_get_mem_attrs(env),
                          prot, mmu_idx);

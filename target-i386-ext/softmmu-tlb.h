@@ -35,6 +35,7 @@ typedef struct X86DsegTlb {
     uint64_t generation;    /* of QEMU's TLB, between two flushes of all of it */
     uint64_t flushes;       /* of QEMU's TLB, before it enters another space */
     uint64_t kept;          /* how many of these say nothing of translations */
+    uint32_t cr3_loads;     /* by MOV */
     bool pending;           /* a walk has ended well, and is not counted yet */
     X86DsegBacked *backed;  /* by slot of L1 */
 } X86DsegTlb;
@@ -54,6 +55,9 @@ void x86_dseg_tlb_flushed(X86DsegTlb *tlb);
  */
 void x86_dseg_tlb_enter_begin(X86DsegTlb *tlb);
 void x86_dseg_tlb_enter_end(X86DsegTlb *tlb);
+
+/* QEMU's TLB asks again for all that the current address space can't use. */
+void x86_dseg_tlb_hide_others(X86DsegTlb *tlb);
 
 /*
  * An operation of docs/spec/tlb.rst, Invalidations, whose scope follows from its

@@ -259,23 +259,3 @@ void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index)
     array->tags[index] = 0;
     *hint_at(array, index) = 0;
 }
-
-DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index)
-{
-    uint64_t tag = array->tags[index];
-    uint64_t owner = array->owners[index];
-    DsegTlbEntry entry = {
-        .va = tag ^ dseg_tlb_array_shift(array, index),
-        .shift = dseg_tlb_array_shift(array, index),
-        .space = {
-            .asid = owner >> DSEG_TLB_OWNER_ASID_SHIFT,
-            .pcid = owner >> DSEG_TLB_OWNER_PCID_SHIFT,
-        },
-        .global = owner & DSEG_TLB_OWNER_GLOBAL,
-        .store = owner & DSEG_TLB_OWNER_STORE,
-        .lg_mapping = dseg_tlb_array_mapping(array, index),
-    };
-
-    memcpy(entry.data, array->data[index], sizeof(entry.data));
-    return entry;
-}

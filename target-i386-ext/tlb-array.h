@@ -13,6 +13,7 @@
 #ifndef DSEG_TLB_ARRAY_H
 #define DSEG_TLB_ARRAY_H
 
+#include <string.h>
 #include "tlb.h"
 
 /* One entry, spelled out. */
@@ -111,8 +112,6 @@ static inline uint32_t dseg_tlb_array_set(const DsegTlbArray *array,
 {
     return ((uint32_t)(va >> shift) & array->set_mask) * array->ways;
 }
-
-DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array, uint32_t index);
 
 /*
  * The rest is how entries are kept and found: inline, as QEMU looks for several
@@ -231,6 +230,28 @@ static inline bool dseg_tlb_array_store(const DsegTlbArray *array,
                                         uint32_t index)
 {
     return array->owners[index] & DSEG_TLB_OWNER_STORE;
+}
+
+/* A valid entry. */
+static inline DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array,
+                                                uint32_t index)
+{
+    uint64_t tag = array->tags[index];
+    uint64_t owner = array->owners[index];
+    DsegTlbEntry entry = {
+        .va = tag ^ dseg_tlb_array_shift(array, index),
+        .shift = dseg_tlb_array_shift(array, index),
+        .space = {
+            .asid = owner >> DSEG_TLB_OWNER_ASID_SHIFT,
+            .pcid = owner >> DSEG_TLB_OWNER_PCID_SHIFT,
+        },
+        .global = owner & DSEG_TLB_OWNER_GLOBAL,
+        .store = owner & DSEG_TLB_OWNER_STORE,
+        .lg_mapping = dseg_tlb_array_mapping(array, index),
+    };
+
+    memcpy(entry.data, array->data[index], sizeof(entry.data));
+    return entry;
 }
 
 #endif

@@ -17,6 +17,8 @@
 #define TLB_CONTROL_GUEST 3
 #define TLB_CONTROL_GUEST_NOT_GLOBAL 7
 
+#define CR3_LOADS_PER_FLUSH 256
+
 static void invalidate(CPUX86State *env, DsegTlbCause cause,
                        const DsegTlbScope *scope)
 {
@@ -55,6 +57,23 @@ void x86_dseg_tlb_changed(CPUX86State *env, DsegTlbCause cause)
     }
 }
 
+/*
+ * What QEMU's TLB has is a part of the modelled L1, so what the model keeps may stay
+ * there.  Now and then all of it is flushed, as only then it changes its size.
+ */
+static void load_cr3(CPUX86State *env, uint64_t cr3)
+{
+    X86DsegTlb *tlb = env->dseg->tlb;
+
+    if (!tlb->exact && ++tlb->cr3_loads % CR3_LOADS_PER_FLUSH) {
+        env->cr[3] = cr3;
+        return;
+    }
+    x86_dseg_tlb_enter_begin(tlb);
+    cpu_x86_update_cr3(env, cr3);
+    x86_dseg_tlb_enter_end(tlb);
+}
+
 void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
@@ -64,9 +83,10 @@ void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3)
         cpu_x86_update_cr3(env, cr3);
         return;
     }
-    x86_dseg_tlb_enter_begin(tlb);
-    cpu_x86_update_cr3(env, cr3);
-    x86_dseg_tlb_enter_end(tlb);
+    load_cr3(env, cr3);
+    if (pcids) {
+        x86_dseg_tlb_hide_others(tlb);
+    }
     if (pcids && (operand & CR3_NO_FLUSH_MASK)) {
         tlb->fetched = -1;
         return;

@@ -52,6 +52,7 @@ struct DsegTlb {
     DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* DSEG_TLB_NO_SLOT: not L1 */
     uint32_t slots;
     uint8_t *array_of_slot;
+    uint8_t *watched_hits;      /* by slot, of the first way of its set */
     bool segments_beside_l1;
     DsegTlbMemo *memo;      /* apart: a const hierarchy has one too */
     DsegTlbGone *gone;

@@ -61,6 +61,7 @@ static void *zeroed(size_t size)
 static void note_slots(DsegTlb *tlb)
 {
     tlb->array_of_slot = zeroed(tlb->slots);
+    tlb->watched_hits = zeroed(tlb->slots);
     for (unsigned i = 0; i < tlb->geometry.count; i++) {
         if (tlb->first_slot[i] != DSEG_TLB_NO_SLOT) {
             memset(tlb->array_of_slot + tlb->first_slot[i], i,
@@ -107,6 +108,7 @@ void dseg_tlb_free(DsegTlb *tlb)
         dseg_tlb_array_destroy(&tlb->arrays[i]);
     }
     free(tlb->array_of_slot);
+    free(tlb->watched_hits);
     free(tlb->memo);
     free(tlb);
 }
@@ -454,11 +456,27 @@ static void announce_others(DsegTlb *tlb, unsigned number, uint32_t index)
     }
 }
 
-static void announce_ranked(DsegTlb *tlb, unsigned number, uint32_t index)
+/* Whether something has gone to the set lately, so that its order may matter. */
+static bool is_watched(DsegTlb *tlb, unsigned number, uint32_t index,
+                       DsegTlbOutcome outcome)
+{
+    uint32_t ways = tlb->arrays[number].ways;
+    uint8_t *left = &tlb->watched_hits[tlb->first_slot[number] +
+                                       index / ways * ways];
+
+    if (outcome != DSEG_TLB_HIT_L1) {
+        *left = DSEG_TLB_WATCHED_HITS;
+    }
+    return *left && (*left)--;
+}
+
+static void announce_ranked(DsegTlb *tlb, unsigned number, uint32_t index,
+                            DsegTlbOutcome outcome)
 {
     const DsegTlbArray *array = &tlb->arrays[number];
 
-    if (array->ways > DSEG_TLB_UNSEEN) {
+    if (array->ways > DSEG_TLB_UNSEEN &&
+        is_watched(tlb, number, index, outcome)) {
         uint32_t older = dseg_tlb_array_ranked(array, index, DSEG_TLB_UNSEEN);
 
         if (dseg_tlb_array_valid(array, older)) {
@@ -480,7 +498,7 @@ void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot, DsegTlbOutcome outcome)
         return;
     }
     if (last && !fetch && array->policy == DSEG_TLB_LRU) {
-        announce_ranked(tlb, number, index);
+        announce_ranked(tlb, number, index, outcome);
     } else if (outcome == DSEG_TLB_HIT_L1) {
         return;
     } else if (last && array->ways <= DSEG_TLB_MAX_ANNOUNCED) {

@@ -159,13 +159,15 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
  *
  * If L2 has entries of that size, a wrong choice costs no walk: after a fill the next
  * victim.  If not, with LRU for data: the one that is no longer among the
- * DSEG_TLB_UNSEEN used last; else, after a fill, all others of up to
+ * DSEG_TLB_UNSEEN used last, until there have been DSEG_TLB_WATCHED_HITS hits in the
+ * set since its last miss; else, after a fill, all others of up to
  * DSEG_TLB_MAX_ANNOUNCED ways.
  */
 void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot, DsegTlbOutcome outcome);
 
 #define DSEG_TLB_MAX_ANNOUNCED 8
 #define DSEG_TLB_UNSEEN 2
+#define DSEG_TLB_WATCHED_HITS 128
 
 /* The size of the valid entry in @slot, and all that it says. */
 DsegTlbSize dseg_tlb_slot_size(const DsegTlb *tlb, DsegTlbSlot slot);

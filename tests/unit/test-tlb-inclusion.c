@@ -76,6 +76,29 @@ static void test_lru_where_a_miss_is_a_walk(void)
                      ". . 0 1 1 1 1 1");
 }
 
+/* A set that has had no miss for long does not need its order. */
+static void test_lru_of_a_quiet_set(void)
+{
+    const DsegTlbGeometry geometry = geometry_of(DSEG_TLB_LRU, 0);
+    g_autoptr(Tlb) t = tlb_new(&geometry);
+
+    for (unsigned n = 0; n < WAYS; n++) {
+        g_free(announced(t, DSEG_TLB_LOAD, n));
+    }
+    for (unsigned i = 1; i < DSEG_TLB_WATCHED_HITS; i++) {
+        g_autofree char *names = announced(t, DSEG_TLB_LOAD, i % WAYS);
+
+        g_assert_cmpstr(names, !=, "");
+    }
+    for (unsigned i = 0; i < 2 * WAYS; i++) {
+        g_autofree char *names = announced(t, DSEG_TLB_LOAD, i % WAYS);
+
+        g_assert_cmpstr(names, ==, "");
+    }
+    g_autofree char *names = announced(t, DSEG_TLB_LOAD, WAYS);
+    g_assert_cmpstr(names, !=, "");
+}
+
 /* Only what would have to go next. */
 static void test_lru_where_a_miss_finds_l2(void)
 {
@@ -149,6 +172,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tlb/announced/lru/walk", test_lru_where_a_miss_is_a_walk);
+    g_test_add_func("/tlb/announced/lru/quiet", test_lru_of_a_quiet_set);
     g_test_add_func("/tlb/announced/lru/l2", test_lru_where_a_miss_finds_l2);
     g_test_add_func("/tlb/announced/all-others",
                     test_code_and_plru_where_a_miss_is_a_walk);
