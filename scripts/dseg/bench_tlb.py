@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measures what a modelled TLB costs in speed, and the same by a plugin that models one."""
+"""Measures what a modelled TLB costs in speed, and the same by plugins that model one."""
 
 import json
 import statistics
@@ -12,14 +12,22 @@ from .testrun import BUILD, configure
 
 GEOMETRY = 'sandybridge-ep'
 PLUGIN = BUILD / 'tests/tlb-model-plugin.so'
+QEMU_BUILD = OUT / 'qemu'
+# QEMU's own example of a cache model, with lines of a page: a TLB of the same size.
+CACHE_PLUGIN = QEMU_BUILD / 'contrib/plugins/libcache.so'
+CACHE_OPTIONS = ','.join((
+    'dblksize=4096,dassoc=4,dcachesize=262144', 'iblksize=4096,iassoc=4,icachesize=524288',
+    'l2blksize=4096,l2assoc=4,l2cachesize=2097152', 'evict=lru'))
 # Name, what -cpu has, and what QEMU has besides. The first is what the others are compared with.
 CONFIGURATIONS = {
     'counters only': ('dseg=on', ()),
     'inclusive': (f'dseg=on,dseg-tlb={GEOMETRY}', ()),
     'plugin': ('dseg=off', ('-plugin', str(PLUGIN))),
+    'cache plugin': ('dseg=off', ('-plugin', f'{CACHE_PLUGIN},{CACHE_OPTIONS}')),
     'exact': (f'dseg=on,dseg-tlb={GEOMETRY},dseg-tlb-mode=exact', ()),
 }
-SLOW = ('plugin', 'exact')      # in the first run only, unless asked for
+PLUGINS = ('plugin', 'cache plugin')
+SLOW = (*PLUGINS, 'exact')      # in the first run only, unless asked for
 # Workload to program.
 PROGRAMS = {
     'server (redis)': 'redis-load 20000',
@@ -29,11 +37,11 @@ BOOT = 'Linux boot'
 TIMEOUT = 1800
 
 
-def build_plugin():
+def build_plugins():
     configure(BUILD)
-    run_logged('Building the plugin', ['ninja', '-C', BUILD, PLUGIN.relative_to(BUILD)],
-               OUT / 'log/bench-plugin.log', timeout=600,
-               hint='scripts/test tlb builds it, too.')
+    for plugin, folder in ((PLUGIN, BUILD), (CACHE_PLUGIN, QEMU_BUILD)):
+        run_logged(f'Building {plugin.name}', ['ninja', '-C', folder, plugin.relative_to(folder)],
+                   OUT / 'log/bench-plugin.log', timeout=600, hint='scripts/build-qemu first.')
 
 
 def measure(name):
@@ -74,20 +82,21 @@ def spread(ratios):
 def table(runs):
     """The results as a Markdown table: seconds of the first, the others relative to it."""
     first, *others = CONFIGURATIONS
-    lines = [f'| | {first}, s | ' + ' | '.join(others) + ' | plugin / inclusive |',
-             '| --- | --- |' + ' --- |' * (len(others) + 1)]
+    lines = [f'| | {first}, s | ' + ' | '.join(
+        (*others, *(f'{name} / inclusive' for name in PLUGINS))) + ' |',
+             '| --- | --- |' + ' --- |' * (len(others) + len(PLUGINS))]
     for workload in (BOOT, *PROGRAMS):
         cells = [f'{statistics.median(run[first][workload] for run in runs):.1f}']
         cells += [spread([run[name][workload] / run[first][workload]
                           for run in runs if name in run]) for name in others]
-        cells.append(spread([run['plugin'][workload] / run['inclusive'][workload]
-                             for run in runs if 'plugin' in run]))
+        cells += [spread([run[name][workload] / run['inclusive'][workload]
+                          for run in runs if name in run]) for name in PLUGINS]
         lines.append(f'| {workload} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
 
 
 def bench(args):
-    build_plugin()
+    build_plugins()
     runs = run_all(args)
     print(f'\nCPU time of QEMU relative to {next(iter(CONFIGURATIONS))}: medians of {args.runs} '
           f'paired runs, with the lowest and the highest; {" and ".join(SLOW)} once unless --all\n')
