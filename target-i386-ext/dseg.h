@@ -367,15 +367,16 @@ static inline bool x86_dseg_refill(CPUX86State *env, vaddr addr,
  * QEMU's TLB is to be filled with the walk that has just ended: tells the modelled
  * one, which may change *@page_size.
  */
-void x86_dseg_note_fill(CPUX86State *env, MMUAccessType access_type,
+void x86_dseg_note_fill(CPUX86State *env, vaddr addr, MMUAccessType access_type,
                         int mmu_idx, hwaddr paddr, int prot, int *page_size);
 
-static inline void x86_dseg_fill(CPUX86State *env, MMUAccessType access_type,
-                                 int mmu_idx, hwaddr paddr, int prot,
-                                 int *page_size)
+static inline void x86_dseg_fill(CPUX86State *env, vaddr addr,
+                                 MMUAccessType access_type, int mmu_idx,
+                                 hwaddr paddr, int prot, int *page_size)
 {
     if (unlikely(env->dseg)) {
-        x86_dseg_note_fill(env, access_type, mmu_idx, paddr, prot, page_size);
+        x86_dseg_note_fill(env, addr, access_type, mmu_idx, paddr, prot,
+                           page_size);
     }
 }
 

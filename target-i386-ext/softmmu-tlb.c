@@ -217,7 +217,7 @@ static bool is_access(const X86DsegTlb *tlb, MMUAccessType access_type)
 static bool may_refill(CPUX86State *env, MMUAccessType access_type, int idx)
 {
     return idx < MMU_PHYS_IDX && !is_mmu_index_32(idx) &&
-           !env_archcpu(env)->dseg_verify &&
+           x86_get_a20_mask(env) == -1 && !env_archcpu(env)->dseg_verify &&
            is_access(env->dseg->tlb, access_type);
 }
 
@@ -289,7 +289,13 @@ bool x86_dseg_note_access(CPUX86State *env, vaddr va,
     return true;
 }
 
-void x86_dseg_note_fill(CPUX86State *env, MMUAccessType access_type,
+/* As QEMU's TLB has it: accesses that wrap at 4 GiB are not truncated there. */
+static bool is_wrapped(int idx, vaddr va)
+{
+    return is_mmu_index_32(idx) && va > UINT32_MAX;
+}
+
+void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
                         int mmu_idx, hwaddr paddr, int prot, int *page_size)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
@@ -302,7 +308,8 @@ void x86_dseg_note_fill(CPUX86State *env, MMUAccessType access_type,
         return; /* a refill, or no translation of a virtual address */
     }
     tlb->pending = false;
-    *page_size = fill_size(tlb, access_type);
+    /* Nothing would find it by its address to invalidate it. */
+    *page_size = is_wrapped(idx, va) ? 1 : fill_size(tlb, access_type);
     if (!is_access(tlb, access_type)) {
         return;
     }

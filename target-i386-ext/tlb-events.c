@@ -7,6 +7,7 @@
 
 #include "qemu/osdep.h"
 #include "cpu.h"
+#include "exec/cputlb.h"
 #include "tcg/helper-tcg.h"
 #include "dseg.h"
 #include "softmmu-tlb.h"
@@ -57,15 +58,32 @@ void x86_dseg_tlb_changed(CPUX86State *env, DsegTlbCause cause)
     }
 }
 
+/* Whether a segment of the monitor's comes into force with @cr3, or goes. */
+static bool changes_segment(CPUX86State *env, uint64_t cr3)
+{
+    const X86DsegScoped *guest = &env->dseg->monitor.guest;
+
+    return dseg_segment_enabled(&guest->segment) &&
+           x86_dseg_root_matches(&guest->cr3, cr3) !=
+           x86_dseg_root_matches(&guest->cr3, env->cr[3]);
+}
+
+/* Now and then all of QEMU's TLB is flushed, as only then it changes its size. */
+static bool is_flush_due(CPUX86State *env)
+{
+    return (env->cr[0] & CR0_PG_MASK) &&
+           ++env->dseg->tlb->cr3_loads % CR3_LOADS_PER_FLUSH == 0;
+}
+
 /*
  * What QEMU's TLB has is a part of the modelled L1, so what the model keeps may stay
- * there.  Now and then all of it is flushed, as only then it changes its size.
+ * there.  Where segments are beside L1, what they translate is not.
  */
 static void load_cr3(CPUX86State *env, uint64_t cr3)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
 
-    if (!tlb->exact && ++tlb->cr3_loads % CR3_LOADS_PER_FLUSH) {
+    if (!tlb->exact && !changes_segment(env, cr3) && !is_flush_due(env)) {
         env->cr[3] = cr3;
         return;
     }
@@ -188,6 +206,9 @@ static void enter_space(CPUX86State *env, uint32_t asid)
 
     tlb->asid = asid;
     tlb->fetched = -1;
+    if (!(env->cr[0] & CR0_PG_MASK)) {
+        tlb_flush(env_cpu(env)); /* loading CR3 has not */
+    }
     x86_dseg_tlb_enter_end(tlb);
 }
 
