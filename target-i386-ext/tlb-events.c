@@ -68,22 +68,24 @@ static bool changes_segment(CPUX86State *env, uint64_t cr3)
            x86_dseg_root_matches(&guest->cr3, env->cr[3]);
 }
 
-/* Now and then all of QEMU's TLB is flushed, as only then it changes its size. */
-static bool is_flush_due(CPUX86State *env)
-{
-    return (env->cr[0] & CR0_PG_MASK) &&
-           ++env->dseg->tlb->cr3_loads % CR3_LOADS_PER_FLUSH == 0;
-}
-
 /*
  * What QEMU's TLB has is a part of the modelled L1, so what the model keeps may stay
- * there.  Where segments are beside L1, what they translate is not.
+ * there.  Where segments are beside L1, what they translate is not.  Now and then
+ * all of it is flushed, as only then it changes its size.
  */
+static bool has_to_flush(CPUX86State *env, uint64_t cr3)
+{
+    X86DsegTlb *tlb = env->dseg->tlb;
+
+    return tlb->exact || changes_segment(env, cr3) ||
+           ++tlb->cr3_loads % CR3_LOADS_PER_FLUSH == 0;
+}
+
 static void load_cr3(CPUX86State *env, uint64_t cr3)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
 
-    if (!tlb->exact && !changes_segment(env, cr3) && !is_flush_due(env)) {
+    if (!(env->cr[0] & CR0_PG_MASK) || !has_to_flush(env, cr3)) {
         env->cr[3] = cr3;
         return;
     }
