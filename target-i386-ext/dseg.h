@@ -365,14 +365,14 @@ static inline bool x86_dseg_refill(CPUX86State *env, vaddr addr,
 
 /*
  * QEMU's TLB is to be filled with the walk that has just ended: tells the modelled
- * one, which may change *@page_size.
+ * one, which may change *@page_size, and take PAGE_WRITE from *@prot.
  */
 void x86_dseg_note_fill(CPUX86State *env, vaddr addr, MMUAccessType access_type,
-                        int mmu_idx, hwaddr paddr, int prot, int *page_size);
+                        int mmu_idx, hwaddr paddr, int *prot, int *page_size);
 
 static inline void x86_dseg_fill(CPUX86State *env, vaddr addr,
                                  MMUAccessType access_type, int mmu_idx,
-                                 hwaddr paddr, int prot, int *page_size)
+                                 hwaddr paddr, int *prot, int *page_size)
 {
     if (unlikely(env->dseg)) {
         x86_dseg_note_fill(env, addr, access_type, mmu_idx, paddr, prot,

@@ -295,8 +295,25 @@ static bool is_wrapped(int idx, vaddr va)
     return is_mmu_index_32(idx) && va > UINT32_MAX;
 }
 
+/*
+ * Whether stores may use the entry that the model has after this access: if not, the
+ * next store has to come here, whatever the tables permit.
+ */
+static bool stores_may_use(X86DsegTlb *tlb, uint64_t va,
+                           MMUAccessType access_type, const DsegTlbPage *walked)
+{
+    DsegTlbPage known;
+
+    if (access_type == MMU_DATA_STORE) {
+        return true;
+    }
+    return dseg_tlb_peek(tlb->model, x86_dseg_tlb_space(tlb->env), va,
+                         kind_of(access_type), &known)
+           ? known.store : walked->store || walked->segments_only;
+}
+
 void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
-                        int mmu_idx, hwaddr paddr, int prot, int *page_size)
+                        int mmu_idx, hwaddr paddr, int *prot, int *page_size)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
     X86DsegWalk *walk = &env->dseg->guest_walk;
@@ -313,7 +330,11 @@ void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
     if (!is_access(tlb, access_type)) {
         return;
     }
-    page = page_of(walk, walk->addr, access_type, idx, paddr, prot);
+    page = page_of(walk, walk->addr, access_type, idx, paddr, *prot);
+    if (!stores_may_use(tlb, walk->addr, access_type, &page)) {
+        *prot &= ~PAGE_WRITE;
+        page.data[DATA_TAG] = tag(env, idx, *prot);
+    }
     outcome = use_model(tlb, walk->addr, access_type, mmu_idx, &page);
     if (outcome >= DSEG_TLB_HIT_SEGMENT) {
         x86_dseg_count_walk(walk, access_type, idx);

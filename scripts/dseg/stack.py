@@ -82,8 +82,8 @@ class Stack:
 
     def __init__(self, qemu=None, *, l1_memory='2G', l1_cpus=1, l2_memory='512M', l2_cpus=1,
                  holes=True, cpu_extra='', machine='q35', kernel=None, initrd=None, append='',
-                 disk=None, disk_write=False, extra_args=(), qmp_socket=None, log_dir=None,
-                 monitor_on_consoles=False, progress=lambda stage: None):
+                 disk=None, disk_write=False, record=None, replay=None, extra_args=(),
+                 qmp_socket=None, log_dir=None, monitor_on_consoles=False, progress=lambda stage: None):
         """
         qemu: the binary; by default the one that this project built
         holes: leave memory out of both guests' kernels, for segments set from outside
@@ -92,6 +92,8 @@ class Stack:
         append: more words for L1's kernel command line
         disk: an image for L1, which boots from it if there is no kernel
         disk_write: keep what L1 writes to it
+        record: a file that will have all that makes this run what it is
+        replay: such a file: the same happens, to the last instruction
         qmp_socket: path of a QMP socket for others; qmp() needs none
         log_dir: keeps the output of QEMU and of the consoles, else dropped
         monitor_on_consoles: Ctrl-A c on a console reaches QEMU's monitor
@@ -110,6 +112,8 @@ class Stack:
         self._append = append
         self._disk = disk
         self._disk_write = disk_write
+        self._record = record
+        self._replay = replay
         self._extra_args = list(extra_args)
         self._qmp_socket = qmp_socket
         self._log_dir = log_dir
@@ -160,13 +164,28 @@ class Stack:
         if self._initrd:
             args += ['-initrd', str(self._initrd)]
         if self._disk:
-            args += ['-drive', self._drive()]
+            args += self._disk_arguments('disk', self._drive())
         if PROGRAMS.exists() and self._initrd == GUEST / 'l1.cpio':
             file = str(PROGRAMS).replace(',', ',,')
-            args += ['-drive', f'file={file},format=raw,if=virtio,readonly=on']
+            args += self._disk_arguments('programs', f'file={file},format=raw', ',readonly=on')
+        if self._record or self._replay:
+            args += self._replay_arguments()
         if self._qmp_socket:
             args += ['-qmp', f'unix:{self._qmp_socket},server=on,wait=off']
         return args
+
+    def _disk_arguments(self, name, drive, readonly=''):
+        if not (self._record or self._replay):
+            return ['-drive', f'{drive},if=virtio{readonly}']
+        # This driver has requests end when the recording says.
+        return ['-drive', f'{drive},if=none,id={name}{readonly}',
+                '-drive', f'driver=blkreplay,if=none,image={name},id={name}-replay{readonly}',
+                '-device', f'virtio-blk-pci,drive={name}-replay']
+
+    def _replay_arguments(self):
+        kind = 'record' if self._record else 'replay'
+        file = str(self._record or self._replay).replace(',', ',,')
+        return ['-icount', f'shift=1,rr={kind},rrfile={file}', '-rtc', 'clock=vm,base=2026-01-01']
 
     def _command_line(self):
         # A kernel that panics ends QEMU, by panic=-1 and -no-reboot.
@@ -178,7 +197,7 @@ class Stack:
             form = 'qcow2' if image.read(4) == b'QFI\xfb' else 'raw'
         file = str(self._disk).replace(',', ',,')
         snapshot = 'off' if self._disk_write else 'on'
-        return f'file={file},format={form},if=virtio,snapshot={snapshot}'
+        return f'file={file},format={form},snapshot={snapshot}'
 
     def _add_console(self, name, log):
         """A serial port that we talk to by a socket: returns its console, and QEMU's end."""
