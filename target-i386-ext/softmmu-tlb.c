@@ -289,12 +289,6 @@ bool x86_dseg_note_access(CPUX86State *env, vaddr va,
     return true;
 }
 
-/* As QEMU's TLB has it: accesses that wrap at 4 GiB are not truncated there. */
-static bool is_wrapped(int idx, vaddr va)
-{
-    return is_mmu_index_32(idx) && va > UINT32_MAX;
-}
-
 /*
  * Whether stores may use the entry that the model has after this access: if not, the
  * next store has to come here, whatever the tables permit.
@@ -325,8 +319,7 @@ void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
         return; /* a refill, or no translation of a virtual address */
     }
     tlb->pending = false;
-    /* Nothing would find it by its address to invalidate it. */
-    *page_size = is_wrapped(idx, va) ? 1 : fill_size(tlb, access_type);
+    *page_size = fill_size(tlb, access_type);
     if (!is_access(tlb, access_type)) {
         return;
     }

@@ -20,7 +20,8 @@ extern const char unpaged_code[], pae_code[];
 /*
  * 32-bit code: adds 1 to a word of each of ECX pages from EDI on, 8 bytes
  * further in each, and loads one that straddles two pages. After INVLPG of the
- * page behind them it loads from the last one once more.
+ * page behind them it loads from the last one once more, and after loads of CR3:
+ * in all more of them than QEMU's TLB is flushed after in mode inclusive.
  */
 asm(".text\n"
     ".code32\n"
@@ -35,6 +36,12 @@ asm(".text\n"
     "jnz 1b\n"
     "invlpg (%edi)\n"
     "mov -0x1008(%edi), %eax\n"
+    "mov $8, %ecx\n"
+    "1: mov %cr3, %eax\n"
+    "mov %eax, %cr3\n"
+    "mov -0x1008(%edi), %eax\n"
+    "dec %ecx\n"
+    "jnz 1b\n"
     "vmmcall\n"
     /* The same with the tables at ESI, then one more load without paging. */
     ".globl pae_code\n"
