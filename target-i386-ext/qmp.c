@@ -6,6 +6,8 @@
 #include "qemu/osdep.h"
 #include "hw/core/cpu.h"
 #include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "system/replay.h"
 #include "dseg.h"
 #include "qmp.h"
 
@@ -40,7 +42,15 @@ bool x86_dseg_on_cpu(int index, run_on_cpu_func fn, void *opaque)
     if (!cs || !cpu_env(cs)->dseg) {
         return false;
     }
+    /*
+     * If a run is recorded or replayed, the main loop has this mutex, and the CPU's
+     * thread can't go on without it, to where it would do this.
+     */
+    replay_mutex_unlock();
     run_on_cpu(cs, fn, RUN_ON_CPU_HOST_PTR(opaque));
+    bql_unlock();
+    replay_mutex_lock();
+    bql_lock();
     return true;
 }
 

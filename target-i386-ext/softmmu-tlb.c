@@ -217,7 +217,7 @@ static bool is_access(const X86DsegTlb *tlb, MMUAccessType access_type)
 static bool may_refill(CPUX86State *env, MMUAccessType access_type, int idx)
 {
     return idx < MMU_PHYS_IDX && !is_mmu_index_32(idx) &&
-           x86_get_a20_mask(env) == -1 && !env_archcpu(env)->dseg_verify &&
+           !env_archcpu(env)->dseg_verify &&
            is_access(env->dseg->tlb, access_type);
 }
 

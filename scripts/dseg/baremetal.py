@@ -15,7 +15,7 @@ from . import OUT, Failure, run_main
 # All that the tests use besides SVM; EPYC's other features that TCG lacks do not matter.
 CPU = 'EPYC,+svm,+npt,+la57,+pku,+smep,+smap,+pcid,+invpcid,+flushbyasid'
 FIRMWARE = ('/usr/share/seabios', '/usr/share/qemu')
-PASSED = 1      # isa-debug-exit: 2 * 0 + 1
+PASSED = 2 * 16 + 1     # isa-debug-exit, of QUIT_PASSED
 
 
 def main(arguments):

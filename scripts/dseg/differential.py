@@ -18,7 +18,6 @@ from . import OUT, Failure, baremetal, run_main
 TRANSLATIONS = 1_000_000
 SEED = '1'
 SLOWEST = 500       # translations a second, on a machine that is busy
-PASSED = 1          # isa-debug-exit: 2 * 0 + 1
 
 
 def main(arguments):
@@ -59,8 +58,8 @@ def run(options):
     except subprocess.TimeoutExpired:
         raise Failure(f'no end after {timeout:.0f} s, which is less than {SLOWEST} translations a '
                       'second: is the machine busy with something else?') from None
-    if code != PASSED:
-        raise Failure(f'failed: QEMU ended with {code}, which is {PASSED} if all is well, 3 after '
+    if code != baremetal.PASSED:
+        raise Failure(f'failed: QEMU ended with {code}, which is {baremetal.PASSED} if all is well, 3 after '
                       'mismatches, 255 or 0 after a crash. To repeat a mismatch, give its seed and '
                       'world to --seed and --first: ' + shlex.join(command))
 

@@ -21,14 +21,20 @@ CLOCK_TICKS = 100               # a second, in /proc/PID/stat
 class MarkedRun:
     """QEMU, from its start to the end of one program in L1, or in L2."""
 
-    def __init__(self, program, *, nested=False, **options):
+    def __init__(self, program, *, nested=False, extra_args=(), **options):
         """options: of Stack"""
         words = program.replace(' ', ',')
-        run = f'marked,{words}'
+        marked = 'marked'
+        # Beside a guest that is recorded or replayed QEMU answers only now and then: it pauses.
+        self._pauses = 'record' in options or 'replay' in options
+        if self._pauses:
+            marked += ',--poweroff'
+            extra_args = [*extra_args, '-action', 'shutdown=pause']
+        run = f'{marked},{words}'
         if nested:
-            run = f'marked,l2 l2.append=run=marked,--nested,--poweroff,{words}'
+            run = f'{marked},l2 l2.append=run=marked,--nested,--poweroff,{words}'
         self._nested = nested
-        self._stack = Stack(append=f'nokaslr run={run}', **options)
+        self._stack = Stack(append=f'nokaslr run={run}', extra_args=extra_args, **options)
         self.cpu_seconds = {}   # that QEMU has taken for: boot, program
 
     def __enter__(self):
@@ -46,6 +52,8 @@ class MarkedRun:
             now = self._cpu_time()
             self.cpu_seconds[stage] = now - last
             last = now
+        if self._pauses:
+            self._stack.event('STOP', timeout)
 
     def _cpu_time(self):
         """Seconds that QEMU has spent on CPUs: other programs on the machine do not matter."""

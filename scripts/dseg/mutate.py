@@ -21,7 +21,7 @@ COPY = OUT / 'mutate'               # of the project; its own out/ is in it
 BUILD = COPY / 'build'
 LOG = OUT / 'log' / 'mutate'
 SUITES = {'unit': 300, 'bare-metal': 300, 'differential': 900}      # seconds at most
-LINUX_SECONDS = 900
+PYTEST_SECONDS = 900
 BUILD_SECONDS = 3600
 # Enough for a bug to show, in a tenth of the suite's time.
 TRANSLATIONS = '100000'
@@ -35,7 +35,7 @@ class Mutant:
     file: str
     old: str
     new: str
-    linux: list = field(default_factory=list)   # arguments of pytest
+    pytest: list = field(default_factory=list)  # its arguments, in tests/
 
     def apply(self, folder):
         """Put it into the project in a folder. Returns how to take it out again."""
@@ -64,7 +64,7 @@ def main(arguments):
     make_copy()
     for mutant in mutants:
         mutant.apply(COPY)()
-    survived = run_tests('as it is', sorted({test for mutant in mutants for test in mutant.linux}))
+    survived = run_tests('as it is', sorted({test for mutant in mutants for test in mutant.pytest}))
     if survived:
         raise Failure(f'without any bug, {survived} fails: mend that first. More is in {LOG}')
     caught = sum([try_one(mutant) for mutant in mutants])
@@ -86,7 +86,7 @@ def try_one(mutant):
     """Whether the tests catch one bug; says which test did."""
     undo = mutant.apply(COPY)
     try:
-        test = run_tests(mutant.name, mutant.linux)
+        test = run_tests(mutant.name, mutant.pytest)
     finally:
         undo()
     print(f'{mutant.name}: ' + (f'caught by {test}' if test else 'NOT CAUGHT'), flush=True)
@@ -161,13 +161,13 @@ def build_tests(name):
     run(f'{name}: configure', ['ninja', '-C', BUILD, 'build.ninja'], 300)
     tests = json.loads(subprocess.run(['meson', 'introspect', '--tests', BUILD], check=True,
                                       stdout=subprocess.PIPE, timeout=60).stdout)
-    programs = {os.path.relpath(word, BUILD) for test in tests
+    programs = {os.path.relpath(BUILD / word, BUILD) for test in tests
                 if test['suite'][0].partition(':')[2] in SUITES
-                for word in test['cmd'] if word.startswith(f'{BUILD}/')}
+                for word in test['cmd'] if (BUILD / word).is_relative_to(BUILD / 'tests')}
     run(f'{name}: build tests', ['ninja', '-C', BUILD, *sorted(programs)], BUILD_SECONDS)
 
 
-def run_tests(name, linux):
+def run_tests(name, more):
     """The first test that fails, or None. QEMU is built when the first suite needs it."""
     build_tests(name)
     for suite, seconds in SUITES.items():
@@ -176,7 +176,7 @@ def run_tests(name, linux):
         failed = run_suite(name, suite, seconds)
         if failed:
             return failed
-    return run_linux(name, linux) if linux else None
+    return run_pytest(name, more) if more else None
 
 
 def run_suite(name, suite, seconds):
@@ -195,16 +195,18 @@ def run_suite(name, suite, seconds):
     return None
 
 
-def run_linux(name, tests):
-    """The first of these tests of tests/linux that fails, or None."""
-    log = LOG / f'{name.replace(" ", "-")}.linux.log'
+def run_pytest(name, tests):
+    """The first of these tests that fails, or None."""
+    log = LOG / f'{name.replace(" ", "-")}.pytest.log'
     try:
-        run(f'{name}: linux', ['/usr/bin/python3', '-m', 'pytest', '-x', '-q', '--color=no',
-                               *(f'tests/linux/{test}' for test in tests)], LINUX_SECONDS)
+        # The suite tlb's own programs have nothing of the code that bugs are put into.
+        run(f'{name}: pytest', ['env', f'DSEG_TLB_BUILD={ROOT / "build/tests"}',
+                                '/usr/bin/python3', '-m', 'pytest', '-x', '-q', '--color=no',
+                                *(f'tests/{test}' for test in tests)], PYTEST_SECONDS)
     except Failure as failure:
         failed = [line.split()[1] for line in log.read_text(errors='replace').splitlines()
                   if line.startswith(('FAILED ', 'ERROR '))]
-        return f'linux: {first(failed, failure)}'
+        return f'pytest: {first(failed, failure)}'
     return None
 
 

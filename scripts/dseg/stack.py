@@ -274,13 +274,13 @@ class Stack:
                           *(console.last_lines() for console in (self.l1, self.l2))])
 
     def event(self, name, timeout=60):
-        """Wait for QEMU's next event of that name, and drop others; returns its data."""
+        """Wait for QEMU's next event of that name, and drop others; returns its data, if it has any."""
         end = time.monotonic() + timeout
         try:
             while (left := end - time.monotonic()) > 0:
                 event = self._vm.get_qmp_event(wait=left)
                 if event and event['event'] == name:
-                    return event['data']
+                    return event.get('data')
         except (QMPError, asyncio.TimeoutError, OSError) as error:
             raise MonitorError(f'no event {name}: {error!r}{self._post_mortem()}') from error
         raise MonitorError(f'no event {name} in {timeout} s')

@@ -9,7 +9,7 @@ import gzip
 import os
 from pathlib import Path
 
-from dseg import ROOT
+from dseg import ROOT, baremetal
 
 # Where meson builds it, in case that pytest was started without meson.
 PROGRAM = Path(os.environ.get('DSEG_UNDER_KVM',
@@ -21,7 +21,6 @@ RUN = ('qemu-system-x86_64 -accel kvm -cpu host -m 64M -nodefaults '
        '-M microvm,rtc=on,x-option-roms=off -no-reboot -display none '
        '-L /usr/share/qemu -debugcon stdio '
        '-device isa-debug-exit,iobase=0xf4,iosize=4 -kernel /tmp/program')
-PASSED = 1      # isa-debug-exit: 2 * 0 + 1
 
 
 def send(console, path, data):
@@ -40,4 +39,4 @@ def test_cr9_to_cr13_work_without_exits_and_the_msrs_do_not(session_stack):
     results = [line for line in output.splitlines()
                if line.startswith(('ok ', 'not ok '))]
     assert results and not [r for r in results if r.startswith('not')], output
-    assert f'ended with {PASSED}' in output
+    assert f'ended with {baremetal.PASSED}' in output

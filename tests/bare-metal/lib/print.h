@@ -15,6 +15,9 @@ void vprint(const char *format, va_list values);
 /* As vprint(), into a buffer, cut off at its end. */
 void vprint_to(char *buffer, unsigned size, const char *format, va_list values);
 
+/* Not 0, as QEMU's exit code 1 is that of an error of its own. */
+#define QUIT_PASSED 16
+
 /* End QEMU, with the exit code 2 * code + 1 (isa-debug-exit). */
 void quit(unsigned code) __attribute__((noreturn));
 

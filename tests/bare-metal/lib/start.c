@@ -12,5 +12,5 @@ void start_c(void)
     trap_init();
     svm_init();
     tests();
-    quit(tap_finish() ? 1 : 0);
+    quit(tap_finish() ? 1 : QUIT_PASSED);
 }
