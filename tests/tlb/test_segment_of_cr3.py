@@ -16,7 +16,7 @@ BUILD = Path(os.environ.get('DSEG_TLB_BUILD', Path(__file__).parents[2] / 'build
 PAGE = 4096
 DATA = 1024 << 30       # of segment-of-cr3.c: the page, and what the segment maps it to
 TARGET = (32 << 20) + 2 * PAGE
-TIMEOUT = 60
+TIMEOUT = 60.0          # a float: event_wait() takes an int for forever
 CASES = 5
 
 ARRAYS = [{'level': level, 'pages': ['4k', '2m'], 'entries': 64, 'ways': 4}
@@ -36,7 +36,8 @@ def features(segments, mode, folder):
 def command(dseg):
     """QEMU's words for the program; it has one CPU."""
     options = SimpleNamespace(qemu=qemu_binary(), dseg=dseg, program=BUILD / 'tlb-segment-of-cr3')
-    return [*map(str, baremetal.command(options)), '-smp', '1', '-action', 'shutdown=pause']
+    return [*map(str, baremetal.command(options)), '-smp', '1', '-S',
+            '-action', 'shutdown=pause']
 
 
 @pytest.mark.parametrize('segments, mode', [
@@ -47,6 +48,7 @@ def test_a_segment_of_one_cr3_translates_in_that_address_space_alone(segments, m
     machine = Machine(words[0], args=words[1:], log_dir=str(tmp_path))
     try:
         machine.launch()
+        machine.cmd('cont')     # not before QEMU sends us events
         machine.event_wait('X86_DSEG_MARKER', timeout=TIMEOUT)
         cpu, = machine.cmd('query-x86-dseg')
         machine.cmd('x86-dseg-set', level='guest', base=DATA, size=PAGE, target=TARGET,

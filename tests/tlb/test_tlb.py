@@ -29,7 +29,7 @@ SYNTHETIC = json.loads((HERE / 'geometries.json').read_text())
 FIRST = 'sandybridge-ep'        # the preset that single tests use
 BLIND = ' with L1 '     # names geometries whose policies hits do not matter to
 RAM = 64 << 20          # what baremetal.command() gives a machine
-TIMEOUT = 120
+TIMEOUT = 120.0         # a float: event_wait() takes an int for forever
 LABEL_BEGIN, LABEL_END = 1, 2
 ICOUNT = ('-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off')
 
@@ -136,10 +136,11 @@ def measure(program, name, folder, more=(), mode='exact'):
     file = folder / f'{name}.json'
     file.write_text(json.dumps(geometries()[name]))
     words = command(program, cpu=f'on,dseg-tlb={file},dseg-tlb-mode={mode}',
-                    more=('-action', 'shutdown=pause', *more))
+                    more=('-S', '-action', 'shutdown=pause', *more))
     machine = Machine(words[0], args=words[1:], log_dir=str(folder))
     try:
         machine.launch()
+        machine.cmd('cont')     # not before QEMU sends us events
         machine.event_wait('STOP', timeout=TIMEOUT)
         markers = {marker['label']: marker['tlb']
                    for marker in machine.cmd('query-x86-dseg-markers')}
