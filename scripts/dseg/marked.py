@@ -25,7 +25,7 @@ class MarkedRun:
         """options: of Stack"""
         words = program.replace(' ', ',')
         marked = 'marked'
-        # Beside a guest that is recorded or replayed QEMU answers only now and then: it pauses.
+        # A recording has to end where the guest does, not where somebody asks what it has counted.
         self._pauses = 'record' in options or 'replay' in options
         if self._pauses:
             marked += ',--poweroff'
