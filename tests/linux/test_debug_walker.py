@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from dseg.modes import WorkArea, find_cr3
 from gdbremote import Gdb, GdbError
 
 PAGE = 0x1000
@@ -28,7 +29,7 @@ FRAME = (1 << 55) - 1
 class Program:
     """What /proc says of a program in L2."""
     pid: str
-    text: range         # addresses of its instructions
+    cr3: int            # its page tables: other programs are at its addresses
     maps: list          # (range of addresses, permissions, name)
     environment: int    # address of MARK, on its stack
     banner: int         # address of linux_banner, of the kernel
@@ -75,8 +76,11 @@ def program(session_stack):
     maps = read_maps(stack.l2.run(f'cat /proc/{pid}/maps'))
     begin = int(stack.l2.run(f'cut -d" " -f50 /proc/{pid}/stat'))
     before = stack.l2.run(f'tr "\\0" "\\n" </proc/{pid}/environ').split(MARK)[0]
-    yield Program(pid, next(area for area, mode, _ in maps if mode == 'r-xp'),
-                  maps, begin + len(before), int(symbol.split()[0], 16),
+    cr3 = find_cr3(stack, WorkArea('nested', layout.gva, layout.l2_work_gpa,
+                                   AREA))
+    stack.qmp('x86-dseg-clear')
+    yield Program(pid, cr3, maps, begin + len(before),
+                  int(symbol.split()[0], 16),
                   stack.l2.run('cat /proc/version').strip())
     stack.l2.run('killall gups')
 
@@ -87,8 +91,7 @@ def stop_in(stack, program, timeout=60):
     while time.monotonic() < deadline:
         stack.qmp('stop')
         [cpu] = stack.qmp('query-x86-dseg')
-        rip = int(re.search(r'RIP=(\w+)', stack.hmp('info registers'))[1], 16)
-        if cpu['guest-mode'] and cpu['cpl'] == 3 and rip in program.text:
+        if (cpu['guest-mode'], cpu['cpl'], cpu['cr3']) == (True, 3, program.cr3):
             return
         stack.qmp('cont')
         time.sleep(0.02)
