@@ -333,34 +333,17 @@ static inline int x86_dseg_plain_idx(int mmu_idx)
 }
 
 /*
- * QEMU's TLB has the page of @addr, and is asked only for the modelled one to see
- * the access.
+ * QEMU's TLB has missed @addr, or been told to ask again.  If the modelled one has
+ * it, no walk is needed: that sees the access, and QEMU's has the page now.
  */
-bool x86_dseg_note_access(CPUX86State *env, vaddr addr,
-                          MMUAccessType access_type, int mmu_idx);
+bool x86_dseg_try_access(CPUX86State *env, vaddr addr,
+                         MMUAccessType access_type, int mmu_idx);
 
 static inline bool x86_dseg_access(CPUX86State *env, vaddr addr,
                                    MMUAccessType access_type, int mmu_idx)
 {
     return unlikely(env->dseg) &&
-           x86_dseg_note_access(env, addr, access_type, mmu_idx);
-}
-
-/*
- * QEMU's TLB has missed @addr, and the modelled one has it: then no walk is
- * needed, and the rest says what QEMU's is to be filled with.
- */
-bool x86_dseg_try_refill(CPUX86State *env, vaddr addr,
-                         MMUAccessType access_type, int mmu_idx, hwaddr *paddr,
-                         int *prot, int *page_size);
-
-static inline bool x86_dseg_refill(CPUX86State *env, vaddr addr,
-                                   MMUAccessType access_type, int mmu_idx,
-                                   hwaddr *paddr, int *prot, int *page_size)
-{
-    return unlikely(env->dseg) &&
-           x86_dseg_try_refill(env, addr, access_type, mmu_idx, paddr, prot,
-                               page_size);
+           x86_dseg_try_access(env, addr, access_type, mmu_idx);
 }
 
 /*

@@ -57,10 +57,19 @@ static uint64_t epoch(X86DsegTlb *tlb)
     return flushes(tlb) - tlb->kept;
 }
 
-/* Under which circumstances a translation permits the same. */
-static uint64_t tag(CPUX86State *env, int mmu_idx, int prot)
+/* All that get_pg_mode() looks at; these bits are at different places. */
+static uint64_t paging_mode(const CPUX86State *env)
 {
-    return (uint64_t)get_pg_mode(env) << 16 | mmu_idx << 8 | prot;
+    return (env->cr[0] & (CR0_PG_MASK | CR0_WP_MASK)) |
+           (env->cr[4] & (CR4_PAE_MASK | CR4_PSE_MASK | CR4_SMEP_MASK |
+                          CR4_LA57_MASK | CR4_PKE_MASK | CR4_PKS_MASK)) |
+           (env->efer & MSR_EFER_NXE) | (env->hflags & HF_LMA_MASK);
+}
+
+/* Under which circumstances a translation permits the same. */
+static uint64_t tag(const CPUX86State *env, int mmu_idx, int prot)
+{
+    return paging_mode(env) << 16 | mmu_idx << 8 | prot;
 }
 
 /*
@@ -72,19 +81,23 @@ static unsigned part_shift(DsegTlbSize size)
     return dseg_tlb_size_shift(size) - 9;
 }
 
-static void back(X86DsegTlb *tlb, DsegTlbSlot slot, uint64_t va, int mmu_idx)
+static void back(X86DsegTlb *tlb, DsegTlbSpot spot, uint64_t va, int mmu_idx)
 {
-    X86DsegBacked *backed = &tlb->backed[slot];
-    DsegTlbSize size = dseg_tlb_slot_size(tlb->model, slot);
+    X86DsegBacked *backed = &tlb->backed[spot.slot];
+    bool first = backed->generation != tlb->generation;
 
-    if (backed->generation != tlb->generation) {
+    if (first) {
         *backed = (X86DsegBacked) { .generation = tlb->generation };
     }
     backed->idxmap |= 1 << mmu_idx;
-    if (size != DSEG_TLB_4K) {
-        unsigned part = va >> part_shift(size) & 511;
+    if (spot.size != DSEG_TLB_4K) {
+        uint64_t *parts = tlb->parts[spot.slot];
+        unsigned part = va >> part_shift(spot.size) & 511;
 
-        backed->parts[part / 64] |= UINT64_C(1) << part % 64;
+        if (first) {
+            memset(parts, 0, sizeof(X86DsegParts));
+        }
+        parts[part / 64] |= UINT64_C(1) << part % 64;
     }
 }
 
@@ -116,8 +129,8 @@ static void gone(void *opaque, DsegTlbSlot slot)
         return;
     }
     shift = part_shift(page.size);
-    for (unsigned i = 0; i < ARRAY_SIZE(backed->parts); i++) {
-        for (uint64_t left = backed->parts[i]; left; left &= left - 1) {
+    for (unsigned i = 0; i < ARRAY_SIZE(tlb->parts[slot]); i++) {
+        for (uint64_t left = tlb->parts[slot][i]; left; left &= left - 1) {
             uint64_t part = 64 * i + ctz64(left);
 
             hide(cs, page.va + (part << shift), UINT64_C(1) << shift,
@@ -189,15 +202,15 @@ static DsegTlbOutcome use_model(X86DsegTlb *tlb, uint64_t va,
                                 MMUAccessType access_type, int mmu_idx,
                                 const DsegTlbPage *page)
 {
-    DsegTlbSlot slot = DSEG_TLB_NO_SLOT;
+    DsegTlbSpot spot;
     DsegTlbOutcome outcome =
         dseg_tlb_access(tlb->model, x86_dseg_tlb_space(tlb->env), va,
-                        kind_of(access_type), page, &slot);
+                        kind_of(access_type), page, &spot);
 
-    if (slot != DSEG_TLB_NO_SLOT && !tlb->exact) {
-        back(tlb, slot, va, mmu_idx);
+    if (spot.slot != DSEG_TLB_NO_SLOT && !tlb->exact) {
+        back(tlb, spot, va, mmu_idx);
         /* LRU has to know which of the others are used from now on. */
-        dseg_tlb_announce(tlb->model, slot, outcome);
+        dseg_tlb_announce(tlb->model, spot, outcome);
     }
     return outcome;
 }
@@ -259,33 +272,50 @@ static bool is_filled(CPUX86State *env, uint64_t va, MMUAccessType access_type,
     return addr != -1 && !((addr ^ va) & TARGET_PAGE_MASK);
 }
 
-bool x86_dseg_try_refill(CPUX86State *env, vaddr va, MMUAccessType access_type,
-                         int mmu_idx, hwaddr *paddr, int *prot, int *page_size)
+/* Soon QEMU's TLB will be asked what it knows of @va. */
+static void prefetch_full(CPUState *cs, uint64_t va, int mmu_idx)
+{
+    uintptr_t entries = cs->neg.tlb.f[mmu_idx].mask >> CPU_TLB_ENTRY_BITS;
+
+    __builtin_prefetch(&cs->neg.tlb.d[mmu_idx].fulltlb[
+                           va >> TARGET_PAGE_BITS & entries]);
+}
+
+/* Whether QEMU's TLB has that translation, hidden, and shows it again. */
+static bool show(CPUX86State *env, uint64_t va, hwaddr paddr, int prot,
+                 int mmu_idx)
+{
+    return tlb_show_page(env_cpu(env), va & TARGET_PAGE_MASK,
+                         paddr & TARGET_PAGE_MASK, cpu_get_mem_attrs(env),
+                         prot, mmu_idx);
+}
+
+bool x86_dseg_try_access(CPUX86State *env, vaddr va, MMUAccessType access_type,
+                         int mmu_idx)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
-    const uint64_t *data =
-        tlb ? find_refill(env, va, access_type, mmu_idx) : NULL;
+    const uint64_t *data;
+    hwaddr paddr;
+    int prot;
 
+    if (!tlb) {
+        return false;
+    }
+    prefetch_full(env_cpu(env), va, mmu_idx);
+    data = find_refill(env, va, access_type, mmu_idx);
     if (!data) {
         return false;
     }
-    *paddr = va + data[DATA_OFFSET];
-    *prot = data[DATA_TAG] & 0xff;
-    *page_size = fill_size(tlb, access_type);
+    paddr = va + data[DATA_OFFSET];
+    prot = data[DATA_TAG] & 0xff;
     use_model(tlb, va, access_type, mmu_idx, NULL);
-    return true;
-}
-
-bool x86_dseg_note_access(CPUX86State *env, vaddr va,
-                          MMUAccessType access_type, int mmu_idx)
-{
-    X86DsegTlb *tlb = env->dseg->tlb;
-
-    if (!tlb || !tlb->exact || !is_filled(env, va, access_type, mmu_idx) ||
-        !find_refill(env, va, access_type, mmu_idx)) {
-        return false;
+    if (tlb->exact ? !is_filled(env, va, access_type, mmu_idx)
+                   : !show(env, va, paddr, prot, mmu_idx)) {
+        tlb_set_page_with_attrs(env_cpu(env), va & TARGET_PAGE_MASK,
+                                paddr & TARGET_PAGE_MASK,
+                                cpu_get_mem_attrs(env), prot, mmu_idx,
+                                fill_size(tlb, access_type));
     }
-    use_model(tlb, va, access_type, mmu_idx, NULL);
     return true;
 }
 
@@ -316,7 +346,7 @@ void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
     DsegTlbPage page;
 
     if (!tlb || idx >= MMU_PHYS_IDX || !tlb->pending) {
-        return; /* a refill, or no translation of a virtual address */
+        return; /* no translation of a virtual address */
     }
     tlb->pending = false;
     *page_size = fill_size(tlb, access_type);
@@ -340,9 +370,7 @@ bool x86_dseg_show_page(CPUX86State *env, vaddr va, hwaddr paddr, int prot,
     X86DsegTlb *tlb = env->dseg->tlb;
 
     return tlb && !tlb->exact && x86_dseg_plain_idx(mmu_idx) < MMU_PHYS_IDX &&
-           tlb_show_page(env_cpu(env), va & TARGET_PAGE_MASK,
-                         paddr & TARGET_PAGE_MASK, cpu_get_mem_attrs(env),
-                         prot, mmu_idx);
+           show(env, va, paddr, prot, mmu_idx);
 }
 
 int x86_dseg_split_idx(CPUX86State *env, int mmu_idx)
@@ -366,6 +394,7 @@ X86DsegTlb *x86_dseg_tlb_new(CPUX86State *env, const DsegTlbGeometry *geometry,
     tlb->walk_caches = dseg_tlb_has_walk_caches(geometry);
     tlb->model = dseg_tlb_new(geometry, exact ? NULL : gone, tlb);
     tlb->backed = g_new0(X86DsegBacked, dseg_tlb_l1_slots(tlb->model));
+    tlb->parts = g_new0(X86DsegParts, dseg_tlb_l1_slots(tlb->model));
     return tlb;
 }
 
@@ -374,6 +403,7 @@ void x86_dseg_tlb_free(X86DsegTlb *tlb)
     if (tlb) {
         dseg_tlb_free(tlb->model);
         g_free(tlb->backed);
+        g_free(tlb->parts);
         g_free(tlb);
     }
 }

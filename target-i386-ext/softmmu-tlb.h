@@ -21,8 +21,10 @@
 typedef struct X86DsegBacked {
     uint64_t generation;    /* as of X86DsegTlb: nothing, if that is another */
     uint16_t idxmap;        /* MMU indices */
-    uint64_t parts[8];      /* which 512ths of a page larger than 4 KiB */
 } X86DsegBacked;
+
+/* Which 512ths of it, of a page larger than 4 KiB. */
+typedef uint64_t X86DsegParts[8];
 
 typedef struct X86DsegTlb {
     DsegTlb *model;
@@ -38,6 +40,7 @@ typedef struct X86DsegTlb {
     uint32_t cr3_loads;     /* by MOV */
     bool pending;           /* a walk has ended well, and is not counted yet */
     X86DsegBacked *backed;  /* by slot of L1 */
+    X86DsegParts *parts;    /* the same */
 } X86DsegTlb;
 
 /* Whose translations the CPU uses now. */

@@ -14,6 +14,10 @@
 #define DSEG_TLB_ARRAY_H
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+#include "tlb-order.h"
 #include "tlb.h"
 
 /* One entry, spelled out. */
@@ -36,34 +40,27 @@ typedef struct DsegTlbEntry {
 /* As many hints are compared at a time. */
 #define DSEG_TLB_HINTS 8
 
+/* How an entry is kept. */
+typedef struct DsegTlbCell {
+    uint64_t tag;           /* address and shift; 0: not valid */
+    uint64_t owner;         /* ASID, PCID, global, store */
+    uint64_t data[DSEG_TLB_DATA];
+} __attribute__((aligned(64))) DsegTlbCell;     /* a line of the cache */
+
 /*
- * What is compared for each entry is apart from the rest, as most entries of a
- * set do not match: the hint first, eight at a time.  Entry w of set s has the
- * index s * ways + w.
+ * Hints are apart from the rest, as most entries of a set do not match: they are
+ * compared first, eight at a time.  Entry w of set s has the index s * ways + w.
  */
 typedef struct DsegTlbArray {
-    uint64_t *tags;         /* address and shift; 0: not valid */
-    uint64_t *owners;       /* ASID, PCID, global, store */
-    uint64_t (*data)[DSEG_TLB_DATA];
     uint32_t *hints;        /* what fits of the tag into 32 bits */
+    DsegTlbCell *cells;
     uint32_t hint_stride;   /* hints a set: ways, rounded up */
     uint32_t entries, ways, set_mask;
     uint64_t reciprocal;    /* 2^32 / ways, for a division */
     uint32_t used;
     uint32_t pieces;        /* entries that are smaller than their mapping */
     uint32_t used_by_class[DSEG_TLB_SHIFT_CLASSES];
-    DsegTlbPolicy policy;
-
-    /*
-     * lru and fifo: the ways of each set in a ring, from the oldest one on.  It
-     * says what the times of a clock would, and finds the oldest at once.
-     */
-    struct DsegTlbRing {
-        uint16_t older, newer;
-    } *ring;
-    uint16_t *oldest;
-    uint64_t *tree;         /* plru: bit n of a set's is node n */
-    uint64_t random;        /* random: the state */
+    DsegTlbOrder order;
 } DsegTlbArray;
 
 /*
@@ -74,36 +71,14 @@ void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
                          DsegTlbPolicy policy, uint64_t seed);
 void dseg_tlb_array_destroy(DsegTlbArray *array);
 
-/* A hit of a valid entry. */
-void dseg_tlb_array_hit(DsegTlbArray *array, uint32_t index);
-
 /*
- * Where an entry for @va has to go: a place that is not valid, or what the
- * policy gives up.  The next random number is used up by it.
+ * The rest is inline, as QEMU comes here at each miss of its own TLB.
  */
-uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va, unsigned shift);
-
-/*
- * What has to go next from the set of @index, where hits decide that: an entry
- * other than that, or DSEG_TLB_NO_ENTRY with other policies or a place left.
- */
-uint32_t dseg_tlb_array_next(const DsegTlbArray *array, uint32_t index);
-
-/* The @rank-th newest, from 0 on, of the set of @index; policy LRU or FIFO. */
-uint32_t dseg_tlb_array_ranked(const DsegTlbArray *array, uint32_t index,
-                               unsigned rank);
-
-/* Puts @entry at @index, which dseg_tlb_array_place() has given. */
-void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
-                         const DsegTlbEntry *entry);
-
-/* Removes a valid entry; what the policy knows of the place is left alone. */
-void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index);
 
 static inline bool dseg_tlb_array_valid(const DsegTlbArray *array,
                                         uint32_t index)
 {
-    return array->tags[index];
+    return array->cells[index].tag;
 }
 
 /* Index of way 0 of the set that @va is in. */
@@ -112,11 +87,6 @@ static inline uint32_t dseg_tlb_array_set(const DsegTlbArray *array,
 {
     return ((uint32_t)(va >> shift) & array->set_mask) * array->ways;
 }
-
-/*
- * The rest is how entries are kept and found: inline, as QEMU looks for several
- * at each miss of its own TLB.
- */
 
 enum {
     DSEG_TLB_OWNER_STORE = 1 << 0,
@@ -160,16 +130,37 @@ static inline bool dseg_tlb_owner_matches(uint64_t owner, uint64_t wanted)
                              DSEG_TLB_OWNER_PCID_SHIFT)));
 }
 
-/* No branch for each, so that a compiler can compare them all at once. */
-static inline bool dseg_tlb_any_hint(const uint32_t hints[DSEG_TLB_HINTS],
-                                     uint32_t hint)
+/*
+ * Bit i: hint i is @hint.  Without a branch for each, which nobody could predict;
+ * compilers do not find the instructions for that by themselves.
+ */
+static inline unsigned dseg_tlb_equal_hints(const uint32_t hints[DSEG_TLB_HINTS],
+                                            uint32_t hint)
 {
-    uint32_t any = 0;
+#ifdef __SSE2__
+    __m128i all = _mm_set1_epi32(hint);
+    __m128i low = _mm_cmpeq_epi32(all, _mm_load_si128((__m128i *)hints));
+    __m128i high = _mm_cmpeq_epi32(all, _mm_load_si128((__m128i *)hints + 1));
+
+    return _mm_movemask_ps(_mm_castsi128_ps(low)) |
+           _mm_movemask_ps(_mm_castsi128_ps(high)) << 4;
+#else
+    unsigned equal = 0;
 
     for (unsigned i = 0; i < DSEG_TLB_HINTS; i++) {
-        any |= hints[i] == hint ? UINT32_MAX : 0;
+        equal |= (unsigned)(hints[i] == hint) << i;
     }
-    return any;
+    return equal;
+#endif
+}
+
+/* Soon dseg_tlb_array_find() will be asked for @va. */
+static inline void dseg_tlb_array_prefetch(const DsegTlbArray *array,
+                                           uint64_t va, unsigned shift)
+{
+    uint32_t set = (uint32_t)(va >> shift) & array->set_mask;
+
+    __builtin_prefetch(array->hints + set * array->hint_stride);
 }
 
 /*
@@ -191,12 +182,13 @@ static inline uint32_t dseg_tlb_array_find(const DsegTlbArray *array,
         return DSEG_TLB_NO_ENTRY;
     }
     for (; first < end; first += DSEG_TLB_HINTS, hints += DSEG_TLB_HINTS) {
-        if (!dseg_tlb_any_hint(hints, hint)) {
-            continue;
-        }
-        for (uint32_t i = first; i < end && i < first + DSEG_TLB_HINTS; i++) {
-            if (array->tags[i] == tag &&
-                dseg_tlb_owner_matches(array->owners[i], owner)) {
+        unsigned equal = dseg_tlb_equal_hints(hints, hint);
+
+        for (; equal; equal &= equal - 1) {
+            uint32_t i = first + __builtin_ctz(equal);
+
+            if (array->cells[i].tag == tag &&
+                dseg_tlb_owner_matches(array->cells[i].owner, owner)) {
                 return i;
             }
         }
@@ -208,36 +200,37 @@ static inline uint32_t dseg_tlb_array_find(const DsegTlbArray *array,
 static inline unsigned dseg_tlb_array_shift(const DsegTlbArray *array,
                                             uint32_t index)
 {
-    return array->tags[index] & 63;
+    return array->cells[index].tag & 63;
 }
 
 /* The size, as a power of two, of what a valid entry is a piece of. */
 static inline unsigned dseg_tlb_array_mapping(const DsegTlbArray *array,
                                               uint32_t index)
 {
-    return array->owners[index] >> DSEG_TLB_OWNER_MAPPING_SHIFT & 63;
+    return array->cells[index].owner >> DSEG_TLB_OWNER_MAPPING_SHIFT & 63;
 }
 
 /* Whether the mapping of a valid entry contains @va. */
 static inline bool dseg_tlb_array_maps(const DsegTlbArray *array,
                                        uint32_t index, uint64_t va)
 {
-    return !((array->tags[index] ^ va) >> dseg_tlb_array_mapping(array, index));
+    return !((array->cells[index].tag ^ va) >>
+             dseg_tlb_array_mapping(array, index));
 }
 
 /* Whether stores may use a valid entry. */
 static inline bool dseg_tlb_array_store(const DsegTlbArray *array,
                                         uint32_t index)
 {
-    return array->owners[index] & DSEG_TLB_OWNER_STORE;
+    return array->cells[index].owner & DSEG_TLB_OWNER_STORE;
 }
 
 /* A valid entry. */
 static inline DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array,
                                                 uint32_t index)
 {
-    uint64_t tag = array->tags[index];
-    uint64_t owner = array->owners[index];
+    uint64_t tag = array->cells[index].tag;
+    uint64_t owner = array->cells[index].owner;
     DsegTlbEntry entry = {
         .va = tag ^ dseg_tlb_array_shift(array, index),
         .shift = dseg_tlb_array_shift(array, index),
@@ -250,8 +243,130 @@ static inline DsegTlbEntry dseg_tlb_array_entry(const DsegTlbArray *array,
         .lg_mapping = dseg_tlb_array_mapping(array, index),
     };
 
-    memcpy(entry.data, array->data[index], sizeof(entry.data));
+    memcpy(entry.data, array->cells[index].data, sizeof(entry.data));
     return entry;
+}
+
+/* The set of the entry at @index.  Exact, as neither is above 2^16. */
+static inline uint32_t dseg_tlb_array_set_of(const DsegTlbArray *array,
+                                             uint32_t index)
+{
+    return index * array->reciprocal >> 32;
+}
+
+/* A hit of a valid entry. */
+static inline void dseg_tlb_array_hit(DsegTlbArray *array, uint32_t index)
+{
+    uint32_t set = dseg_tlb_array_set_of(array, index);
+
+    dseg_tlb_order_hit(&array->order, set, index - set * array->ways);
+}
+
+/*
+ * What has to go next from the set of @index, where hits decide that: an entry
+ * other than that, or DSEG_TLB_NO_ENTRY with other policies or a place left.
+ */
+static inline uint32_t dseg_tlb_array_next(const DsegTlbArray *array,
+                                           uint32_t index)
+{
+    uint32_t set = dseg_tlb_array_set_of(array, index);
+    uint32_t way = dseg_tlb_order_next(&array->order, set);
+    uint32_t next = set * array->ways + way;
+
+    return way != DSEG_TLB_NO_WAY && next != index &&
+           dseg_tlb_array_valid(array, next) ? next : DSEG_TLB_NO_ENTRY;
+}
+
+/* The @rank-th newest, from 0 on, of the set of @index; policy LRU or FIFO. */
+static inline uint32_t dseg_tlb_array_ranked(const DsegTlbArray *array,
+                                             uint32_t index, unsigned rank)
+{
+    uint32_t set = dseg_tlb_array_set_of(array, index);
+
+    return set * array->ways + dseg_tlb_order_ranked(&array->order, set, rank);
+}
+
+/*
+ * Where an entry for @va has to go: a place that is not valid, or what the
+ * policy gives up.  The next random number is used up by it.
+ */
+static inline uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va,
+                                            unsigned shift)
+{
+    uint32_t set = (uint32_t)(va >> shift) & array->set_mask;
+    uint32_t first = set * array->ways;
+
+    if (array->used < array->entries) {
+        for (uint32_t i = first; i < first + array->ways; i++) {
+            if (!dseg_tlb_array_valid(array, i)) {
+                return i;
+            }
+        }
+    }
+    return first + dseg_tlb_order_victim(&array->order, set);
+}
+
+static inline uint32_t *dseg_tlb_array_hint(const DsegTlbArray *array,
+                                            uint32_t index)
+{
+    uint32_t set = dseg_tlb_array_set_of(array, index);
+
+    return array->hints + set * array->hint_stride + index - set * array->ways;
+}
+
+/* Counts the valid entry at @index in (1) or out (-1). */
+static inline void dseg_tlb_array_count(DsegTlbArray *array, uint32_t index,
+                                        int change)
+{
+    unsigned shift = dseg_tlb_array_shift(array, index);
+
+    array->used += change;
+    array->used_by_class[dseg_tlb_class_of(shift)] += change;
+    if (dseg_tlb_array_mapping(array, index) > shift) {
+        array->pieces += change;
+    }
+}
+
+/* Puts an entry at @index, which dseg_tlb_array_place() has given. */
+static inline void dseg_tlb_array_put(DsegTlbArray *array, uint32_t index,
+                                      const DsegTlbCell *cell, uint32_t hint)
+{
+    uint32_t set = dseg_tlb_array_set_of(array, index);
+
+    if (dseg_tlb_array_valid(array, index)) {
+        dseg_tlb_array_count(array, index, -1);
+    }
+    array->cells[index] = *cell;
+    *dseg_tlb_array_hint(array, index) = hint;
+    dseg_tlb_array_count(array, index, 1);
+    dseg_tlb_order_fill(&array->order, set, index - set * array->ways);
+}
+
+/* The same, with an entry that is spelled out. */
+static inline void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
+                                       const DsegTlbEntry *entry)
+{
+    unsigned mapping = entry->lg_mapping > entry->shift ? entry->lg_mapping
+                                                        : entry->shift;
+    DsegTlbCell cell = {
+        .tag = dseg_tlb_tag_of(entry->va, entry->shift),
+        .owner = dseg_tlb_owner_of(entry->space) |
+                 (entry->global ? DSEG_TLB_OWNER_GLOBAL : 0) |
+                 (entry->store ? DSEG_TLB_OWNER_STORE : 0) |
+                 (uint64_t)mapping << DSEG_TLB_OWNER_MAPPING_SHIFT,
+    };
+
+    memcpy(cell.data, entry->data, sizeof(cell.data));
+    dseg_tlb_array_put(array, index, &cell,
+                       dseg_tlb_hint_of(entry->va, entry->shift));
+}
+
+/* Removes a valid entry; what the policy knows of the place is left alone. */
+static inline void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index)
+{
+    dseg_tlb_array_count(array, index, -1);
+    array->cells[index].tag = 0;
+    *dseg_tlb_array_hint(array, index) = 0;
 }
 
 #endif

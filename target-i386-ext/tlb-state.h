@@ -42,6 +42,14 @@ typedef struct DsegTlbMemo {
     DsegTlbFound found[DSEG_TLB_LEVEL__MAX];
 } DsegTlbMemo;
 
+/* Of which entries of a set dseg_tlb_announce() tells. */
+typedef enum DsegTlbAnnounce {
+    DSEG_TLB_ANNOUNCE_NONE,
+    DSEG_TLB_ANNOUNCE_NEXT,     /* the next victim, after a fill */
+    DSEG_TLB_ANNOUNCE_OTHERS,   /* all but the one that has been filled */
+    DSEG_TLB_ANNOUNCE_RANKED,   /* who is no longer among those used last */
+} DsegTlbAnnounce;
+
 struct DsegTlb {
     /*
      * The arrays that an access may be in, by level, whether it is a fetch, and
@@ -52,6 +60,7 @@ struct DsegTlb {
     DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* DSEG_TLB_NO_SLOT: not L1 */
     uint32_t slots;
     uint8_t *array_of_slot;
+    uint8_t announce[DSEG_TLB_MAX_ARRAYS][DSEG_TLB_SIZE__MAX];
     uint8_t *watched_hits;      /* by slot, of the first way of its set */
     bool segments_beside_l1;
     DsegTlbMemo *memo;      /* apart: a const hierarchy has one too */

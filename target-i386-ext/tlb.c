@@ -58,6 +58,25 @@ static void *zeroed(size_t size)
     return memory;
 }
 
+/* What dseg_tlb_announce() has to say of the entries of that size in array @i. */
+static DsegTlbAnnounce announcements(const DsegTlb *tlb, unsigned i,
+                                     DsegTlbSize size)
+{
+    const DsegTlbArrayGeometry *geometry = &tlb->geometry.arrays[i];
+    bool fetch = geometry->place == DSEG_TLB_PLACE_L1I;
+    bool last = tlb->lookup[DSEG_TLB_L2][fetch][size] == DSEG_TLB_NO_ARRAY;
+
+    if (geometry->policy == DSEG_TLB_FIFO ||
+        geometry->policy == DSEG_TLB_RANDOM) {
+        return DSEG_TLB_ANNOUNCE_NONE;
+    }
+    if (last && !fetch && geometry->policy == DSEG_TLB_LRU) {
+        return DSEG_TLB_ANNOUNCE_RANKED;
+    }
+    return last && geometry->ways <= DSEG_TLB_MAX_ANNOUNCED
+           ? DSEG_TLB_ANNOUNCE_OTHERS : DSEG_TLB_ANNOUNCE_NEXT;
+}
+
 static void note_slots(DsegTlb *tlb)
 {
     tlb->array_of_slot = zeroed(tlb->slots);
@@ -66,6 +85,9 @@ static void note_slots(DsegTlb *tlb)
         if (tlb->first_slot[i] != DSEG_TLB_NO_SLOT) {
             memset(tlb->array_of_slot + tlb->first_slot[i], i,
                    tlb->arrays[i].entries);
+            for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
+                tlb->announce[i][size] = announcements(tlb, i, size);
+            }
         }
     }
 }
@@ -181,11 +203,13 @@ static inline bool usable(const DsegTlb *tlb, const DsegTlbFound *found,
             dseg_tlb_array_store(&tlb->arrays[found->array], found->index));
 }
 
-static bool remembers(const DsegTlbMemo *memo, DsegTlbLevel level,
-                      DsegTlbSpace space, uint64_t va, DsegTlbKind kind)
+/* How many levels dseg_tlb_find() has looked up for this very access. */
+static unsigned levels_known(const DsegTlbMemo *memo, DsegTlbSpace space,
+                             uint64_t va, DsegTlbKind kind)
 {
-    return level < memo->levels && memo->va == va && memo->kind == kind &&
-           memo->space.asid == space.asid && memo->space.pcid == space.pcid;
+    return memo->va == va && memo->kind == kind &&
+           memo->space.asid == space.asid && memo->space.pcid == space.pcid
+           ? memo->levels : 0;
 }
 
 static DsegTlbEntry entry_of(const DsegTlb *tlb, const DsegTlbFound *found)
@@ -209,8 +233,12 @@ static DsegTlbPage page_of(const DsegTlbEntry *entry)
 const uint64_t *dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space,
                               uint64_t va, DsegTlbKind kind)
 {
+    int l2 = tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][DSEG_TLB_4K];
     DsegTlbMemo *memo = tlb->memo;
 
+    if (l2 != DSEG_TLB_NO_ARRAY) {
+        dseg_tlb_array_prefetch(&tlb->arrays[l2], va, 12);
+    }
     memo->va = va;
     memo->space = space;
     memo->kind = kind;
@@ -220,7 +248,7 @@ const uint64_t *dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space,
         look(tlb, level, space, va, kind, found);
         memo->levels = level + 1;
         if (usable(tlb, found, kind)) {
-            return tlb->arrays[found->array].data[found->index];
+            return tlb->arrays[found->array].cells[found->index].data;
         }
     }
     return NULL;
@@ -260,11 +288,12 @@ static void drop(DsegTlb *tlb, unsigned number, uint32_t index)
  * Looks a level up.  Returns whether it is a hit, which takes the data of @page;
  * an entry that a store can't use goes away.
  */
-static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
-                   uint64_t va, DsegTlbKind kind, const DsegTlbPage *page,
-                   DsegTlbFound *found)
+__attribute__((always_inline))
+static inline bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
+                          uint64_t va, DsegTlbKind kind,
+                          const DsegTlbPage *page, DsegTlbFound *found)
 {
-    if (remembers(tlb->memo, level, space, va, kind)) {
+    if (level < levels_known(tlb->memo, space, va, kind)) {
         *found = tlb->memo->found[level];
     } else {
         look(tlb, level, space, va, kind, found);
@@ -273,8 +302,8 @@ static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
         tlb->counters.hits[level][kind][found->size]++;
         dseg_tlb_array_hit(&tlb->arrays[found->array], found->index);
         if (page) {
-            memcpy(tlb->arrays[found->array].data[found->index], page->data,
-                   sizeof(page->data));
+            memcpy(tlb->arrays[found->array].cells[found->index].data,
+                   page->data, sizeof(page->data));
         }
         return true;
     }
@@ -285,6 +314,21 @@ static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
     return false;
 }
 
+/* A place for an entry: tells of the one that has to go for it, if any. */
+static uint32_t make_room(DsegTlb *tlb, unsigned number, uint64_t va,
+                          unsigned shift)
+{
+    DsegTlbArray *array = &tlb->arrays[number];
+    uint32_t index = dseg_tlb_array_place(array, va, shift);
+
+    if (dseg_tlb_array_valid(array, index)) {
+        tlb->counters.evictions[number]++;
+        tell(tlb, number, index);
+    }
+    tlb->memo->levels = 0;
+    return index;
+}
+
 /*
  * Puts an entry for the piece of @size around @va of @page into an array; returns
  * where.
@@ -292,9 +336,8 @@ static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
 static uint32_t fill(DsegTlb *tlb, unsigned number, DsegTlbSpace space,
                      uint64_t va, DsegTlbSize size, const DsegTlbPage *page)
 {
-    DsegTlbArray *array = &tlb->arrays[number];
     unsigned shift = dseg_tlb_size_shift(size);
-    uint32_t index = dseg_tlb_array_place(array, va, shift);
+    uint32_t index = make_room(tlb, number, va, shift);
     DsegTlbEntry entry = {
         .va = va,
         .shift = shift,
@@ -304,18 +347,13 @@ static uint32_t fill(DsegTlb *tlb, unsigned number, DsegTlbSpace space,
         .lg_mapping = page->lg_mapping,
     };
 
-    if (dseg_tlb_array_valid(array, index)) {
-        tlb->counters.evictions[number]++;
-        tell(tlb, number, index);
-    }
     memcpy(entry.data, page->data, sizeof(entry.data));
-    dseg_tlb_array_fill(array, index, &entry);
-    tlb->memo->levels = 0;
+    dseg_tlb_array_fill(&tlb->arrays[number], index, &entry);
     return index;
 }
 
 /* Where there is no room for a page, its piece of the next smaller size. */
-static DsegTlbSlot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+static DsegTlbSpot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                            DsegTlbKind kind, const DsegTlbPage *page)
 {
     const int8_t *numbers = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH];
@@ -329,8 +367,11 @@ static DsegTlbSlot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     while (numbers[size] == DSEG_TLB_NO_ARRAY) {
         size--;
     }
-    return tlb->first_slot[numbers[size]] +
-           fill(tlb, numbers[size], space, va, size, &whole);
+    return (DsegTlbSpot) {
+        .slot = tlb->first_slot[numbers[size]] +
+                fill(tlb, numbers[size], space, va, size, &whole),
+        .size = size,
+    };
 }
 
 static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
@@ -343,20 +384,32 @@ static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     }
 }
 
-/* What an L1 miss finds in L2 goes to L1 as it is. */
-static DsegTlbSlot refill(DsegTlb *tlb, const DsegTlbFound *l2, uint64_t va,
+/* What an L1 miss finds in L2 goes to L1 as it is, if that has the size. */
+static DsegTlbSpot refill(DsegTlb *tlb, const DsegTlbFound *l2, uint64_t va,
                           DsegTlbKind kind)
 {
-    DsegTlbEntry entry = entry_of(tlb, l2);
-    DsegTlbPage page = page_of(&entry);
+    int number = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH][l2->size];
+    unsigned shift = dseg_tlb_size_shift(l2->size);
+    DsegTlbEntry entry;
+    DsegTlbPage page;
+    uint32_t index;
 
+    if (number != DSEG_TLB_NO_ARRAY) {
+        index = make_room(tlb, number, va, shift);
+        dseg_tlb_array_put(&tlb->arrays[number], index,
+                           &tlb->arrays[l2->array].cells[l2->index],
+                           dseg_tlb_hint_of(va, shift));
+        return (DsegTlbSpot) { tlb->first_slot[number] + index, l2->size };
+    }
+    entry = entry_of(tlb, l2);
+    page = page_of(&entry);
     return fill_l1(tlb, entry.space, va, kind, &page);
 }
 
 /* Neither level has it. */
 static DsegTlbOutcome miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                            DsegTlbKind kind, const DsegTlbPage *translated,
-                           DsegTlbSlot *slot)
+                           DsegTlbSpot *spot)
 {
     DsegTlbPage page = *translated;
 
@@ -370,31 +423,33 @@ static DsegTlbOutcome miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
         tlb->counters.walks[kind]++;
         fill_l2(tlb, space, va, kind, &page);
     }
-    *slot = fill_l1(tlb, space, va, kind, &page);
+    *spot = fill_l1(tlb, space, va, kind, &page);
     return page.segments_only ? DSEG_TLB_HIT_SEGMENT : DSEG_TLB_WALK;
 }
 
 DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                DsegTlbKind kind, const DsegTlbPage *page,
-                               DsegTlbSlot *slot)
+                               DsegTlbSpot *spot)
 {
     DsegTlbFound found;
 
     if (tlb->segments_beside_l1 && page && page->segments_only) {
         tlb->counters.segment_hits_l1[kind]++;
-        *slot = DSEG_TLB_NO_SLOT;
+        *spot = (DsegTlbSpot) { DSEG_TLB_NO_SLOT, DSEG_TLB_4K };
         return DSEG_TLB_HIT_SEGMENT_L1;
     }
     if (lookup(tlb, DSEG_TLB_L1, space, va, kind, page, &found)) {
-        *slot = tlb->first_slot[found.array] + found.index;
+        *spot = (DsegTlbSpot) {
+            tlb->first_slot[found.array] + found.index, found.size,
+        };
         return DSEG_TLB_HIT_L1;
     }
     if (lookup(tlb, DSEG_TLB_L2, space, va, kind, page, &found)) {
         tlb->counters.misses[DSEG_TLB_L1][kind][found.size]++;
-        *slot = refill(tlb, &found, va, kind);
+        *spot = refill(tlb, &found, va, kind);
         return DSEG_TLB_HIT_L2;
     }
-    return miss(tlb, space, va, kind, page, slot);
+    return miss(tlb, space, va, kind, page, spot);
 }
 
 /* By the words of an array, as there may be thousands to look through. */
@@ -408,14 +463,6 @@ static inline bool in_scope(uint64_t owner, const DsegTlbScope *scope)
     }
     return !scope->one_pcid ||
            (uint16_t)(owner >> DSEG_TLB_OWNER_PCID_SHIFT) == scope->pcid;
-}
-
-DsegTlbSize dseg_tlb_slot_size(const DsegTlb *tlb, DsegTlbSlot slot)
-{
-    unsigned number = tlb->array_of_slot[slot];
-
-    return size_of(dseg_tlb_array_shift(&tlb->arrays[number],
-                                        slot - tlb->first_slot[number]));
 }
 
 DsegTlbSlotPage dseg_tlb_slot_page(const DsegTlb *tlb, DsegTlbSlot slot)
@@ -447,7 +494,7 @@ static void announce_next(DsegTlb *tlb, unsigned number, uint32_t index)
 static void announce_others(DsegTlb *tlb, unsigned number, uint32_t index)
 {
     const DsegTlbArray *array = &tlb->arrays[number];
-    uint32_t first = index / array->ways * array->ways;
+    uint32_t first = dseg_tlb_array_set_of(array, index) * array->ways;
 
     for (uint32_t i = first; i < first + array->ways; i++) {
         if (i != index && dseg_tlb_array_valid(array, i)) {
@@ -460,9 +507,9 @@ static void announce_others(DsegTlb *tlb, unsigned number, uint32_t index)
 static bool is_watched(DsegTlb *tlb, unsigned number, uint32_t index,
                        DsegTlbOutcome outcome)
 {
-    uint32_t ways = tlb->arrays[number].ways;
-    uint8_t *left = &tlb->watched_hits[tlb->first_slot[number] +
-                                       index / ways * ways];
+    const DsegTlbArray *array = &tlb->arrays[number];
+    uint32_t first = dseg_tlb_array_set_of(array, index) * array->ways;
+    uint8_t *left = &tlb->watched_hits[tlb->first_slot[number] + first];
 
     if (outcome != DSEG_TLB_HIT_L1) {
         *left = DSEG_TLB_WATCHED_HITS;
@@ -485,26 +532,27 @@ static void announce_ranked(DsegTlb *tlb, unsigned number, uint32_t index,
     }
 }
 
-void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot, DsegTlbOutcome outcome)
+void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSpot spot, DsegTlbOutcome outcome)
 {
-    unsigned number = tlb->array_of_slot[slot];
-    const DsegTlbArray *array = &tlb->arrays[number];
-    uint32_t index = slot - tlb->first_slot[number];
-    bool fetch = tlb->geometry.arrays[number].place == DSEG_TLB_PLACE_L1I;
-    bool last = tlb->lookup[DSEG_TLB_L2][fetch][dseg_tlb_slot_size(tlb, slot)]
-                == DSEG_TLB_NO_ARRAY;
+    unsigned number = tlb->array_of_slot[spot.slot];
+    uint32_t index = spot.slot - tlb->first_slot[number];
 
-    if (array->policy == DSEG_TLB_FIFO || array->policy == DSEG_TLB_RANDOM) {
-        return;
-    }
-    if (last && !fetch && array->policy == DSEG_TLB_LRU) {
+    switch (tlb->announce[number][spot.size]) {
+    case DSEG_TLB_ANNOUNCE_NEXT:
+        if (outcome != DSEG_TLB_HIT_L1) {
+            announce_next(tlb, number, index);
+        }
+        break;
+    case DSEG_TLB_ANNOUNCE_OTHERS:
+        if (outcome != DSEG_TLB_HIT_L1) {
+            announce_others(tlb, number, index);
+        }
+        break;
+    case DSEG_TLB_ANNOUNCE_RANKED:
         announce_ranked(tlb, number, index, outcome);
-    } else if (outcome == DSEG_TLB_HIT_L1) {
-        return;
-    } else if (last && array->ways <= DSEG_TLB_MAX_ANNOUNCED) {
-        announce_others(tlb, number, index);
-    } else {
-        announce_next(tlb, number, index);
+        break;
+    default:
+        break;
     }
 }
 
@@ -516,7 +564,7 @@ static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
 
     for (uint32_t i = first; i < first + count; i++) {
         if (dseg_tlb_array_valid(array, i) &&
-            in_scope(array->owners[i], scope) &&
+            in_scope(array->cells[i].owner, scope) &&
             (!scope->one_page ||
              dseg_tlb_array_maps(array, i, scope->va))) {
             drop(tlb, number, i);

@@ -94,6 +94,12 @@ typedef enum DsegTlbOutcome {
 typedef uint32_t DsegTlbSlot;
 #define DSEG_TLB_NO_SLOT UINT32_MAX
 
+/* Where an access has found or put the L1 entry of its page. */
+typedef struct DsegTlbSpot {
+    DsegTlbSlot slot;   /* DSEG_TLB_NO_SLOT for DSEG_TLB_HIT_SEGMENT_L1 */
+    DsegTlbSize size;   /* of the entry, which may be a piece of the page */
+} DsegTlbSpot;
+
 /* All of DsegTlbCounters are uint64_t. */
 typedef struct DsegTlbCounters {
     uint64_t hits[DSEG_TLB_LEVEL__MAX][DSEG_TLB_KIND__MAX][DSEG_TLB_SIZE__MAX];
@@ -145,16 +151,15 @@ bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
  * An access, complete: counts it, and changes the TLB.  @page is what the
  * translation has found.  If it is a hit of L1 or L2 only its segments_only is
  * looked at, with segments_beside_l1, and its data, which the entry has from now
- * on; there it may be NULL.  *@slot becomes the slot of the L1 entry that the page
- * is in now, or DSEG_TLB_NO_SLOT for DSEG_TLB_HIT_SEGMENT_L1.
+ * on; there it may be NULL.
  */
 DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                DsegTlbKind kind, const DsegTlbPage *page,
-                               DsegTlbSlot *slot);
+                               DsegTlbSpot *spot);
 
 /*
  * For a caller who sees hits only of entries that its DsegTlbGone function has been
- * called for: calls it, after an access that ended with @outcome in @slot, for the
+ * called for: calls it, after an access that ended with @outcome at @spot, for the
  * entries of that set whose hits decide what has to go next, but all of them stay.
  *
  * If L2 has entries of that size, a wrong choice costs no walk: after a fill the next
@@ -163,15 +168,13 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
  * set since its last miss; else, after a fill, all others of up to
  * DSEG_TLB_MAX_ANNOUNCED ways.
  */
-void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSlot slot, DsegTlbOutcome outcome);
+void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSpot spot, DsegTlbOutcome outcome);
 
 #define DSEG_TLB_MAX_ANNOUNCED 8
 #define DSEG_TLB_UNSEEN 2
 #define DSEG_TLB_WATCHED_HITS 128
 
-/* The size of the valid entry in @slot, and all that it says. */
-DsegTlbSize dseg_tlb_slot_size(const DsegTlb *tlb, DsegTlbSlot slot);
-
+/* What a valid entry says. */
 typedef struct DsegTlbSlotPage {
     DsegTlbSpace space;
     bool global;

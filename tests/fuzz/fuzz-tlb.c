@@ -91,12 +91,14 @@ static void take_access(Input *in, Shadow *shadow)
     };
     bool hit = dseg_tlb_peek(shadow->tlb, space, va, kind, NULL);
     DsegTlbOutcome outcome;
+    DsegTlbSpot spot;
     DsegTlbSlot slot;
 
     if (bits >= 48) {
         page = (DsegTlbPage) { .store = true, .segments_only = true };
     }
-    outcome = dseg_tlb_access(shadow->tlb, space, va, kind, &page, &slot);
+    outcome = dseg_tlb_access(shadow->tlb, space, va, kind, &page, &spot);
+    slot = spot.slot;
     if (outcome == DSEG_TLB_HIT_SEGMENT_L1) {
         assert(page.segments_only && slot == DSEG_TLB_NO_SLOT);
         return;

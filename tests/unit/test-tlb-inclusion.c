@@ -39,7 +39,7 @@ static char *announced(Tlb *t, DsegTlbKind kind, unsigned n)
     GString *names = g_string_new(NULL);
 
     g_array_set_size(t->gone, 0);
-    dseg_tlb_announce(t->tlb, t->slot, outcome);
+    dseg_tlb_announce(t->tlb, t->spot, outcome);
     for (unsigned i = 0; i < t->gone->len; i++) {
         g_string_append_printf(names, "%u",
                                (unsigned)(tlb_gone_at(t, i)->va / page(1)));
@@ -164,7 +164,7 @@ static void test_hit_without_page_keeps_data(void)
 
     tlb_access(t, DSEG_TLB_LOAD, 0, with_data(1));
     g_assert_cmpint(dseg_tlb_access(t->tlb, t->space, 0, DSEG_TLB_LOAD, NULL,
-                                    &t->slot), ==, DSEG_TLB_HIT_L1);
+                                    &t->spot), ==, DSEG_TLB_HIT_L1);
     g_assert_cmpuint(data_at(t, DSEG_TLB_LOAD, 0), ==, 1);
 }
 

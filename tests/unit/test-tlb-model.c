@@ -278,7 +278,7 @@ static void do_access(GRand *rand, Tlb *t, Model *model)
     t->space = space;
     outcome = tlb_access(t, kind, va, page);
     g_assert_cmpint(outcome, ==, expected);
-    g_assert_cmpuint(t->slot, ==, model_slot(model, filled));
+    g_assert_cmpuint(t->spot.slot, ==, model_slot(model, filled));
     outcomes[outcome]++;
 }
 

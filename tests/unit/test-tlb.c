@@ -43,7 +43,7 @@ static char load_page(Tlb *t, char name)
     if (!t->gone->len) {
         return '.';
     }
-    g_assert_cmpuint(tlb_gone_at(t, 0)->slot, ==, t->slot);
+    g_assert_cmpuint(tlb_gone_at(t, 0)->slot, ==, t->spot.slot);
     return "0123456789abcdef"[tlb_gone_at(t, 0)->va / PAGE % 16];
 }
 
@@ -150,14 +150,14 @@ static void test_free_place_of_the_lowest_number(void)
 
     for (unsigned i = 1; i <= 4; i++) {
         tlb_load(t, i * PAGE, DSEG_TLB_4K);
-        slots[i] = t->slot;
+        slots[i] = t->spot.slot;
     }
     tlb_invalidate_page(t, 4 * PAGE);
     tlb_invalidate_page(t, 2 * PAGE);
     tlb_load(t, 5 * PAGE, DSEG_TLB_4K);
-    g_assert_cmpuint(t->slot, ==, slots[2]);
+    g_assert_cmpuint(t->spot.slot, ==, slots[2]);
     tlb_load(t, 6 * PAGE, DSEG_TLB_4K);
-    g_assert_cmpuint(t->slot, ==, slots[4]);
+    g_assert_cmpuint(t->spot.slot, ==, slots[4]);
 }
 
 static void test_sets(void)
@@ -575,7 +575,7 @@ static void test_segments_beside_l2(void)
 
     g_assert_cmpint(tlb_access(t, DSEG_TLB_LOAD, PAGE, by_segments), ==,
                     DSEG_TLB_HIT_SEGMENT);
-    g_assert_cmpuint(t->slot, !=, DSEG_TLB_NO_SLOT);
+    g_assert_cmpuint(t->spot.slot, !=, DSEG_TLB_NO_SLOT);
     g_assert_cmpuint(dseg_tlb_array_used(t->tlb, 0), ==, 1);
     g_assert_cmpuint(dseg_tlb_array_used(t->tlb, 3), ==, 0);
     /* Stores may use it at once. */
@@ -615,7 +615,7 @@ static void test_segments_beside_l1(void)
         for (unsigned i = 1; i <= 2; i++) {
             g_assert_cmpint(tlb_access(t, kind, i * PAGE, by_segments), ==,
                             DSEG_TLB_HIT_SEGMENT_L1);
-            g_assert_cmpuint(t->slot, ==, DSEG_TLB_NO_SLOT);
+            g_assert_cmpuint(t->spot.slot, ==, DSEG_TLB_NO_SLOT);
         }
         g_assert_cmpuint(tlb_counters(t)->segment_hits_l1[kind], ==, 2);
     }
@@ -640,7 +640,7 @@ static void test_gone_names_the_entry(void)
     tlb_access(t, DSEG_TLB_FETCH, 5 * GIB + 3 * PAGE + 5, (DsegTlbPage) {
         .size = DSEG_TLB_2M,
     });
-    slot = t->slot;
+    slot = t->spot.slot;
     tlb_invalidate_page(t, 5 * GIB + 3 * PAGE);
     g_assert_cmpuint(t->gone->len, ==, 1);
     gone = tlb_gone_at(t, 0);
@@ -658,11 +658,11 @@ static void test_gone_may_be_null(void)
 {
     DsegTlb *tlb = dseg_tlb_new(&two_levels, NULL, NULL);
     const DsegTlbPage page = { .size = DSEG_TLB_4K };
-    DsegTlbSlot slot;
+    DsegTlbSpot spot;
 
     for (uint64_t va = 0; va < 16 * PAGE; va += PAGE) {
         dseg_tlb_access(tlb, (DsegTlbSpace) { 0 }, va, DSEG_TLB_LOAD, &page,
-                        &slot);
+                        &spot);
     }
     g_assert_cmpuint(dseg_tlb_counters(tlb)->evictions[0], ==, 14);
     dseg_tlb_free(tlb);
@@ -677,17 +677,17 @@ static void test_slots_are_unique(void)
     g_assert_cmpuint(dseg_tlb_l1_slots(t->tlb), ==, 6);
     for (unsigned i = 0; i < 2; i++) {
         tlb_load(t, GIB + i * PAGE, DSEG_TLB_4K);
-        g_assert_cmpuint(t->slot, <, 6);
-        g_assert_false(seen[t->slot]);
-        seen[t->slot] = true;
+        g_assert_cmpuint(t->spot.slot, <, 6);
+        g_assert_false(seen[t->spot.slot]);
+        seen[t->spot.slot] = true;
         tlb_load(t, 2 * i * MIB, DSEG_TLB_2M);
-        g_assert_cmpuint(t->slot, <, 6);
-        g_assert_false(seen[t->slot]);
-        seen[t->slot] = true;
+        g_assert_cmpuint(t->spot.slot, <, 6);
+        g_assert_false(seen[t->spot.slot]);
+        seen[t->spot.slot] = true;
         tlb_access(t, DSEG_TLB_FETCH, GIB + i * PAGE, (DsegTlbPage) { 0 });
-        g_assert_cmpuint(t->slot, <, 6);
-        g_assert_false(seen[t->slot]);
-        seen[t->slot] = true;
+        g_assert_cmpuint(t->spot.slot, <, 6);
+        g_assert_false(seen[t->spot.slot]);
+        seen[t->spot.slot] = true;
     }
 }
 
@@ -698,11 +698,11 @@ static void test_hit_tells_the_slot_of_its_fill(void)
 
     tlb_load(t, 1 * PAGE, DSEG_TLB_4K);
     tlb_load(t, 2 * PAGE, DSEG_TLB_4K);
-    slot = t->slot;
+    slot = t->spot.slot;
     tlb_load(t, 1 * PAGE, DSEG_TLB_4K);
-    g_assert_cmpuint(t->slot, !=, slot);
+    g_assert_cmpuint(t->spot.slot, !=, slot);
     tlb_load(t, 2 * PAGE, DSEG_TLB_4K);
-    g_assert_cmpuint(t->slot, ==, slot);
+    g_assert_cmpuint(t->spot.slot, ==, slot);
 }
 
 /* Looking is no touch, and counts nothing. */

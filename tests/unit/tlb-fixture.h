@@ -26,7 +26,7 @@ typedef struct Tlb {
     DsegTlb *tlb;
     GArray *gone;       /* of Gone */
     DsegTlbSpace space; /* of the accesses */
-    DsegTlbSlot slot;   /* of the last of them */
+    DsegTlbSpot spot;   /* of the last of them */
 } Tlb;
 
 static inline void tlb_gone(void *opaque, DsegTlbSlot slot)
@@ -70,7 +70,7 @@ static inline DsegTlbOutcome tlb_access(Tlb *t, DsegTlbKind kind, uint64_t va,
                                         DsegTlbPage page)
 {
     g_array_set_size(t->gone, 0);
-    return dseg_tlb_access(t->tlb, t->space, va, kind, &page, &t->slot);
+    return dseg_tlb_access(t->tlb, t->space, va, kind, &page, &t->spot);
 }
 
 /* A load that finds a page of @size that stores may use. */
