@@ -20,6 +20,7 @@ from dseg.stack import CommandError, Stack
 FRAGMENTED = 4 * MiB        # the longest free run that is left then is shorter
 SETTLE = 20                 # seconds
 READY = r'^fragment: ready kept=(\d+) free=(\d+) .*\n'
+MEM_TOTAL = "sed -n 's/MemTotal: *\\(.*\\) kB/\\1/p' /proc/meminfo"
 ROUND = r'^fragment: round (\d+) .* checksum ([0-9a-f]+) (ok|BAD) errors (\d+)$'
 
 
@@ -42,7 +43,7 @@ def contiguity_with(console, own):
 
 def total_memory(console):
     """MemTotal, in bytes."""
-    return int(console.run("sed -n 's/MemTotal: *\\(.*\\) kB/\\1/p' /proc/meminfo")) * KiB
+    return int(console.run(MEM_TOTAL)) * KiB
 
 
 class Fragmented:
@@ -140,9 +141,11 @@ def test_a_guest_that_stops_giving_gets_back_what_it_gave(l1, socket):
     memory, total = vm_memory(l1), total_memory(l1.l1)
     available = int(l1.l1.run("sed -n 's/MemAvailable: *\\(.*\\) kB/\\1/p' /proc/meminfo")) * KiB
     size = (available - 32 * MiB) // (128 * MiB) * 128 * MiB
-    # Half of it is in use a moment after the balloon has begun.
-    l1.l1.run(f'(sleep 3; exec chase --bytes {available // 2 // MiB}M --rounds 0) >/tmp/chase & '
-              'chase=$!')
+    # As soon as the balloon has begun, more than it would leave is in use: how fast it is does
+    # not matter.
+    used = available - size + 64 * MiB
+    l1.l1.run(f'(while [ $({MEM_TOTAL}) = {total // KiB} ]; do :; done; '
+              f'exec chase --bytes {used // MiB}M --rounds 0) >/tmp/chase & chase=$!')
     code, _, errors = host_self_balloon(socket, '--size', str(size))
     l1.l1.run('kill $chase; wait $chase; true')
     assert 'BAD' not in l1.l1.run('cat /tmp/chase')
