@@ -237,7 +237,8 @@ const uint64_t *dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space,
     DsegTlbMemo *memo = tlb->memo;
 
     if (l2 != DSEG_TLB_NO_ARRAY) {
-        dseg_tlb_array_prefetch(&tlb->arrays[l2], va, 12);
+        dseg_tlb_array_prefetch(&tlb->arrays[l2], va,
+                                dseg_tlb_size_shift(DSEG_TLB_4K));
     }
     memo->va = va;
     memo->space = space;
