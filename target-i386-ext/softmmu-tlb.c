@@ -257,6 +257,13 @@ static const uint64_t *find_refill(CPUX86State *env, uint64_t va,
            (prot & (1 << access_type)) ? data : NULL;
 }
 
+/* Where QEMU's TLB has @va, if it has. */
+static uintptr_t place_of(CPUState *cs, uint64_t va, int mmu_idx)
+{
+    return va >> TARGET_PAGE_BITS &
+           cs->neg.tlb.f[mmu_idx].mask >> CPU_TLB_ENTRY_BITS;
+}
+
 /*
  * Mode exact: QEMU's TLB has the page, as it has been filled with what the model
  * has, and only marked as to be asked for again.
@@ -264,9 +271,9 @@ static const uint64_t *find_refill(CPUX86State *env, uint64_t va,
 static bool is_filled(CPUX86State *env, uint64_t va, MMUAccessType access_type,
                       int mmu_idx)
 {
-    const CPUTLBDescFast *f = &env_cpu(env)->neg.tlb.f[mmu_idx];
-    const CPUTLBEntry *entry = &f->table[va >> TARGET_PAGE_BITS &
-                                         f->mask >> CPU_TLB_ENTRY_BITS];
+    CPUState *cs = env_cpu(env);
+    const CPUTLBEntry *entry =
+        &cs->neg.tlb.f[mmu_idx].table[place_of(cs, va, mmu_idx)];
     uint64_t addr = entry->addr_idx[access_type];
 
     return addr != -1 && !((addr ^ va) & TARGET_PAGE_MASK);
@@ -275,10 +282,9 @@ static bool is_filled(CPUX86State *env, uint64_t va, MMUAccessType access_type,
 /* Soon QEMU's TLB will be asked what it knows of @va. */
 static void prefetch_full(CPUState *cs, uint64_t va, int mmu_idx)
 {
-    uintptr_t entries = cs->neg.tlb.f[mmu_idx].mask >> CPU_TLB_ENTRY_BITS;
+    uintptr_t place = place_of(cs, va, mmu_idx);
 
-    __builtin_prefetch(&cs->neg.tlb.d[mmu_idx].fulltlb[
-                           va >> TARGET_PAGE_BITS & entries]);
+    __builtin_prefetch(&cs->neg.tlb.d[mmu_idx].fulltlb[place]);
 }
 
 /* Whether QEMU's TLB has that translation, hidden, and shows it again. */

@@ -81,11 +81,18 @@ static inline bool dseg_tlb_array_valid(const DsegTlbArray *array,
     return array->cells[index].tag;
 }
 
-/* Index of way 0 of the set that @va is in. */
+/* The number of the set that @va is in. */
+static inline uint32_t dseg_tlb_array_set_for(const DsegTlbArray *array,
+                                              uint64_t va, unsigned shift)
+{
+    return (uint32_t)(va >> shift) & array->set_mask;
+}
+
+/* Index of way 0 of that set. */
 static inline uint32_t dseg_tlb_array_set(const DsegTlbArray *array,
                                           uint64_t va, unsigned shift)
 {
-    return ((uint32_t)(va >> shift) & array->set_mask) * array->ways;
+    return dseg_tlb_array_set_for(array, va, shift) * array->ways;
 }
 
 enum {
@@ -158,7 +165,7 @@ static inline unsigned dseg_tlb_equal_hints(const uint32_t hints[DSEG_TLB_HINTS]
 static inline void dseg_tlb_array_prefetch(const DsegTlbArray *array,
                                            uint64_t va, unsigned shift)
 {
-    uint32_t set = (uint32_t)(va >> shift) & array->set_mask;
+    uint32_t set = dseg_tlb_array_set_for(array, va, shift);
 
     __builtin_prefetch(array->hints + set * array->hint_stride);
 }
@@ -171,7 +178,7 @@ static inline uint32_t dseg_tlb_array_find(const DsegTlbArray *array,
                                            uint64_t va, unsigned shift,
                                            DsegTlbSpace space)
 {
-    uint32_t set = (uint32_t)(va >> shift) & array->set_mask;
+    uint32_t set = dseg_tlb_array_set_for(array, va, shift);
     uint32_t first = set * array->ways, end = first + array->ways;
     const uint32_t *hints = array->hints + set * array->hint_stride;
     uint64_t tag = dseg_tlb_tag_of(va, shift);
@@ -293,7 +300,7 @@ static inline uint32_t dseg_tlb_array_ranked(const DsegTlbArray *array,
 static inline uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va,
                                             unsigned shift)
 {
-    uint32_t set = (uint32_t)(va >> shift) & array->set_mask;
+    uint32_t set = dseg_tlb_array_set_for(array, va, shift);
     uint32_t first = set * array->ways;
 
     if (array->used < array->entries) {
