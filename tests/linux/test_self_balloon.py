@@ -7,7 +7,9 @@ and changes them all the time, so that nothing but new memory is contiguous. In 
 a program then has its primary region there.
 """
 
+import contextlib
 import json
+import signal
 import subprocess
 import time
 
@@ -76,11 +78,30 @@ def assert_right(before, after):
     assert [number for number, _, _ in after] == list(range(1, len(after) + 1))
 
 
+@contextlib.contextmanager
+def start_host_self_balloon(socket, *arguments):
+    """scripts/self-balloon while it runs; it has ended when the with statement does."""
+    command = [ROOT / 'scripts/self-balloon', '--qmp', socket, '--json', *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def host_self_balloon(socket, *arguments):
     """scripts/self-balloon: its exit code, what it printed, its errors."""
-    done = subprocess.run([ROOT / 'scripts/self-balloon', '--qmp', socket, '--json', *arguments],
-                          capture_output=True, text=True, timeout=300, check=False)
-    return done.returncode, done.stdout, done.stderr
+    with start_host_self_balloon(socket, *arguments) as process:
+        output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def wait_until(condition, timeout=60):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, 'nothing has happened'
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope='module')
@@ -141,15 +162,18 @@ def test_a_guest_that_stops_giving_gets_back_what_it_gave(l1, socket):
     memory, total = vm_memory(l1), total_memory(l1.l1)
     available = int(l1.l1.run("sed -n 's/MemAvailable: *\\(.*\\) kB/\\1/p' /proc/meminfo")) * KiB
     size = (available - 32 * MiB) // (128 * MiB) * 128 * MiB
-    # As soon as the balloon has begun, more than it would leave is in use: how fast it is does
-    # not matter.
-    used = available - size + 64 * MiB
-    l1.l1.run(f'(while [ $({MEM_TOTAL}) = {total // KiB} ]; do :; done; '
-              f'exec chase --bytes {used // MiB}M --rounds 0) >/tmp/chase & chase=$!')
-    code, _, errors = host_self_balloon(socket, '--size', str(size))
+    used = available - size + 64 * MiB      # more than the balloon would leave
+    with start_host_self_balloon(socket, '--size', str(size)) as balloon:
+        wait_until(lambda: vm_memory(l1)[1] != memory[1])
+        # It waits meanwhile, so that it does not matter which of the two is faster.
+        balloon.send_signal(signal.SIGSTOP)
+        l1.l1.run(f'chase --bytes {used // MiB}M --updates 1 --rounds 0 >/tmp/chase & chase=$!; '
+                  'until grep -q round /tmp/chase; do sleep 1; done', timeout=120)
+        balloon.send_signal(signal.SIGCONT)
+        _, errors = balloon.communicate(timeout=300)
     l1.l1.run('kill $chase; wait $chase; true')
     assert 'BAD' not in l1.l1.run('cat /tmp/chase')
-    assert code == 1, errors
+    assert balloon.returncode == 1, errors
     assert 'the balloon has given back what it took' in errors
     assert (vm_memory(l1), total_memory(l1.l1)) == (memory, total)
 
