@@ -81,32 +81,61 @@ static unsigned part_shift(DsegTlbSize size)
     return dseg_tlb_size_shift(size) - 9;
 }
 
-static void back(X86DsegTlb *tlb, DsegTlbSpot spot, uint64_t va, int mmu_idx)
+/* Apart, as it is rare. */
+static __attribute__((noinline))
+void back_part(X86DsegTlb *tlb, DsegTlbSpot spot, uint64_t va, bool first)
+{
+    uint64_t *parts = tlb->parts[spot.slot];
+    unsigned part = va >> part_shift(spot.size) & 511;
+
+    if (first) {
+        memset(parts, 0, sizeof(X86DsegParts));
+    }
+    parts[part / 64] |= UINT64_C(1) << part % 64;
+}
+
+static inline void back(X86DsegTlb *tlb, DsegTlbSpot spot, uint64_t va,
+                        int mmu_idx)
 {
     X86DsegBacked *backed = &tlb->backed[spot.slot];
     bool first = backed->generation != tlb->generation;
 
     if (first) {
-        *backed = (X86DsegBacked) { .generation = tlb->generation };
+        backed->generation = tlb->generation;
+        backed->va = va >> dseg_tlb_size_shift(spot.size)
+                        << dseg_tlb_size_shift(spot.size);
+        backed->idxmap = 0;
+        backed->size = spot.size;
     }
     backed->idxmap |= 1 << mmu_idx;
-    if (spot.size != DSEG_TLB_4K) {
-        uint64_t *parts = tlb->parts[spot.slot];
-        unsigned part = va >> part_shift(spot.size) & 511;
-
-        if (first) {
-            memset(parts, 0, sizeof(X86DsegParts));
-        }
-        parts[part / 64] |= UINT64_C(1) << part % 64;
+    if (unlikely(spot.size != DSEG_TLB_4K)) {
+        back_part(tlb, spot, va, first);
     }
 }
 
-/* Has QEMU's TLB ask again for the pages of @size bytes at @va. */
-static void hide(CPUState *cs, uint64_t va, uint64_t size, uint16_t idxmap,
-                 bool fetch)
+/* Has QEMU's TLB ask again for a page. */
+static void hide(X86DsegTlb *tlb, uint64_t va, uint16_t idxmap)
 {
-    for (uint64_t end = va + size; va != end; va += TARGET_PAGE_SIZE) {
-        tlb_hide_page_by_mmuidx(cs, va, idxmap, fetch);
+    tlb_hide_page_by_mmuidx(env_cpu(tlb->env), va, idxmap,
+                            idxmap >> X86_DSEG_FETCH_IDX);
+}
+
+/* Apart, as it is rare. */
+static __attribute__((noinline))
+void hide_parts(X86DsegTlb *tlb, DsegTlbSlot slot)
+{
+    const X86DsegBacked *backed = &tlb->backed[slot];
+    unsigned shift = part_shift(backed->size);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(tlb->parts[slot]); i++) {
+        for (uint64_t left = tlb->parts[slot][i]; left; left &= left - 1) {
+            uint64_t va = backed->va + ((64 * i + ctz64(left)) << shift);
+
+            for (uint64_t end = va + (UINT64_C(1) << shift); va != end;
+                 va += TARGET_PAGE_SIZE) {
+                hide(tlb, va, backed->idxmap);
+            }
+        }
     }
 }
 
@@ -115,27 +144,15 @@ static void gone(void *opaque, DsegTlbSlot slot)
 {
     X86DsegTlb *tlb = opaque;
     X86DsegBacked *backed = &tlb->backed[slot];
-    CPUState *cs = env_cpu(tlb->env);
-    DsegTlbSlotPage page;
-    unsigned shift;
 
     if (backed->generation != tlb->generation) {
         return;
     }
     backed->generation = 0;
-    page = dseg_tlb_slot_page(tlb->model, slot);
-    if (page.size == DSEG_TLB_4K) {
-        hide(cs, page.va, TARGET_PAGE_SIZE, backed->idxmap, page.fetch);
-        return;
-    }
-    shift = part_shift(page.size);
-    for (unsigned i = 0; i < ARRAY_SIZE(tlb->parts[slot]); i++) {
-        for (uint64_t left = tlb->parts[slot][i]; left; left &= left - 1) {
-            uint64_t part = 64 * i + ctz64(left);
-
-            hide(cs, page.va + (part << shift), UINT64_C(1) << shift,
-                 backed->idxmap, page.fetch);
-        }
+    if (unlikely(backed->size != DSEG_TLB_4K)) {
+        hide_parts(tlb, slot);
+    } else {
+        hide(tlb, backed->va, backed->idxmap);
     }
 }
 
@@ -198,23 +215,6 @@ static DsegTlbKind kind_of(MMUAccessType access_type)
     return kinds[access_type];
 }
 
-static DsegTlbOutcome use_model(X86DsegTlb *tlb, uint64_t va,
-                                MMUAccessType access_type, int mmu_idx,
-                                const DsegTlbPage *page)
-{
-    DsegTlbSpot spot;
-    DsegTlbOutcome outcome =
-        dseg_tlb_access(tlb->model, x86_dseg_tlb_space(tlb->env), va,
-                        kind_of(access_type), page, &spot);
-
-    if (spot.slot != DSEG_TLB_NO_SLOT && !tlb->exact) {
-        back(tlb, spot, va, mmu_idx);
-        /* LRU has to know which of the others are used from now on. */
-        dseg_tlb_announce(tlb->model, spot, outcome);
-    }
-    return outcome;
-}
-
 /* What QEMU's TLB is to be filled with: in mode exact, for one access only. */
 static int fill_size(const X86DsegTlb *tlb, MMUAccessType access_type)
 {
@@ -234,27 +234,15 @@ static bool may_refill(CPUX86State *env, MMUAccessType access_type, int idx)
            is_access(env->dseg->tlb, access_type);
 }
 
-/* If the model hits @va, with a translation that is good for this access, its data. */
-static const uint64_t *find_refill(CPUX86State *env, uint64_t va,
-                                   MMUAccessType access_type, int mmu_idx)
+/* Whether what an entry keeps is good for this access. */
+static bool is_good(X86DsegTlb *tlb, const uint64_t *data,
+                    MMUAccessType access_type, int idx)
 {
-    int idx = x86_dseg_plain_idx(mmu_idx);
-    X86DsegTlb *tlb = env->dseg->tlb;
-    const uint64_t *data;
-    int prot;
+    int prot = data[DATA_TAG] & 0xff;
 
-    if (!may_refill(env, access_type, idx)) {
-        return NULL;
-    }
-    data = dseg_tlb_find(tlb->model, x86_dseg_tlb_space(env), va,
-                         kind_of(access_type));
-    if (!data) {
-        return NULL;
-    }
-    prot = data[DATA_TAG] & 0xff;
     return data[DATA_EPOCH] == epoch(tlb) &&
-           data[DATA_TAG] == tag(env, idx, prot) &&
-           (prot & (1 << access_type)) ? data : NULL;
+           data[DATA_TAG] == tag(tlb->env, idx, prot) &&
+           (prot & (1 << access_type));
 }
 
 /* Where QEMU's TLB has @va, if it has. */
@@ -299,29 +287,39 @@ static bool show(CPUX86State *env, uint64_t va, hwaddr paddr, int prot,
 bool x86_dseg_try_access(CPUX86State *env, vaddr va, MMUAccessType access_type,
                          int mmu_idx)
 {
+    int idx = x86_dseg_plain_idx(mmu_idx);
     X86DsegTlb *tlb = env->dseg->tlb;
-    const uint64_t *data;
+    DsegTlbSpace space;
+    DsegTlbFound found;
+    DsegTlbSpot spot;
     hwaddr paddr;
     int prot;
 
-    if (!tlb) {
+    if (!tlb || !may_refill(env, access_type, idx)) {
         return false;
     }
     prefetch_full(env_cpu(env), va, mmu_idx);
-    data = find_refill(env, va, access_type, mmu_idx);
-    if (!data) {
+    space = x86_dseg_tlb_space(env);
+    if (!dseg_tlb_find(tlb->model, space, va, kind_of(access_type), &found) ||
+        !is_good(tlb, found.data, access_type, idx)) {
         return false;
     }
-    paddr = va + data[DATA_OFFSET];
-    prot = data[DATA_TAG] & 0xff;
-    use_model(tlb, va, access_type, mmu_idx, NULL);
-    if (tlb->exact ? !is_filled(env, va, access_type, mmu_idx)
-                   : !show(env, va, paddr, prot, mmu_idx)) {
-        tlb_set_page_with_attrs(env_cpu(env), va & TARGET_PAGE_MASK,
-                                paddr & TARGET_PAGE_MASK,
-                                cpu_get_mem_attrs(env), prot, mmu_idx,
-                                fill_size(tlb, access_type));
+    paddr = va + found.data[DATA_OFFSET];
+    prot = found.data[DATA_TAG] & 0xff;
+    spot = dseg_tlb_hit(tlb->model, space, va, kind_of(access_type), &found);
+    if (unlikely(tlb->exact)) {
+        if (is_filled(env, va, access_type, mmu_idx)) {
+            return true;
+        }
+    } else {
+        back(tlb, spot, va, mmu_idx);
+        if (show(env, va, paddr, prot, mmu_idx)) {
+            return true;
+        }
     }
+    tlb_set_page_with_attrs(env_cpu(env), va & TARGET_PAGE_MASK,
+                            paddr & TARGET_PAGE_MASK, cpu_get_mem_attrs(env),
+                            prot, mmu_idx, fill_size(tlb, access_type));
     return true;
 }
 
@@ -350,6 +348,7 @@ void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
     int idx = x86_dseg_plain_idx(mmu_idx);
     DsegTlbOutcome outcome;
     DsegTlbPage page;
+    DsegTlbSpot spot;
 
     if (!tlb || idx >= MMU_PHYS_IDX || !tlb->pending) {
         return; /* no translation of a virtual address */
@@ -364,7 +363,13 @@ void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
         *prot &= ~PAGE_WRITE;
         page.data[DATA_TAG] = tag(env, idx, *prot);
     }
-    outcome = use_model(tlb, walk->addr, access_type, mmu_idx, &page);
+    outcome = dseg_tlb_access(tlb->model, x86_dseg_tlb_space(env), walk->addr,
+                              kind_of(access_type), &page, &spot);
+    if (spot.slot != DSEG_TLB_NO_SLOT && !tlb->exact) {
+        back(tlb, spot, walk->addr, mmu_idx);
+        /* LRU has to know which of the others are used from now on. */
+        dseg_tlb_announce(tlb->model, spot, outcome);
+    }
     if (outcome >= DSEG_TLB_HIT_SEGMENT) {
         x86_dseg_count_walk(walk, access_type, idx);
     }

@@ -20,7 +20,9 @@
 /* What of QEMU's TLB an entry of the modelled L1 backs. */
 typedef struct X86DsegBacked {
     uint64_t generation;    /* as of X86DsegTlb: nothing, if that is another */
+    uint64_t va;            /* of its first byte */
     uint16_t idxmap;        /* MMU indices */
+    uint8_t size;           /* DsegTlbSize */
 } X86DsegBacked;
 
 /* Which 512ths of it, of a page larger than 4 KiB. */

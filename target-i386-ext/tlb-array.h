@@ -17,6 +17,7 @@
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
+#include "tlb-memory.h"
 #include "tlb-order.h"
 #include "tlb.h"
 
@@ -43,9 +44,9 @@ typedef struct DsegTlbEntry {
 /* How an entry is kept. */
 typedef struct DsegTlbCell {
     uint64_t tag;           /* address and shift; 0: not valid */
-    uint64_t owner;         /* ASID, PCID, global, store */
+    uint64_t owner;         /* ASID, PCID, mapping, global, store */
     uint64_t data[DSEG_TLB_DATA];
-} __attribute__((aligned(64))) DsegTlbCell;     /* a line of the cache */
+} __attribute__((aligned(DSEG_TLB_LINE))) DsegTlbCell;
 
 /*
  * Hints are apart from the rest, as most entries of a set do not match: they are
@@ -61,7 +62,7 @@ typedef struct DsegTlbArray {
     uint32_t pieces;        /* entries that are smaller than their mapping */
     uint32_t used_by_class[DSEG_TLB_SHIFT_CLASSES];
     DsegTlbOrder order;
-} DsegTlbArray;
+} __attribute__((aligned(DSEG_TLB_LINE))) DsegTlbArray;
 
 /*
  * Makes @array one without entries.  @seed is the first state of random.  Ends
@@ -170,37 +171,45 @@ static inline void dseg_tlb_array_prefetch(const DsegTlbArray *array,
     __builtin_prefetch(array->hints + set * array->hint_stride);
 }
 
+static inline bool dseg_tlb_cell_matches(const DsegTlbCell *cell, uint64_t va,
+                                         unsigned shift, uint64_t owner)
+{
+    return cell->tag == dseg_tlb_tag_of(va, shift) &&
+           dseg_tlb_owner_matches(cell->owner, owner);
+}
+
+/* dseg_tlb_array_find() in general, out of the way of what is usual. */
+uint32_t dseg_tlb_array_find_slowly(const DsegTlbArray *array, uint64_t va,
+                                    unsigned shift, uint64_t owner);
+
 /*
  * The entry of that shift that matches: it contains @va, the ASIDs are equal,
  * and the PCIDs are or it is global.  Of several, that of the lowest way.
+ * @owner: dseg_tlb_owner_of() whose address it is
  */
 static inline uint32_t dseg_tlb_array_find(const DsegTlbArray *array,
                                            uint64_t va, unsigned shift,
-                                           DsegTlbSpace space)
+                                           uint64_t owner)
 {
     uint32_t set = dseg_tlb_array_set_for(array, va, shift);
-    uint32_t first = set * array->ways, end = first + array->ways;
     const uint32_t *hints = array->hints + set * array->hint_stride;
-    uint64_t tag = dseg_tlb_tag_of(va, shift);
-    uint64_t owner = dseg_tlb_owner_of(space);
     uint32_t hint = dseg_tlb_hint_of(va, shift);
+    unsigned equal;
 
     if (!array->used_by_class[dseg_tlb_class_of(shift)]) {
         return DSEG_TLB_NO_ENTRY;
     }
-    for (; first < end; first += DSEG_TLB_HINTS, hints += DSEG_TLB_HINTS) {
-        unsigned equal = dseg_tlb_equal_hints(hints, hint);
+    equal = dseg_tlb_equal_hints(hints, hint);
+    if (equal) {
+        uint32_t i = set * array->ways + __builtin_ctz(equal);
 
-        for (; equal; equal &= equal - 1) {
-            uint32_t i = first + __builtin_ctz(equal);
-
-            if (array->cells[i].tag == tag &&
-                dseg_tlb_owner_matches(array->cells[i].owner, owner)) {
-                return i;
-            }
+        if (dseg_tlb_cell_matches(&array->cells[i], va, shift, owner)) {
+            return i;
         }
+    } else if (array->ways <= DSEG_TLB_HINTS) {
+        return DSEG_TLB_NO_ENTRY;
     }
-    return DSEG_TLB_NO_ENTRY;
+    return dseg_tlb_array_find_slowly(array, va, shift, owner);
 }
 
 /* The size of a valid entry's page, as a power of two. */
@@ -321,32 +330,44 @@ static inline uint32_t *dseg_tlb_array_hint(const DsegTlbArray *array,
     return array->hints + set * array->hint_stride + index - set * array->ways;
 }
 
-/* Counts the valid entry at @index in (1) or out (-1). */
-static inline void dseg_tlb_array_count(DsegTlbArray *array, uint32_t index,
-                                        int change)
+/* What the counts of an array depend on: its page and what that is a piece of. */
+static inline uint64_t dseg_tlb_cell_sizes(const DsegTlbCell *cell)
 {
-    unsigned shift = dseg_tlb_array_shift(array, index);
+    return (cell->tag & 63) |
+           (cell->owner & UINT64_C(63) << DSEG_TLB_OWNER_MAPPING_SHIFT);
+}
+
+/* Counts a valid entry in (1) or out (-1). */
+static inline void dseg_tlb_array_count(DsegTlbArray *array,
+                                        const DsegTlbCell *cell, int change)
+{
+    unsigned shift = cell->tag & 63;
 
     array->used += change;
     array->used_by_class[dseg_tlb_class_of(shift)] += change;
-    if (dseg_tlb_array_mapping(array, index) > shift) {
+    if (dseg_tlb_cell_sizes(cell) >> DSEG_TLB_OWNER_MAPPING_SHIFT > shift) {
         array->pieces += change;
     }
 }
 
 /* Puts an entry at @index, which dseg_tlb_array_place() has given. */
+__attribute__((always_inline))
 static inline void dseg_tlb_array_put(DsegTlbArray *array, uint32_t index,
                                       const DsegTlbCell *cell, uint32_t hint)
 {
     uint32_t set = dseg_tlb_array_set_of(array, index);
+    uint32_t way = index - set * array->ways;
 
-    if (dseg_tlb_array_valid(array, index)) {
-        dseg_tlb_array_count(array, index, -1);
+    if (dseg_tlb_cell_sizes(&array->cells[index]) !=
+        dseg_tlb_cell_sizes(cell)) {
+        if (dseg_tlb_array_valid(array, index)) {
+            dseg_tlb_array_count(array, &array->cells[index], -1);
+        }
+        dseg_tlb_array_count(array, cell, 1);
     }
     array->cells[index] = *cell;
-    *dseg_tlb_array_hint(array, index) = hint;
-    dseg_tlb_array_count(array, index, 1);
-    dseg_tlb_order_fill(&array->order, set, index - set * array->ways);
+    array->hints[set * array->hint_stride + way] = hint;
+    dseg_tlb_order_fill(&array->order, set, way);
 }
 
 /* The same, with an entry that is spelled out. */
@@ -371,7 +392,7 @@ static inline void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
 /* Removes a valid entry; what the policy knows of the place is left alone. */
 static inline void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index)
 {
-    dseg_tlb_array_count(array, index, -1);
+    dseg_tlb_array_count(array, &array->cells[index], -1);
     array->cells[index].tag = 0;
     *dseg_tlb_array_hint(array, index) = 0;
 }

@@ -63,45 +63,6 @@ static inline uint64_t dseg_tlb_list_renewed(uint64_t list, uint32_t way)
     return (list & ~moved) | ((list << 4 | way) & moved);
 }
 
-/* Makes @way the newest of @set. */
-static inline void dseg_tlb_ring_renew(DsegTlbOrder *order, uint32_t set,
-                                       uint32_t way)
-{
-    struct DsegTlbRing *ring = order->ring + set * order->ways;
-    uint16_t oldest = order->oldest[set];
-    uint16_t newest = ring[oldest].older;
-
-    if (way == oldest) {
-        order->oldest[set] = ring[way].newer;
-    } else if (way != newest) {
-        ring[ring[way].older].newer = ring[way].newer;
-        ring[ring[way].newer].older = ring[way].older;
-        ring[way] = (struct DsegTlbRing) { .older = newest, .newer = oldest };
-        ring[newest].newer = way;
-        ring[oldest].older = way;
-    }
-}
-
-/* Has the bits on the way to @way point to the other side. */
-static inline void dseg_tlb_order_point_away(DsegTlbOrder *order, uint32_t set,
-                                             uint32_t way)
-{
-    uint64_t tree = order->tree[set];
-    uint32_t node = 1;
-
-    for (uint32_t half = order->ways >> 1; half; half >>= 1) {
-        bool upper = way & half;
-
-        if (upper) {
-            tree &= ~(UINT64_C(1) << node);
-        } else {
-            tree |= UINT64_C(1) << node;
-        }
-        node = 2 * node + upper;
-    }
-    order->tree[set] = tree;
-}
-
 /* Where the bits lead. */
 static inline uint32_t dseg_tlb_order_follow(const DsegTlbOrder *order,
                                              uint32_t set)
@@ -114,16 +75,6 @@ static inline uint32_t dseg_tlb_order_follow(const DsegTlbOrder *order,
     return node - order->ways;
 }
 
-/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014) */
-static inline uint64_t dseg_tlb_order_random(DsegTlbOrder *order)
-{
-    uint64_t x = order->random += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t y = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    uint64_t z = (y ^ y >> 27) * UINT64_C(0x94d049bb133111eb);
-
-    return z ^ z >> 31;
-}
-
 /* Which way of @set has been renewed longest ago; policy LRU or FIFO. */
 static inline uint32_t dseg_tlb_order_oldest(const DsegTlbOrder *order,
                                              uint32_t set)
@@ -132,24 +83,17 @@ static inline uint32_t dseg_tlb_order_oldest(const DsegTlbOrder *order,
                        : order->oldest[set];
 }
 
+/* dseg_tlb_order_fill() without a list, out of the way of what is usual. */
+void dseg_tlb_order_fill_slowly(DsegTlbOrder *order, uint32_t set, uint32_t way);
+
 /* @way has been filled. */
 static inline void dseg_tlb_order_fill(DsegTlbOrder *order, uint32_t set,
                                        uint32_t way)
 {
-    switch (order->policy) {
-    case DSEG_TLB_LRU:
-    case DSEG_TLB_FIFO:
-        if (order->list) {
-            order->list[set] = dseg_tlb_list_renewed(order->list[set], way);
-        } else {
-            dseg_tlb_ring_renew(order, set, way);
-        }
-        break;
-    case DSEG_TLB_PLRU:
-        dseg_tlb_order_point_away(order, set, way);
-        break;
-    default:
-        break;
+    if (order->list) {
+        order->list[set] = dseg_tlb_list_renewed(order->list[set], way);
+    } else {
+        dseg_tlb_order_fill_slowly(order, set, way);
     }
 }
 
@@ -162,17 +106,14 @@ static inline void dseg_tlb_order_hit(DsegTlbOrder *order, uint32_t set,
     }
 }
 
+/* dseg_tlb_order_victim() without a list. */
+uint32_t dseg_tlb_order_victim_slowly(DsegTlbOrder *order, uint32_t set);
+
 /* What a full set gives up.  The next random number is used up by it. */
 static inline uint32_t dseg_tlb_order_victim(DsegTlbOrder *order, uint32_t set)
 {
-    switch (order->policy) {
-    case DSEG_TLB_PLRU:
-        return dseg_tlb_order_follow(order, set);
-    case DSEG_TLB_RANDOM:
-        return dseg_tlb_order_random(order) % order->ways;
-    default:
-        return dseg_tlb_order_oldest(order, set);
-    }
+    return order->list ? dseg_tlb_order_oldest(order, set)
+                       : dseg_tlb_order_victim_slowly(order, set);
 }
 
 /* What it would give up, where hits decide that; else DSEG_TLB_NO_WAY. */

@@ -21,27 +21,6 @@ typedef struct DsegTlbWalkState {
     DsegTlbWalkCounters counters;
 } DsegTlbWalkState;
 
-#define DSEG_TLB_NO_ARRAY (-1)
-
-/* What a lookup of a level has found. */
-typedef struct DsegTlbFound {
-    int array;              /* its number; DSEG_TLB_NO_ARRAY: nothing */
-    uint32_t index;
-    DsegTlbSize size;
-} DsegTlbFound;
-
-/*
- * What dseg_tlb_find() has found, for the access that follows.  Forgotten as
- * soon as an entry comes or goes.
- */
-typedef struct DsegTlbMemo {
-    unsigned levels;        /* how many of found[] are known */
-    uint64_t va;
-    DsegTlbSpace space;
-    DsegTlbKind kind;
-    DsegTlbFound found[DSEG_TLB_LEVEL__MAX];
-} DsegTlbMemo;
-
 /* Of which entries of a set dseg_tlb_announce() tells. */
 typedef enum DsegTlbAnnounce {
     DSEG_TLB_ANNOUNCE_NONE,
@@ -53,9 +32,9 @@ typedef enum DsegTlbAnnounce {
 struct DsegTlb {
     /*
      * The arrays that an access may be in, by level, whether it is a fetch, and
-     * page size; DSEG_TLB_NO_ARRAY if that size has none.
+     * page size; NULL if that size has none.
      */
-    int8_t lookup[DSEG_TLB_LEVEL__MAX][2][DSEG_TLB_SIZE__MAX];
+    DsegTlbArray *lookup[DSEG_TLB_LEVEL__MAX][2][DSEG_TLB_SIZE__MAX];
     DsegTlbArray arrays[DSEG_TLB_MAX_ARRAYS];
     DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* DSEG_TLB_NO_SLOT: not L1 */
     uint32_t slots;
@@ -63,7 +42,6 @@ struct DsegTlb {
     uint8_t announce[DSEG_TLB_MAX_ARRAYS][DSEG_TLB_SIZE__MAX];
     uint8_t *watched_hits;      /* by slot, of the first way of its set */
     bool segments_beside_l1;
-    DsegTlbMemo *memo;      /* apart: a const hierarchy has one too */
     DsegTlbGone *gone;
     void *opaque;
     DsegTlbCounters counters;

@@ -100,7 +100,7 @@ static unsigned begin(const Walk *walk, uint64_t *lookups, uint64_t *hits)
             continue;
         }
         index = dseg_tlb_array_find(cache, walk->addr, shift_of(walk, n),
-                                    walk->space);
+                                    dseg_tlb_owner_of(walk->space));
         if (index != DSEG_TLB_NO_ENTRY) {
             dseg_tlb_array_hit(cache, index);
             hits[cache - walk->caches]++;
@@ -219,7 +219,7 @@ static bool find_gpa(DsegTlb *tlb, DsegTlbSpace space, uint64_t gpa)
             continue;
         }
         index = dseg_tlb_array_find(array, gpa, dseg_tlb_size_shift(size),
-                                    space);
+                                    dseg_tlb_owner_of(space));
         if (index != DSEG_TLB_NO_ENTRY) {
             dseg_tlb_array_hit(array, index);
             tlb->walk.counters.gpa_hits[size]++;

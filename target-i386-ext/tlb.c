@@ -3,9 +3,8 @@
  * Direct segments: a TLB hierarchy of a stated geometry
  */
 
-#include <stdlib.h>
-#include <string.h>
 #include "tlb.h"
+#include "tlb-memory.h"
 #include "tlb-state.h"
 
 static bool is_l1(DsegTlbPlace place)
@@ -41,21 +40,11 @@ static void enter(DsegTlb *tlb, unsigned i)
             for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
                 if (serves(geometry->place, level, fetch) &&
                     (geometry->sizes >> size & 1)) {
-                    tlb->lookup[level][fetch][size] = i;
+                    tlb->lookup[level][fetch][size] = &tlb->arrays[i];
                 }
             }
         }
     }
-}
-
-static void *zeroed(size_t size)
-{
-    void *memory = calloc(1, size);
-
-    if (!memory) {
-        abort();
-    }
-    return memory;
 }
 
 /* What dseg_tlb_announce() has to say of the entries of that size in array @i. */
@@ -64,7 +53,7 @@ static DsegTlbAnnounce announcements(const DsegTlb *tlb, unsigned i,
 {
     const DsegTlbArrayGeometry *geometry = &tlb->geometry.arrays[i];
     bool fetch = geometry->place == DSEG_TLB_PLACE_L1I;
-    bool last = tlb->lookup[DSEG_TLB_L2][fetch][size] == DSEG_TLB_NO_ARRAY;
+    bool last = !tlb->lookup[DSEG_TLB_L2][fetch][size];
 
     if (geometry->policy == DSEG_TLB_FIFO ||
         geometry->policy == DSEG_TLB_RANDOM) {
@@ -79,8 +68,8 @@ static DsegTlbAnnounce announcements(const DsegTlb *tlb, unsigned i,
 
 static void note_slots(DsegTlb *tlb)
 {
-    tlb->array_of_slot = zeroed(tlb->slots);
-    tlb->watched_hits = zeroed(tlb->slots);
+    tlb->array_of_slot = dseg_tlb_zeroed(tlb->slots);
+    tlb->watched_hits = dseg_tlb_zeroed(tlb->slots);
     for (unsigned i = 0; i < tlb->geometry.count; i++) {
         if (tlb->first_slot[i] != DSEG_TLB_NO_SLOT) {
             memset(tlb->array_of_slot + tlb->first_slot[i], i,
@@ -95,10 +84,8 @@ static void note_slots(DsegTlb *tlb)
 DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
                       void *opaque)
 {
-    DsegTlb *tlb = zeroed(sizeof(*tlb));
+    DsegTlb *tlb = dseg_tlb_zeroed(sizeof(*tlb));
 
-    tlb->memo = zeroed(sizeof(*tlb->memo));
-    memset(tlb->lookup, DSEG_TLB_NO_ARRAY, sizeof(tlb->lookup));
     tlb->geometry = *geometry;
     tlb->segments_beside_l1 = geometry->segments_beside_l1;
     tlb->gone = gone;
@@ -131,7 +118,6 @@ void dseg_tlb_free(DsegTlb *tlb)
     }
     free(tlb->array_of_slot);
     free(tlb->watched_hits);
-    free(tlb->memo);
     free(tlb);
 }
 
@@ -166,55 +152,64 @@ static DsegTlbSize size_of(unsigned shift)
     return (shift - 12) / 9;
 }
 
+/* Whether an access of @kind can use an entry that has been found. */
+static inline bool usable(const DsegTlbFound *found, DsegTlbKind kind)
+{
+    return kind != DSEG_TLB_STORE ||
+           dseg_tlb_array_store(found->array, found->index);
+}
+
 /* Inline, so that the size is a constant where it is called. */
 __attribute__((always_inline))
-static inline bool probe(const DsegTlb *tlb, int number, DsegTlbSize size,
-                         DsegTlbSpace space, uint64_t va, DsegTlbFound *found)
+static inline bool probe(DsegTlbArray *array, DsegTlbSize size, uint64_t owner,
+                         uint64_t va, DsegTlbFound *found)
 {
-    if (number == DSEG_TLB_NO_ARRAY) {
+    if (!array) {
         return false;
     }
-    found->array = number;
-    found->size = size;
-    found->index = dseg_tlb_array_find(&tlb->arrays[number], va,
-                                       dseg_tlb_size_shift(size), space);
-    return found->index != DSEG_TLB_NO_ENTRY;
-}
-
-/* The sizes in their order, the smallest first. */
-static void look(const DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
-                 uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
-{
-    const int8_t *numbers = tlb->lookup[level][kind == DSEG_TLB_FETCH];
-
-    if (!probe(tlb, numbers[DSEG_TLB_4K], DSEG_TLB_4K, space, va, found) &&
-        !probe(tlb, numbers[DSEG_TLB_2M], DSEG_TLB_2M, space, va, found) &&
-        !probe(tlb, numbers[DSEG_TLB_1G], DSEG_TLB_1G, space, va, found)) {
-        found->array = DSEG_TLB_NO_ARRAY;
+    found->index = dseg_tlb_array_find(array, va, dseg_tlb_size_shift(size),
+                                       owner);
+    if (found->index == DSEG_TLB_NO_ENTRY) {
+        return false;
     }
+    found->array = array;
+    found->size = size;
+    found->data = array->cells[found->index].data;
+    return true;
 }
 
-/* Whether what has been found is of use for an access of @kind. */
-static inline bool usable(const DsegTlb *tlb, const DsegTlbFound *found,
-                          DsegTlbKind kind)
+/* Looks a level up, the sizes in their order, the smallest first. */
+__attribute__((always_inline))
+static inline bool look(const DsegTlb *tlb, DsegTlbLevel level, uint64_t owner,
+                        uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
 {
-    return found->array != DSEG_TLB_NO_ARRAY &&
-           (kind != DSEG_TLB_STORE ||
-            dseg_tlb_array_store(&tlb->arrays[found->array], found->index));
+    DsegTlbArray *const *arrays = tlb->lookup[level][kind == DSEG_TLB_FETCH];
+
+    found->level = level;
+    return probe(arrays[DSEG_TLB_4K], DSEG_TLB_4K, owner, va, found) ||
+           probe(arrays[DSEG_TLB_2M], DSEG_TLB_2M, owner, va, found) ||
+           probe(arrays[DSEG_TLB_1G], DSEG_TLB_1G, owner, va, found);
 }
 
-/* How many levels dseg_tlb_find() has looked up for this very access. */
-static unsigned levels_known(const DsegTlbMemo *memo, DsegTlbSpace space,
-                             uint64_t va, DsegTlbKind kind)
+bool dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                   DsegTlbKind kind, DsegTlbFound *found)
 {
-    return memo->va == va && memo->kind == kind &&
-           memo->space.asid == space.asid && memo->space.pcid == space.pcid
-           ? memo->levels : 0;
-}
+    const DsegTlbArray *l2 =
+        tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][DSEG_TLB_4K];
+    uint64_t owner = dseg_tlb_owner_of(space);
 
-static DsegTlbEntry entry_of(const DsegTlb *tlb, const DsegTlbFound *found)
-{
-    return dseg_tlb_array_entry(&tlb->arrays[found->array], found->index);
+    if (l2) {
+        dseg_tlb_array_prefetch(l2, va, dseg_tlb_size_shift(DSEG_TLB_4K));
+    }
+    found->in_the_way = false;
+    if (look(tlb, DSEG_TLB_L1, owner, va, kind, found)) {
+        if (usable(found, kind)) {
+            return true;
+        }
+        found->in_the_way = true;
+    }
+    return look(tlb, DSEG_TLB_L2, owner, va, kind, found) &&
+           usable(found, kind);
 }
 
 static DsegTlbPage page_of(const DsegTlbEntry *entry)
@@ -230,103 +225,89 @@ static DsegTlbPage page_of(const DsegTlbEntry *entry)
     return page;
 }
 
-const uint64_t *dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space,
-                              uint64_t va, DsegTlbKind kind)
-{
-    int l2 = tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][DSEG_TLB_4K];
-    DsegTlbMemo *memo = tlb->memo;
-
-    if (l2 != DSEG_TLB_NO_ARRAY) {
-        dseg_tlb_array_prefetch(&tlb->arrays[l2], va,
-                                dseg_tlb_size_shift(DSEG_TLB_4K));
-    }
-    memo->va = va;
-    memo->space = space;
-    memo->kind = kind;
-    for (DsegTlbLevel level = 0; level < DSEG_TLB_LEVEL__MAX; level++) {
-        DsegTlbFound *found = &memo->found[level];
-
-        look(tlb, level, space, va, kind, found);
-        memo->levels = level + 1;
-        if (usable(tlb, found, kind)) {
-            return tlb->arrays[found->array].cells[found->index].data;
-        }
-    }
-    return NULL;
-}
-
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbPage *page)
 {
-    if (!dseg_tlb_find(tlb, space, va, kind)) {
+    DsegTlbFound found;
+
+    if (!dseg_tlb_find(tlb, space, va, kind, &found)) {
         return false;
     }
     if (page) {
-        DsegTlbEntry entry = entry_of(tlb,
-                                      &tlb->memo->found[tlb->memo->levels - 1]);
+        DsegTlbEntry entry = dseg_tlb_array_entry(found.array, found.index);
 
         *page = page_of(&entry);
     }
     return true;
 }
 
-/* Tells the caller of an entry, if it is one of L1, that it goes away. */
-static void tell(DsegTlb *tlb, unsigned number, uint32_t index)
+static inline unsigned number_of(const DsegTlb *tlb, const DsegTlbArray *array)
 {
-    if (tlb->gone && tlb->first_slot[number] != DSEG_TLB_NO_SLOT) {
-        tlb->gone(tlb->opaque, tlb->first_slot[number] + index);
+    return array - tlb->arrays;
+}
+
+static inline DsegTlbSlot slot_of(const DsegTlb *tlb, const DsegTlbArray *array,
+                                  uint32_t index)
+{
+    return tlb->first_slot[number_of(tlb, array)] + index;
+}
+
+/* Tells the caller of an entry, if it is one of L1, that it goes away. */
+static inline void tell(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index)
+{
+    if (tlb->gone &&
+        tlb->first_slot[number_of(tlb, array)] != DSEG_TLB_NO_SLOT) {
+        tlb->gone(tlb->opaque, slot_of(tlb, array, index));
     }
 }
 
-static void drop(DsegTlb *tlb, unsigned number, uint32_t index)
+static void drop(DsegTlb *tlb, DsegTlbArray *array, uint32_t index)
 {
-    tell(tlb, number, index);
-    dseg_tlb_array_remove(&tlb->arrays[number], index);
-    tlb->memo->levels = 0;
+    tell(tlb, array, index);
+    dseg_tlb_array_remove(array, index);
+}
+
+/* An access hits an entry. */
+static inline void hit(DsegTlb *tlb, DsegTlbKind kind, const DsegTlbFound *found)
+{
+    tlb->counters.hits[found->level][kind][found->size]++;
+    dseg_tlb_array_hit(found->array, found->index);
 }
 
 /*
  * Looks a level up.  Returns whether it is a hit, which takes the data of @page;
  * an entry that a store can't use goes away.
  */
-__attribute__((always_inline))
-static inline bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
-                          uint64_t va, DsegTlbKind kind,
-                          const DsegTlbPage *page, DsegTlbFound *found)
+static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
+                   uint64_t va, DsegTlbKind kind, const DsegTlbPage *page,
+                   DsegTlbFound *found)
 {
-    if (level < levels_known(tlb->memo, space, va, kind)) {
-        *found = tlb->memo->found[level];
-    } else {
-        look(tlb, level, space, va, kind, found);
+    if (!look(tlb, level, dseg_tlb_owner_of(space), va, kind, found)) {
+        return false;
     }
-    if (usable(tlb, found, kind)) {
-        tlb->counters.hits[level][kind][found->size]++;
-        dseg_tlb_array_hit(&tlb->arrays[found->array], found->index);
-        if (page) {
-            memcpy(tlb->arrays[found->array].cells[found->index].data,
-                   page->data, sizeof(page->data));
-        }
-        return true;
-    }
-    if (found->array != DSEG_TLB_NO_ARRAY) {
+    if (!usable(found, kind)) {
         drop(tlb, found->array, found->index);
         tlb->counters.dirty_misses[level]++;
+        return false;
     }
-    return false;
+    hit(tlb, kind, found);
+    if (page) {
+        memcpy(found->data, page->data, sizeof(page->data));
+    }
+    return true;
 }
 
 /* A place for an entry: tells of the one that has to go for it, if any. */
-static uint32_t make_room(DsegTlb *tlb, unsigned number, uint64_t va,
-                          unsigned shift)
+__attribute__((always_inline))
+static inline uint32_t make_room(DsegTlb *tlb, DsegTlbArray *array, uint64_t va,
+                                 unsigned shift)
 {
-    DsegTlbArray *array = &tlb->arrays[number];
     uint32_t index = dseg_tlb_array_place(array, va, shift);
 
     if (dseg_tlb_array_valid(array, index)) {
-        tlb->counters.evictions[number]++;
-        tell(tlb, number, index);
+        tlb->counters.evictions[number_of(tlb, array)]++;
+        tell(tlb, array, index);
     }
-    tlb->memo->levels = 0;
     return index;
 }
 
@@ -334,11 +315,11 @@ static uint32_t make_room(DsegTlb *tlb, unsigned number, uint64_t va,
  * Puts an entry for the piece of @size around @va of @page into an array; returns
  * where.
  */
-static uint32_t fill(DsegTlb *tlb, unsigned number, DsegTlbSpace space,
+static uint32_t fill(DsegTlb *tlb, DsegTlbArray *array, DsegTlbSpace space,
                      uint64_t va, DsegTlbSize size, const DsegTlbPage *page)
 {
     unsigned shift = dseg_tlb_size_shift(size);
-    uint32_t index = make_room(tlb, number, va, shift);
+    uint32_t index = make_room(tlb, array, va, shift);
     DsegTlbEntry entry = {
         .va = va,
         .shift = shift,
@@ -349,7 +330,7 @@ static uint32_t fill(DsegTlb *tlb, unsigned number, DsegTlbSpace space,
     };
 
     memcpy(entry.data, page->data, sizeof(entry.data));
-    dseg_tlb_array_fill(&tlb->arrays[number], index, &entry);
+    dseg_tlb_array_fill(array, index, &entry);
     return index;
 }
 
@@ -357,7 +338,8 @@ static uint32_t fill(DsegTlb *tlb, unsigned number, DsegTlbSpace space,
 static DsegTlbSpot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                            DsegTlbKind kind, const DsegTlbPage *page)
 {
-    const int8_t *numbers = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH];
+    DsegTlbArray *const *arrays =
+        tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH];
     DsegTlbSize size = page->size;
     DsegTlbPage whole = *page;
 
@@ -365,12 +347,12 @@ static DsegTlbSpot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     if (whole.lg_mapping < dseg_tlb_size_shift(size)) {
         whole.lg_mapping = dseg_tlb_size_shift(size);
     }
-    while (numbers[size] == DSEG_TLB_NO_ARRAY) {
+    while (!arrays[size]) {
         size--;
     }
     return (DsegTlbSpot) {
-        .slot = tlb->first_slot[numbers[size]] +
-                fill(tlb, numbers[size], space, va, size, &whole),
+        .slot = slot_of(tlb, arrays[size],
+                        fill(tlb, arrays[size], space, va, size, &whole)),
         .size = size,
     };
 }
@@ -378,32 +360,37 @@ static DsegTlbSpot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                     DsegTlbKind kind, const DsegTlbPage *page)
 {
-    int number = tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][page->size];
+    DsegTlbArray *array =
+        tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][page->size];
 
-    if (number != DSEG_TLB_NO_ARRAY) {
-        fill(tlb, number, space, va, page->size, page);
+    if (array) {
+        fill(tlb, array, space, va, page->size, page);
     }
 }
 
 /* What an L1 miss finds in L2 goes to L1 as it is, if that has the size. */
-static DsegTlbSpot refill(DsegTlb *tlb, const DsegTlbFound *l2, uint64_t va,
-                          DsegTlbKind kind)
+__attribute__((always_inline))
+static inline uint32_t refill(DsegTlb *tlb, DsegTlbArray *l1,
+                              const DsegTlbFound *l2, uint64_t va,
+                              DsegTlbKind kind)
 {
-    int number = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH][l2->size];
     unsigned shift = dseg_tlb_size_shift(l2->size);
-    DsegTlbEntry entry;
-    DsegTlbPage page;
-    uint32_t index;
+    uint32_t index = make_room(tlb, l1, va, shift);
 
-    if (number != DSEG_TLB_NO_ARRAY) {
-        index = make_room(tlb, number, va, shift);
-        dseg_tlb_array_put(&tlb->arrays[number], index,
-                           &tlb->arrays[l2->array].cells[l2->index],
-                           dseg_tlb_hint_of(va, shift));
-        return (DsegTlbSpot) { tlb->first_slot[number] + index, l2->size };
-    }
-    entry = entry_of(tlb, l2);
-    page = page_of(&entry);
+    tlb->counters.misses[DSEG_TLB_L1][kind][l2->size]++;
+    dseg_tlb_array_put(l1, index, &l2->array->cells[l2->index],
+                       dseg_tlb_hint_of(va, shift));
+    return index;
+}
+
+/* Else as pages do. */
+static DsegTlbSpot refill_pieces(DsegTlb *tlb, const DsegTlbFound *l2,
+                                 uint64_t va, DsegTlbKind kind)
+{
+    DsegTlbEntry entry = dseg_tlb_array_entry(l2->array, l2->index);
+    DsegTlbPage page = page_of(&entry);
+
+    tlb->counters.misses[DSEG_TLB_L1][kind][l2->size]++;
     return fill_l1(tlb, entry.space, va, kind, &page);
 }
 
@@ -441,13 +428,19 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     }
     if (lookup(tlb, DSEG_TLB_L1, space, va, kind, page, &found)) {
         *spot = (DsegTlbSpot) {
-            tlb->first_slot[found.array] + found.index, found.size,
+            slot_of(tlb, found.array, found.index), found.size,
         };
         return DSEG_TLB_HIT_L1;
     }
     if (lookup(tlb, DSEG_TLB_L2, space, va, kind, page, &found)) {
-        tlb->counters.misses[DSEG_TLB_L1][kind][found.size]++;
-        *spot = refill(tlb, &found, va, kind);
+        DsegTlbArray *l1 = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH]
+                                      [found.size];
+
+        *spot = l1 ? (DsegTlbSpot) {
+                         slot_of(tlb, l1, refill(tlb, l1, &found, va, kind)),
+                         found.size,
+                     }
+                   : refill_pieces(tlb, &found, va, kind);
         return DSEG_TLB_HIT_L2;
     }
     return miss(tlb, space, va, kind, page, spot);
@@ -482,35 +475,35 @@ DsegTlbSlotPage dseg_tlb_slot_page(const DsegTlb *tlb, DsegTlbSlot slot)
     };
 }
 
-static void announce_next(DsegTlb *tlb, unsigned number, uint32_t index)
+static void announce_next(DsegTlb *tlb, const DsegTlbArray *array,
+                          uint32_t index)
 {
-    uint32_t next = dseg_tlb_array_next(&tlb->arrays[number], index);
+    uint32_t next = dseg_tlb_array_next(array, index);
 
     if (next != DSEG_TLB_NO_ENTRY) {
-        tell(tlb, number, next);
+        tell(tlb, array, next);
     }
 }
 
 /* All others of the set of @index. */
-static void announce_others(DsegTlb *tlb, unsigned number, uint32_t index)
+static void announce_others(DsegTlb *tlb, const DsegTlbArray *array,
+                            uint32_t index)
 {
-    const DsegTlbArray *array = &tlb->arrays[number];
     uint32_t first = dseg_tlb_array_set_of(array, index) * array->ways;
 
     for (uint32_t i = first; i < first + array->ways; i++) {
         if (i != index && dseg_tlb_array_valid(array, i)) {
-            tell(tlb, number, i);
+            tell(tlb, array, i);
         }
     }
 }
 
 /* Whether something has gone to the set lately, so that its order may matter. */
-static bool is_watched(DsegTlb *tlb, unsigned number, uint32_t index,
+static bool is_watched(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index,
                        DsegTlbOutcome outcome)
 {
-    const DsegTlbArray *array = &tlb->arrays[number];
     uint32_t first = dseg_tlb_array_set_of(array, index) * array->ways;
-    uint8_t *left = &tlb->watched_hits[tlb->first_slot[number] + first];
+    uint8_t *left = &tlb->watched_hits[slot_of(tlb, array, first)];
 
     if (outcome != DSEG_TLB_HIT_L1) {
         *left = DSEG_TLB_WATCHED_HITS;
@@ -518,57 +511,95 @@ static bool is_watched(DsegTlb *tlb, unsigned number, uint32_t index,
     return *left && (*left)--;
 }
 
-static void announce_ranked(DsegTlb *tlb, unsigned number, uint32_t index,
-                            DsegTlbOutcome outcome)
+static void announce_ranked(DsegTlb *tlb, const DsegTlbArray *array,
+                            uint32_t index, DsegTlbOutcome outcome)
 {
-    const DsegTlbArray *array = &tlb->arrays[number];
-
     if (array->ways > DSEG_TLB_UNSEEN &&
-        is_watched(tlb, number, index, outcome)) {
+        is_watched(tlb, array, index, outcome)) {
         uint32_t older = dseg_tlb_array_ranked(array, index, DSEG_TLB_UNSEEN);
 
         if (dseg_tlb_array_valid(array, older)) {
-            tell(tlb, number, older);
+            tell(tlb, array, older);
         }
+    }
+}
+
+/* Where that is more than the next victim. */
+static void announce_more(DsegTlb *tlb, const DsegTlbArray *array,
+                          uint32_t index, DsegTlbAnnounce what,
+                          DsegTlbOutcome outcome)
+{
+    if (what == DSEG_TLB_ANNOUNCE_RANKED) {
+        announce_ranked(tlb, array, index, outcome);
+    } else if (what == DSEG_TLB_ANNOUNCE_OTHERS &&
+               outcome != DSEG_TLB_HIT_L1) {
+        announce_others(tlb, array, index);
+    }
+}
+
+static inline void announce(DsegTlb *tlb, const DsegTlbArray *array,
+                            uint32_t index, DsegTlbSize size,
+                            DsegTlbOutcome outcome)
+{
+    DsegTlbAnnounce what = tlb->announce[number_of(tlb, array)][size];
+
+    if (what != DSEG_TLB_ANNOUNCE_NEXT) {
+        announce_more(tlb, array, index, what, outcome);
+    } else if (outcome != DSEG_TLB_HIT_L1) {
+        announce_next(tlb, array, index);
     }
 }
 
 void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSpot spot, DsegTlbOutcome outcome)
 {
     unsigned number = tlb->array_of_slot[spot.slot];
-    uint32_t index = spot.slot - tlb->first_slot[number];
 
-    switch (tlb->announce[number][spot.size]) {
-    case DSEG_TLB_ANNOUNCE_NEXT:
-        if (outcome != DSEG_TLB_HIT_L1) {
-            announce_next(tlb, number, index);
-        }
-        break;
-    case DSEG_TLB_ANNOUNCE_OTHERS:
-        if (outcome != DSEG_TLB_HIT_L1) {
-            announce_others(tlb, number, index);
-        }
-        break;
-    case DSEG_TLB_ANNOUNCE_RANKED:
-        announce_ranked(tlb, number, index, outcome);
-        break;
-    default:
-        break;
+    announce(tlb, &tlb->arrays[number], spot.slot - tlb->first_slot[number],
+             spot.size, outcome);
+}
+
+static DsegTlbSpot hit_after_all(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                                 DsegTlbKind kind)
+{
+    DsegTlbSpot spot;
+    DsegTlbOutcome outcome = dseg_tlb_access(tlb, space, va, kind, NULL, &spot);
+
+    dseg_tlb_announce(tlb, spot, outcome);
+    return spot;
+}
+
+DsegTlbSpot dseg_tlb_hit(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                         DsegTlbKind kind, const DsegTlbFound *found)
+{
+    DsegTlbArray *l1 = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH]
+                                  [found->size];
+    DsegTlbOutcome outcome = DSEG_TLB_HIT_L1;
+    uint32_t index = found->index;
+
+    if (found->in_the_way || !l1) {
+        return hit_after_all(tlb, space, va, kind);
     }
+    hit(tlb, kind, found);
+    if (found->level != DSEG_TLB_L1) {
+        outcome = DSEG_TLB_HIT_L2;
+        index = refill(tlb, l1, found, va, kind);
+    }
+    announce(tlb, l1, index, found->size, outcome);
+    return (DsegTlbSpot) { slot_of(tlb, l1, index), found->size };
 }
 
 /* Removes what @scope names of the @count entries from @first on. */
 static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
                   uint32_t count, DsegTlbCause cause, const DsegTlbScope *scope)
 {
-    const DsegTlbArray *array = &tlb->arrays[number];
+    DsegTlbArray *array = &tlb->arrays[number];
 
     for (uint32_t i = first; i < first + count; i++) {
         if (dseg_tlb_array_valid(array, i) &&
             in_scope(array->cells[i].owner, scope) &&
             (!scope->one_page ||
              dseg_tlb_array_maps(array, i, scope->va))) {
-            drop(tlb, number, i);
+            drop(tlb, array, i);
             tlb->counters.invalidated[cause]++;
         }
     }

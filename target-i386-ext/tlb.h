@@ -100,6 +100,16 @@ typedef struct DsegTlbSpot {
     DsegTlbSize size;   /* of the entry, which may be a piece of the page */
 } DsegTlbSpot;
 
+/* Where an access would hit, until something changes. */
+typedef struct DsegTlbFound {
+    DsegTlbLevel level;
+    DsegTlbSize size;       /* of the entry */
+    struct DsegTlbArray *array;
+    uint32_t index;
+    bool in_the_way;        /* L1 has an entry that this store can't use */
+    uint64_t *data;         /* the entry's */
+} DsegTlbFound;
+
 /* All of DsegTlbCounters are uint64_t. */
 typedef struct DsegTlbCounters {
     uint64_t hits[DSEG_TLB_LEVEL__MAX][DSEG_TLB_KIND__MAX][DSEG_TLB_SIZE__MAX];
@@ -136,14 +146,13 @@ const DsegTlbGeometry *dseg_tlb_geometry(const DsegTlb *tlb);
 uint32_t dseg_tlb_l1_slots(const DsegTlb *tlb);
 
 /*
- * The data of the entry of L1 or L2 that an access would hit, or NULL; nothing
- * changes.  An access of the same kind to the same address that comes next does not
- * have to look again.
+ * The entry of L1 or L2 that an access would hit; false if there is none.  Nothing
+ * changes.
  */
-const uint64_t *dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space,
-                              uint64_t va, DsegTlbKind kind);
+bool dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                   DsegTlbKind kind, DsegTlbFound *found);
 
-/* The same, with all that the entry says; @page may be NULL. */
+/* The same in one, with all that the entry says; @page may be NULL. */
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbPage *page);
 
@@ -169,6 +178,13 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
  * DSEG_TLB_MAX_ANNOUNCED ways.
  */
 void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSpot spot, DsegTlbOutcome outcome);
+
+/*
+ * dseg_tlb_access() and dseg_tlb_announce() in one, of what dseg_tlb_find() has
+ * just found with the same arguments, and that needs no translation.  Returns where.
+ */
+DsegTlbSpot dseg_tlb_hit(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                         DsegTlbKind kind, const DsegTlbFound *found);
 
 #define DSEG_TLB_MAX_ANNOUNCED 8
 #define DSEG_TLB_UNSEEN 2

@@ -37,22 +37,29 @@ class Mutant:
     new: str
     pytest: list = field(default_factory=list)  # its arguments, in tests/
 
-    def apply(self, folder):
-        """Put it into the project in a folder. Returns how to take it out again."""
+    def changed(self, folder):
+        """The text of its file in a folder with the project, without it and with it."""
         path = folder / self.file
         text = path.read_text() if path.is_file() else ''
         old, new = self.old.removeprefix('\n'), self.new.removeprefix('\n')
         if text.count(old) != 1:
             raise Failure(f'the bug {self.name} does not apply: {self.file} has what it replaces '
                           f'{text.count(old)} times, not once. Change it in {LIST}:\n\n{old}')
-        path.write_text(text.replace(old, new))
-        return lambda: path.write_text(text)
+        return text, text.replace(old, new)
+
+    def apply(self, folder):
+        """Put it into the project in a folder. Returns how to take it out again."""
+        path = folder / self.file
+        before, after = self.changed(folder)
+        path.write_text(after)
+        return lambda: path.write_text(before)
 
 
 def main(arguments):
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog='mutate', add_help=False)
     parser.add_argument('--list', action='store_true')
+    parser.add_argument('--check', action='store_true')
     parser.add_argument('--only', action='append', metavar='NAME')
     options = parser.parse_args(arguments)
     mutants = chosen(options.only)
@@ -60,10 +67,15 @@ def main(arguments):
         for mutant in mutants:
             print(f'{mutant.name:36} {mutant.about}')
         return 0
+    if options.check:
+        for mutant in mutants:
+            mutant.changed(ROOT)
+        print(f'{len(mutants)} apply')
+        return 0
 
     make_copy()
     for mutant in mutants:
-        mutant.apply(COPY)()
+        mutant.changed(COPY)
     survived = run_tests('as it is', sorted({test for mutant in mutants for test in mutant.pytest}))
     if survived:
         raise Failure(f'without any bug, {survived} fails: mend that first. More is in {LOG}')

@@ -234,7 +234,8 @@ class Stack:
         try:
             found = console.expect(f'^({prompt})|{L2_ENDED}', timeout, 'a shell')
         except StackError as error:
-            raise BootError(f'{console.name} did not boot\n{error}{self._qemu_says()}') from error
+            raise BootError(f'{console.name} did not boot\n{error}{self._qemu_says()}'
+                            f'{self._where_cpus_are()}') from error
         if not found[1]:
             log = self.l1.run('cat /tmp/l2.log', timeout=10)
             raise BootError(f'L2 did not boot:\n{log}{console.last_lines()}')
@@ -254,6 +255,14 @@ class Stack:
         text = '\n'.join(line for line in self.qemu_log().splitlines()
                          if 'TCG doesn\'t support requested feature' not in line)
         return f'\nQEMU says: {text}' if text else ''
+
+    def _where_cpus_are(self):
+        """What L1's CPUs are executing, for a message."""
+        try:
+            lines = self.hmp('info registers -a').splitlines()
+        except MonitorError as error:
+            return f'\n{error}'
+        return '\n'.join(['\nL1\'s CPUs:', *(line for line in lines if 'IP=' in line)])
 
     def qmp(self, command, **arguments):
         """Run a QMP command; '_' in the arguments' names stands for '-'."""

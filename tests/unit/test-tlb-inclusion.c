@@ -125,10 +125,10 @@ static void test_fifo_and_random(void)
 
 static uint64_t data_at(const Tlb *t, DsegTlbKind kind, uint64_t va)
 {
-    const uint64_t *data = dseg_tlb_find(t->tlb, t->space, va, kind);
+    DsegTlbFound found;
 
-    g_assert_nonnull(data);
-    return data[DSEG_TLB_DATA - 1];
+    g_assert_true(dseg_tlb_find(t->tlb, t->space, va, kind, &found));
+    return found.data[DSEG_TLB_DATA - 1];
 }
 
 static DsegTlbPage with_data(uint64_t data)
