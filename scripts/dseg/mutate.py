@@ -23,6 +23,7 @@ LOG = OUT / 'log' / 'mutate'
 SUITES = {'unit': 300, 'bare-metal': 300, 'differential': 900}      # seconds at most
 PYTEST_SECONDS = 900
 BUILD_SECONDS = 3600
+IN_COPY = 'DSEG_IN_MUTANTS_COPY'    # in the environment of what runs there
 # Enough for a bug to show, in a tenth of the suite's time.
 TRANSLATIONS = '100000'
 
@@ -68,6 +69,8 @@ def main(arguments):
             print(f'{mutant.name:36} {mutant.about}')
         return 0
     if options.check:
+        if IN_COPY in os.environ:
+            return 0            # of course it does not: it is in there
         for mutant in mutants:
             mutant.changed(ROOT)
         print(f'{len(mutants)} apply')
@@ -109,7 +112,7 @@ def environment():
     """That of the copy."""
     env = dict(os.environ, DSEG_ROOT=str(COPY), DSEG_OUT=str(COPY / 'out'),
                PYTHONPATH=str(COPY / 'scripts'), PYTHONDONTWRITEBYTECODE='1',
-               DSEG_TRANSLATIONS=TRANSLATIONS)
+               DSEG_TRANSLATIONS=TRANSLATIONS, **{IN_COPY: '1'})
     env.pop('DSEG_QEMU', None)
     return env
 
