@@ -326,18 +326,16 @@ bool x86_dseg_try_access(CPUX86State *env, vaddr va, MMUAccessType access_type,
 /*
  * Whether stores may use the entry that the model has after this access: if not, the
  * next store has to come here, whatever the tables permit.
+ * @found: the one that it has before, or NULL
  */
-static bool stores_may_use(X86DsegTlb *tlb, uint64_t va,
-                           MMUAccessType access_type, const DsegTlbPage *walked)
+static bool stores_may_use(const DsegTlbFound *found, MMUAccessType access_type,
+                           const DsegTlbPage *walked)
 {
-    DsegTlbPage known;
-
     if (access_type == MMU_DATA_STORE) {
         return true;
     }
-    return dseg_tlb_peek(tlb->model, x86_dseg_tlb_space(tlb->env), va,
-                         kind_of(access_type), &known)
-           ? known.store : walked->store || walked->segments_only;
+    return found ? dseg_tlb_found_store(found)
+                 : walked->store || walked->segments_only;
 }
 
 void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
@@ -345,10 +343,14 @@ void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
 {
     X86DsegTlb *tlb = env->dseg->tlb;
     X86DsegWalk *walk = &env->dseg->guest_walk;
+    DsegTlbKind kind = kind_of(access_type);
     int idx = x86_dseg_plain_idx(mmu_idx);
     DsegTlbOutcome outcome;
+    DsegTlbSpace space;
+    DsegTlbFound found;
     DsegTlbPage page;
     DsegTlbSpot spot;
+    bool hit;
 
     if (!tlb || idx >= MMU_PHYS_IDX || !tlb->pending) {
         return; /* no translation of a virtual address */
@@ -358,13 +360,16 @@ void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
     if (!is_access(tlb, access_type)) {
         return;
     }
+    space = x86_dseg_tlb_space(env);
     page = page_of(walk, walk->addr, access_type, idx, paddr, *prot);
-    if (!stores_may_use(tlb, walk->addr, access_type, &page)) {
+    hit = dseg_tlb_find(tlb->model, space, walk->addr, kind, &found);
+    if (!stores_may_use(hit ? &found : NULL, access_type, &page)) {
         *prot &= ~PAGE_WRITE;
         page.data[DATA_TAG] = tag(env, idx, *prot);
     }
-    outcome = dseg_tlb_access(tlb->model, x86_dseg_tlb_space(env), walk->addr,
-                              kind_of(access_type), &page, &spot);
+    outcome = hit || found.in_the_way
+              ? dseg_tlb_access(tlb->model, space, walk->addr, kind, &page, &spot)
+              : dseg_tlb_miss(tlb->model, space, walk->addr, kind, &page, &spot);
     if (spot.slot != DSEG_TLB_NO_SLOT && !tlb->exact) {
         back(tlb, spot, walk->addr, mmu_idx);
         /* LRU has to know which of the others are used from now on. */

@@ -152,6 +152,13 @@ static DsegTlbSize size_of(unsigned shift)
     return (shift - 12) / 9;
 }
 
+/* Where an access of @kind looks for pages of @size, if anywhere. */
+static inline DsegTlbArray *array_for(const DsegTlb *tlb, DsegTlbLevel level,
+                                      DsegTlbKind kind, DsegTlbSize size)
+{
+    return tlb->lookup[level][kind == DSEG_TLB_FETCH][size];
+}
+
 /* Whether an access of @kind can use an entry that has been found. */
 static inline bool usable(const DsegTlbFound *found, DsegTlbKind kind)
 {
@@ -194,8 +201,7 @@ static inline bool look(const DsegTlb *tlb, DsegTlbLevel level, uint64_t owner,
 bool dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbFound *found)
 {
-    const DsegTlbArray *l2 =
-        tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][DSEG_TLB_4K];
+    const DsegTlbArray *l2 = array_for(tlb, DSEG_TLB_L2, kind, DSEG_TLB_4K);
     uint64_t owner = dseg_tlb_owner_of(space);
 
     if (l2) {
@@ -208,8 +214,13 @@ bool dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
         }
         found->in_the_way = true;
     }
-    return look(tlb, DSEG_TLB_L2, owner, va, kind, found) &&
-           usable(found, kind);
+    if (look(tlb, DSEG_TLB_L2, owner, va, kind, found)) {
+        if (usable(found, kind)) {
+            return true;
+        }
+        found->in_the_way = true;
+    }
+    return false;
 }
 
 static DsegTlbPage page_of(const DsegTlbEntry *entry)
@@ -223,6 +234,11 @@ static DsegTlbPage page_of(const DsegTlbEntry *entry)
 
     memcpy(page.data, entry->data, sizeof(page.data));
     return page;
+}
+
+bool dseg_tlb_found_store(const DsegTlbFound *found)
+{
+    return dseg_tlb_array_store(found->array, found->index);
 }
 
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
@@ -360,8 +376,7 @@ static DsegTlbSpot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                     DsegTlbKind kind, const DsegTlbPage *page)
 {
-    DsegTlbArray *array =
-        tlb->lookup[DSEG_TLB_L2][kind == DSEG_TLB_FETCH][page->size];
+    DsegTlbArray *array = array_for(tlb, DSEG_TLB_L2, kind, page->size);
 
     if (array) {
         fill(tlb, array, space, va, page->size, page);
@@ -394,13 +409,27 @@ static DsegTlbSpot refill_pieces(DsegTlb *tlb, const DsegTlbFound *l2,
     return fill_l1(tlb, entry.space, va, kind, &page);
 }
 
-/* Neither level has it. */
-static DsegTlbOutcome miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
-                           DsegTlbKind kind, const DsegTlbPage *translated,
-                           DsegTlbSpot *spot)
+/* What segments beside L1 translate, which are asked before it, leaves no entry. */
+static bool hits_beside_l1(DsegTlb *tlb, DsegTlbKind kind,
+                           const DsegTlbPage *page, DsegTlbSpot *spot)
+{
+    if (!tlb->segments_beside_l1 || !page || !page->segments_only) {
+        return false;
+    }
+    tlb->counters.segment_hits_l1[kind]++;
+    *spot = (DsegTlbSpot) { DSEG_TLB_NO_SLOT, DSEG_TLB_4K };
+    return true;
+}
+
+DsegTlbOutcome dseg_tlb_miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                             DsegTlbKind kind, const DsegTlbPage *translated,
+                             DsegTlbSpot *spot)
 {
     DsegTlbPage page = *translated;
 
+    if (hits_beside_l1(tlb, kind, translated, spot)) {
+        return DSEG_TLB_HIT_SEGMENT_L1;
+    }
     /* A store has set D; and segments have none. */
     page.store |= kind == DSEG_TLB_STORE || page.segments_only;
     tlb->counters.misses[DSEG_TLB_L1][kind][page.size]++;
@@ -421,9 +450,7 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 {
     DsegTlbFound found;
 
-    if (tlb->segments_beside_l1 && page && page->segments_only) {
-        tlb->counters.segment_hits_l1[kind]++;
-        *spot = (DsegTlbSpot) { DSEG_TLB_NO_SLOT, DSEG_TLB_4K };
+    if (hits_beside_l1(tlb, kind, page, spot)) {
         return DSEG_TLB_HIT_SEGMENT_L1;
     }
     if (lookup(tlb, DSEG_TLB_L1, space, va, kind, page, &found)) {
@@ -433,8 +460,7 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
         return DSEG_TLB_HIT_L1;
     }
     if (lookup(tlb, DSEG_TLB_L2, space, va, kind, page, &found)) {
-        DsegTlbArray *l1 = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH]
-                                      [found.size];
+        DsegTlbArray *l1 = array_for(tlb, DSEG_TLB_L1, kind, found.size);
 
         *spot = l1 ? (DsegTlbSpot) {
                          slot_of(tlb, l1, refill(tlb, l1, &found, va, kind)),
@@ -443,7 +469,7 @@ DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    : refill_pieces(tlb, &found, va, kind);
         return DSEG_TLB_HIT_L2;
     }
-    return miss(tlb, space, va, kind, page, spot);
+    return dseg_tlb_miss(tlb, space, va, kind, page, spot);
 }
 
 /* By the words of an array, as there may be thousands to look through. */
@@ -558,7 +584,8 @@ void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSpot spot, DsegTlbOutcome outcome)
              spot.size, outcome);
 }
 
-static DsegTlbSpot hit_after_all(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+/* dseg_tlb_hit() in general, out of the way of what is usual. */
+static DsegTlbSpot hit_slowly(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                  DsegTlbKind kind)
 {
     DsegTlbSpot spot;
@@ -571,13 +598,12 @@ static DsegTlbSpot hit_after_all(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 DsegTlbSpot dseg_tlb_hit(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                          DsegTlbKind kind, const DsegTlbFound *found)
 {
-    DsegTlbArray *l1 = tlb->lookup[DSEG_TLB_L1][kind == DSEG_TLB_FETCH]
-                                  [found->size];
+    DsegTlbArray *l1 = array_for(tlb, DSEG_TLB_L1, kind, found->size);
     DsegTlbOutcome outcome = DSEG_TLB_HIT_L1;
     uint32_t index = found->index;
 
     if (found->in_the_way || !l1) {
-        return hit_after_all(tlb, space, va, kind);
+        return hit_slowly(tlb, space, va, kind);
     }
     hit(tlb, kind, found);
     if (found->level != DSEG_TLB_L1) {

@@ -106,7 +106,7 @@ typedef struct DsegTlbFound {
     DsegTlbSize size;       /* of the entry */
     struct DsegTlbArray *array;
     uint32_t index;
-    bool in_the_way;        /* L1 has an entry that this store can't use */
+    bool in_the_way;        /* there is an entry that this store can't use */
     uint64_t *data;         /* the entry's */
 } DsegTlbFound;
 
@@ -152,7 +152,10 @@ uint32_t dseg_tlb_l1_slots(const DsegTlb *tlb);
 bool dseg_tlb_find(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbFound *found);
 
-/* The same in one, with all that the entry says; @page may be NULL. */
+/* Whether stores may use what has been found. */
+bool dseg_tlb_found_store(const DsegTlbFound *found);
+
+/* dseg_tlb_find(), with all that the entry says; @page may be NULL. */
 bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                    DsegTlbKind kind, DsegTlbPage *page);
 
@@ -165,6 +168,13 @@ bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                DsegTlbKind kind, const DsegTlbPage *page,
                                DsegTlbSpot *spot);
+
+/*
+ * The same of what dseg_tlb_find() has just not found, with nothing in the way.
+ */
+DsegTlbOutcome dseg_tlb_miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
+                             DsegTlbKind kind, const DsegTlbPage *page,
+                             DsegTlbSpot *spot);
 
 /*
  * For a caller who sees hits only of entries that its DsegTlbGone function has been

@@ -22,7 +22,6 @@ from dseg.stack import CommandError, Stack
 FRAGMENTED = 4 * MiB        # the longest free run that is left then is shorter
 SETTLE = 20                 # seconds
 READY = r'^fragment: ready kept=(\d+) free=(\d+) .*\n'
-MEM_TOTAL = "sed -n 's/MemTotal: *\\(.*\\) kB/\\1/p' /proc/meminfo"
 ROUND = r'^fragment: round (\d+) .* checksum ([0-9a-f]+) (ok|BAD) errors (\d+)$'
 
 
@@ -43,9 +42,13 @@ def contiguity_with(console, own):
     return now
 
 
+def meminfo(console, name):
+    """A line of /proc/meminfo, in bytes."""
+    return int(console.run(f"sed -n 's/{name}: *\\(.*\\) kB/\\1/p' /proc/meminfo")) * KiB
+
+
 def total_memory(console):
-    """MemTotal, in bytes."""
-    return int(console.run(MEM_TOTAL)) * KiB
+    return meminfo(console, 'MemTotal')
 
 
 class Fragmented:
@@ -160,7 +163,7 @@ def test_a_guest_that_has_not_so_much_is_left_alone(l1, socket):
 
 def test_a_guest_that_stops_giving_gets_back_what_it_gave(l1, socket):
     memory, total = vm_memory(l1), total_memory(l1.l1)
-    available = int(l1.l1.run("sed -n 's/MemAvailable: *\\(.*\\) kB/\\1/p' /proc/meminfo")) * KiB
+    available = meminfo(l1.l1, 'MemAvailable')
     size = (available - 32 * MiB) // (128 * MiB) * 128 * MiB
     used = available - size + 64 * MiB      # more than the balloon would leave
     with start_host_self_balloon(socket, '--size', str(size)) as balloon:

@@ -14,7 +14,7 @@ enum { GEOMETRIES = 500, OPERATIONS = 2000 };
 static unsigned outcomes[DSEG_TLB_WALK + 1];
 static unsigned policies[DSEG_TLB_POLICY__MAX];
 static unsigned causes[DSEG_TLB_CAUSE__MAX];
-static unsigned others[8];
+static unsigned others[9];
 
 /* Random geometries. */
 
@@ -279,6 +279,21 @@ static bool try_hit(Tlb *t, DsegTlbKind kind, uint64_t va)
     return true;
 }
 
+/* As tlb_access(), but where nothing is found by dseg_tlb_miss(), half of the time. */
+static DsegTlbOutcome access_or_miss(GRand *rand, Tlb *t, DsegTlbKind kind,
+                                     uint64_t va, DsegTlbPage page)
+{
+    DsegTlbFound found;
+
+    if (random_bool(rand) ||
+        dseg_tlb_find(t->tlb, t->space, va, kind, &found) || found.in_the_way) {
+        return tlb_access(t, kind, va, page);
+    }
+    g_array_set_size(t->gone, 0);
+    others[8]++;
+    return dseg_tlb_miss(t->tlb, t->space, va, kind, &page, &t->spot);
+}
+
 /* Returns whether it has announced what has to go next. */
 static bool do_access(GRand *rand, Tlb *t, Model *model)
 {
@@ -303,7 +318,7 @@ static bool do_access(GRand *rand, Tlb *t, Model *model)
     announced = random_bool(rand) && expected != DSEG_TLB_HIT_SEGMENT_L1 &&
                 try_hit(t, kind, va);
     if (!announced) {
-        outcome = tlb_access(t, kind, va, page);
+        outcome = access_or_miss(rand, t, kind, va, page);
         g_assert_cmpint(outcome, ==, expected);
     }
     g_assert_cmpuint(t->spot.slot, ==, model_slot(model, filled));
