@@ -9,9 +9,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get('DSEG_OUT', ROOT / 'out')).absolute()
 
-
 class Failure(Exception):
     """Something that the user can mend: the text says what is wrong and what to do next."""
+
+
+def patient(seconds):
+    """How long to wait, at most, for what an idle machine does well within @seconds.
+
+    DSEG_PATIENCE is how many times as long, for a busy one.
+    """
+    text = os.environ.get('DSEG_PATIENCE', '1')
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0
+    if not 1 <= factor <= 1000:
+        raise Failure(f'DSEG_PATIENCE is {text!r}: it must be a number from 1 to 1000')
+    return seconds * factor
 
 
 def run_main(name, main):

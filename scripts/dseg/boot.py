@@ -186,7 +186,7 @@ def parser():
     p.add_argument('--tlb', metavar='GEOMETRY',
                    help='model a TLB: a preset such as sandybridge-ep, or a JSON file')
     p.add_argument('--timeout', type=float, default=120, metavar='S',
-                   help='seconds that each guest may take to boot (%(default)g)')
+                   help='seconds that each guest may take to boot (%(default)g), times DSEG_PATIENCE')
     p.add_argument('--logs', metavar='DIR', help='keep what QEMU and the guests print')
     p.add_argument('qemu_args', nargs='*', help=argparse.SUPPRESS)
     return p

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import Failure
+from . import Failure, patient
 
 LAST_LINES = 20
 TAIL = 16384            # characters kept to take the last lines from
@@ -118,16 +118,18 @@ class Console:
         what: says in a message what was waited for
         """
         pattern = re.compile(regex, re.M)
-        deadline = time.monotonic() + timeout
+        left = timeout = patient(timeout)
         with self._changed:
             while not (found := pattern.search(self._text)):
-                left = deadline - time.monotonic()
                 if self.ended:
                     raise self._has_ended()
                 if left <= 0:
                     raise TimeOut(f'{self.name}: {timeout:g} s passed without '
                                   f'{what}\n{self.last_lines()}')
-                self._changed.wait(left)
+                begin = time.monotonic()
+                self._changed.wait(min(left, 1))
+                # Where more has passed this machine has stood still, and so has the guest.
+                left -= min(time.monotonic() - begin, 1)
             before = self._text[:found.start()]
             self._text = self._text[found.end():]
         return before, found

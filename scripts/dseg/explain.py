@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import Failure, grid, run_main
+from . import Failure, grid, patient, run_main
 
 FORMATS = ('.svg', '.png', '.pdf')
 OFFSET = 0x678          # of the address into a page
@@ -89,7 +89,7 @@ def draw_running(options):
              if getattr(options, name) is not None}
     monitor = QEMUMonitorProtocol(options.qmp)
     try:
-        monitor.settimeout(SECONDS)
+        monitor.settimeout(patient(SECONDS))
         monitor.connect()
         reply = monitor.cmd('x86-dseg-translate', **asked)
     except (stack.QMPError, asyncio.TimeoutError, OSError) as error:
@@ -132,13 +132,13 @@ def say(what):
 def translate(stack, area, mode):
     """The reply for the middle of a work area, while the CPU runs its program."""
     address = area.va + area.bytes // 2 + OFFSET
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + patient(SECONDS)
     while time.monotonic() < end:
         reply = stack.qmp('x86-dseg-translate', address=address, privilege='user')
         if reply.get('regime') == mode and reply['mapping'].get('gpa') == \
                 address - area.va + area.pa:
             return reply
-    raise Failure(f'{mode}: the CPU has not run the benchmark for {SECONDS} s')
+    raise Failure(f'{mode}: the CPU has not run the benchmark for {patient(SECONDS):g} s')
 
 
 if __name__ == '__main__':

@@ -11,6 +11,8 @@ LARGE_PAGE = 2 * MiB
 
 # For a kernel's command line: map all memory of programs in 4 KiB pages, as it maps the holes.
 SMALL_PAGES = 'transparent_hugepage=never'
+# A kernel that stands still while this machine is busy has not locked up.
+PATIENT = 'watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300'
 
 
 def parse_size(text):
@@ -122,11 +124,11 @@ class Layout:
     def l1_append(self):
         """What L1's kernel, and the command l2 in L1, must know of it."""
         if not self.holes:
-            return f'{SMALL_PAGES} l2.memory={size_text(self.l2_memory)}'
-        return (f'memmap={size_text(self.hole_size)}${size_text(self.hole)} '
+            return f'{PATIENT} {SMALL_PAGES} l2.memory={size_text(self.l2_memory)}'
+        return (f'{PATIENT} memmap={size_text(self.hole_size)}${size_text(self.hole)} '
                 f'l2.memory={size_text(self.l2_memory)} l2.at={self.hole:#x} '
                 f'l2.memmap={size_text(self.l2_work_size)}${size_text(self.l2_work_gpa)}')
 
     def l2_append(self):
         """What L2's kernel must know of it, besides what the command l2 tells it."""
-        return '' if self.holes else SMALL_PAGES
+        return PATIENT if self.holes else f'{PATIENT} {SMALL_PAGES}'

@@ -21,7 +21,7 @@ from .modes import WorkArea
 READY = r'^\w+: ready va=(0x[0-9a-f]+) pa=(\w+) bytes=(\d+)\n'
 ROUND = (r'^\w+: round (\d+) updates (\d+) seconds ([\d.]+) .* '
          r'checksum ([0-9a-f]+) (ok|BAD) errors (\d+)\n')
-ROUND_TIMEOUT = 120
+ROUND_TIMEOUT = 300
 FIRST_LABEL = 0x100     # of linux/workloads/common.h
 
 # On each CPU of L1 a process that wakes up now and then. L1 alone would so seldom switch
@@ -66,6 +66,7 @@ class Workload:
         """
         layout = stack.layout
         self.world = world
+        self.phases = 2 if command.split()[0] == 'gups' else 1  # pairs of markers in a round
         self.primary = primary
         self._console = stack.l2 if world == 'nested' else stack.l1
         self._companions = companions and world == 'native'
@@ -247,7 +248,7 @@ def between_markers(stack, workload, rounds):
         others += workload.rounds_until_now()   # some, where the machine is busy
         latest = workload.next_round()
         cost = marked_walks(stack.qmp('query-x86-dseg-markers'), latest.number,
-                            workload.area.world)
+                            workload)
         if cost:
             walks += cost
             measured.append(latest)
@@ -259,29 +260,30 @@ def between_markers(stack, workload, rounds):
 def between_rounds(stack, workload, rounds):
     """All of whole rounds: for threads that move between CPUs."""
     stack.qmp('x86-dseg-walks-reset')
+    late = workload.rounds_until_now()      # over before the counters began
     measured = [workload.next_round() for _ in range(rounds)]
     reply = stack.qmp('query-x86-dseg-walks')
-    return measured, Walks.from_reply(reply, workload.area.world, 'user'), []
+    return measured, Walks.from_reply(reply, workload.area.world, 'user'), late
 
 
-def marked_walks(markers, number, world):
-    """The user walks in @world of round @number: see linux/workloads/common.h.
+def marked_walks(markers, number, workload):
+    """The workload's user walks of round @number: see linux/workloads/common.h.
 
-    None if its markers have been passed again, in a later round.
+    None if its markers are not there any more: reset, or passed again in a later round.
     """
     snapshots = {marker['label']: marker for marker in markers}
     first = FIRST_LABEL + 4 * (number % 4)
+    if any(label not in snapshots for label in range(first, first + 2 * workload.phases)):
+        return None     # it began before the counters were reset, which forgets them
     walks = Walks.none()
-    for begin in first, first + 2:
-        if begin not in snapshots:
-            continue
+    for begin in (first, first + 2)[:workload.phases]:
         before, after = (snapshots[label]['walks'] for label in (begin, begin + 1))
         # Counters only grow, so this is the begin of a later round.
         if before['total']['walks'] > after['total']['walks']:
             return None
-        # And this is of a program that ran earlier: not all have both phases.
+        # And this one lies between its two phases.
         if before['total']['walks'] < snapshots[first]['walks']['total']['walks']:
-            continue
-        walks += (Walks.from_reply([after], world, 'user')
-                  - Walks.from_reply([before], world, 'user'))
+            return None
+        walks += (Walks.from_reply([after], workload.world, 'user')
+                  - Walks.from_reply([before], workload.world, 'user'))
     return walks

@@ -35,7 +35,8 @@ UNACCOUNTED_TOLERANCE = MiB             # a region or a VM has 8 of them and mor
 ROUND = re.compile(r'round \d+ .* (ok|BAD) errors \d+\r?$', re.M)
 COMPLAINT = (r'WARNING:|BUG:|Oops|Call Trace|Bad page|general protection|soft lockup|hung_task|'
              r'Killed process')
-REFUSED = 'gups: --primary: no region of '
+# There is no room for it, or the module is just being loaded anew.
+REFUSED = re.compile(r'gups: --primary: (no region of |/dev/dseg-guest: No such)')
 GUPS = 'gups --primary --updates 100000 --rounds 0'
 MODULES = ('dseg-guest', 'dseg-vmm')
 
@@ -105,10 +106,10 @@ class Soak:
         self.running[name] = kind
         return name
 
-    def _shell(self, command):
+    def _shell(self, command, timeout=LONG):
         """A command that may fail, as what it is about may just have ended."""
         try:
-            return self._l1.run(command, timeout=LONG)
+            return self._l1.run(command, timeout=timeout)
         except CommandError as error:
             return error.output
 
@@ -138,7 +139,7 @@ class Soak:
         self._shell(f'for i in $(seq 600); do [ -s /tmp/{name}.pid ] || sleep 0.1; done')
         if wait and 'yes' not in self._shell(
                 f'for i in $(seq {WORKS}); do grep -qs "round 1" /tmp/{name}.log && '
-                '{ echo yes; break; }; sleep 1; done'):
+                '{ echo yes; break; }; sleep 1; done', timeout=3 * WORKS):
             self.problems.append(f'{name} has not verified its data once in {WORKS} s')
 
     def attach(self):
@@ -186,7 +187,7 @@ class Soak:
     def _finish(self, name, ran):
         """ran: until we ended it, as it should, unless it could not get a region"""
         log = self._look(name, self.running.pop(name))
-        if not ran and REFUSED not in log:
+        if not ran and not REFUSED.search(log):
             self.problems.append(f'{name} has ended by itself:\n{log}')
 
     def _look(self, name, kind):

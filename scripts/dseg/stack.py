@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import OUT
+from . import OUT, patient
 from .console import CommandError, Console, StackError, TimeOut
 from .layout import Layout, parse_size, size_text
 
@@ -58,7 +58,7 @@ class Machine(QEMUMachine):
 
     def _post_launch(self):
         super()._post_launch()
-        self._qmp.settimeout(self.qmp_timeout)
+        self._qmp.settimeout(patient(self.qmp_timeout))
 
     def wait(self, timeout=0):
         """launch() calls it when it fails: as nobody has told QEMU to end, that would last."""
@@ -284,6 +284,7 @@ class Stack:
 
     def event(self, name, timeout=60):
         """Wait for QEMU's next event of that name, and drop others; returns its data, if it has any."""
+        timeout = patient(timeout)
         end = time.monotonic() + timeout
         try:
             while (left := end - time.monotonic()) > 0:

@@ -5,6 +5,8 @@ Booting takes most of the time, so one stack serves all tests of a session;
 each test finds it without segments and escapes.
 """
 
+import os
+
 import pytest
 
 from dseg import OUT
@@ -17,8 +19,9 @@ GUPS = 'gups --bytes 64M --updates 200000'
 
 def boot(cpus):
     """A stack with L1 and L2; its output goes to out/log for later."""
+    worker = os.environ.get('PYTEST_XDIST_WORKER', '')
     with Stack(cpu_extra='dseg=on', l1_cpus=cpus, l2_cpus=cpus,
-               log_dir=OUT / f'log/test-linux-smp{cpus}') as stack:
+               log_dir=OUT / f'log/test-linux-smp{cpus}{worker}') as stack:
         stack.boot_l1()
         stack.boot_l2()
         yield stack

@@ -13,6 +13,8 @@ import socket
 import tempfile
 from pathlib import Path
 
+from dseg import patient
+
 
 class GdbError(Exception):
     """QEMU's gdbstub has refused a command."""
@@ -32,7 +34,7 @@ class Gdb:
     def __enter__(self):
         self._stack.hmp(f'gdbserver unix:{self._path},server=on,wait=off')
         self._sock = socket.socket(socket.AF_UNIX)
-        self._sock.settimeout(self._timeout)
+        self._sock.settimeout(patient(self._timeout))
         self._sock.connect(str(self._path))
         self.command('qSupported:xmlRegisters=i386')
         return self

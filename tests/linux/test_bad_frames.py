@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from dseg import ROOT
+from dseg import ROOT, patient
 from dseg.layout import MiB
 from dseg.stack import VMLaunchFailure
 
@@ -326,7 +326,7 @@ def test_reset_heals_nothing(start):
     bus.write(FRAMES[0], QUADWORD)
     before = machine.cmd('query-dseg-bad-frames')
     machine.cmd('system_reset')
-    machine.events_wait([('RESET', {})], timeout=30)
+    machine.events_wait([('RESET', {})], timeout=patient(30))
     assert machine.cmd('query-dseg-bad-frames') == before
     assert not bus.interrupts()
     bus.map_registers()
@@ -337,7 +337,7 @@ def test_reset_heals_nothing(start):
 # Snapshots
 
 def wait_for_migration(machine):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patient(60)
     while True:
         info = machine.cmd('query-migrate')
         if info.get('status') in ('completed', 'failed'):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from dseg import patient
 from dseg.modes import WorkArea, find_cr3
 from gdbremote import Gdb, GdbError
 
@@ -71,7 +72,8 @@ def program(session_stack):
                           timeout=300)
     stack.l2.run(f'{MARK} gups --bytes {AREA} --updates 200000 --rounds 0 '
                  f'--phys {layout.l2_work_gpa:#x} --at {layout.gva:#x} '
-                 '>/tmp/program & sleep 1')
+                 '>/tmp/program & '
+                 'until [ $(grep -c " round " /tmp/program) -ge 2 ]; do sleep 0.1; done')
     pid = stack.l2.run('pidof gups').strip()
     maps = read_maps(stack.l2.run(f'cat /proc/{pid}/maps'))
     begin = int(stack.l2.run(f'cut -d" " -f50 /proc/{pid}/stat'))
@@ -87,7 +89,7 @@ def program(session_stack):
 
 def stop_in(stack, program, timeout=60):
     """Stops the machine while its CPU executes the program."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + patient(timeout)
     while time.monotonic() < deadline:
         stack.qmp('stop')
         [cpu] = stack.qmp('query-x86-dseg')

@@ -42,6 +42,7 @@ def count(stack, workload):
     There is one after each flush of the TLB: on a fast machine a round can
     end before the first.
     """
+    workload.begin_round()      # the line of an earlier one may be on its way only
     for _ in range(ROUNDS_MAX):
         result = measure(stack, workload, 'dual-direct', rounds=1)
         assert result.checksum_ok

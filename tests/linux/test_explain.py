@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dseg import ROOT
+from dseg import ROOT, patient
 from dseg.modes import set_mode
 
 
 def explain(*arguments):
-    return subprocess.run([ROOT / 'scripts/explain', *map(str, arguments)], timeout=120,
+    return subprocess.run([ROOT / 'scripts/explain', *map(str, arguments)], timeout=patient(120),
                           text=True, capture_output=True, check=False)
 
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from dseg import patient
 from dseg.measure import measure
 from dseg.modes import guest_segment, vmm_segment
 from gdbremote import Gdb
@@ -21,7 +22,7 @@ LEVELS = {'guest-direct': 'guest', 'vmm-direct': 'vmm', 'dual-direct': 'both'}
 
 def stop_in_guest(stack, timeout=60):
     """Stops the machine at a moment when its CPU runs L2."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + patient(timeout)
     while time.monotonic() < deadline:
         stack.qmp('stop')
         [cpu] = stack.qmp('query-x86-dseg')
@@ -29,7 +30,7 @@ def stop_in_guest(stack, timeout=60):
             return cpu
         stack.qmp('cont')
         time.sleep(0.02)
-    pytest.fail(f'L2 did not run in {timeout} s')
+    pytest.fail('L2 did not run in time')
 
 
 def write_segment(gdb, names, segment):
@@ -154,6 +155,7 @@ def test_counter_that_cr12_selects_is_that_of_the_monitor(stack, gups):
     """CR13 by gdb: walks of base, user, all accesses."""
     stack.qmp('x86-dseg-walks-reset')
     gups.begin_round()
+    gups.next_round()
     with Gdb(stack) as gdb:
         gdb.write('cr12', 3 << 4 | 1 << 8)
         [cpu] = stack.qmp('query-x86-dseg-walks')

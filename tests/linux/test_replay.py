@@ -3,6 +3,7 @@
 
 import time
 
+from dseg import patient
 from dseg.stack import Stack
 
 QUERIES = 100
@@ -15,8 +16,11 @@ def test_queries_are_answered_while_a_boot_is_recorded(tmp_path):
                record=tmp_path / 'recording') as stack:
         stack.launch()
         lookups = []
-        for _ in range(QUERIES):
+        end = time.monotonic() + patient(60)
+        # It counts nothing before the firmware has ended, as there is no paging.
+        while len(lookups) < QUERIES or lookups[0] == lookups[-1]:
+            assert time.monotonic() < end, 'the guest does not run meanwhile'
             model, = stack.qmp('query-x86-dseg-tlb')
             lookups.append(sum(row['count'] for row in model['hits'] + model['misses']))
             time.sleep(PAUSE)
-    assert lookups == sorted(lookups) and lookups[0] < lookups[-1], 'and the guest runs meanwhile'
+    assert lookups == sorted(lookups)

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from dseg import OUT, ROOT
+from dseg import OUT, ROOT, patient
 from dseg.layout import GiB, KiB, MiB
 from dseg.stack import CommandError, Stack
 
@@ -96,12 +96,12 @@ def start_host_self_balloon(socket, *arguments):
 def host_self_balloon(socket, *arguments):
     """scripts/self-balloon: its exit code, what it printed, its errors."""
     with start_host_self_balloon(socket, *arguments) as process:
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=patient(300))
     return process.returncode, output, errors
 
 
 def wait_until(condition, timeout=60):
-    end = time.monotonic() + timeout
+    end = time.monotonic() + patient(timeout)
     while not condition():
         assert time.monotonic() < end, 'nothing has happened'
         time.sleep(0.05)
@@ -171,9 +171,9 @@ def test_a_guest_that_stops_giving_gets_back_what_it_gave(l1, socket):
         # It waits meanwhile, so that it does not matter which of the two is faster.
         balloon.send_signal(signal.SIGSTOP)
         l1.l1.run(f'chase --bytes {used // MiB}M --updates 1 --rounds 0 >/tmp/chase & chase=$!; '
-                  'until grep -q round /tmp/chase; do sleep 1; done', timeout=120)
+                  'until grep -q round /tmp/chase; do sleep 1; done', timeout=300)
         balloon.send_signal(signal.SIGCONT)
-        _, errors = balloon.communicate(timeout=300)
+        _, errors = balloon.communicate(timeout=patient(300))
     l1.l1.run('kill $chase; wait $chase; true')
     assert 'BAD' not in l1.l1.run('cat /tmp/chase')
     assert balloon.returncode == 1, errors
@@ -185,7 +185,7 @@ def test_memory_that_the_guest_does_not_use_is_taken_back(l1, socket):
     memory, total = vm_memory(l1), total_memory(l1.l1)
     online = '/sys/devices/system/memory/auto_online_blocks'
     l1.l1.run(f'echo offline >{online}')
-    code, _, errors = host_self_balloon(socket, '--size', '128M', '--timeout', '10')
+    code, _, errors = host_self_balloon(socket, '--size', '128M', '--timeout', '30')
     l1.l1.run(f'echo online_kernel >{online}')
     assert code == 1
     assert 'memhp_default_state=online_kernel' in errors
@@ -256,11 +256,12 @@ def test_the_io_gap_closes_over_the_memory_of_a_running_guest(socket):
                            *nodes]) as stack:
         stack.boot_l1()
         before, total = contiguity(stack.l1), total_memory(stack.l1)
-        stack.l1.run('chase --bytes 64M --updates 100000 --rounds 0 >/tmp/chase & sleep 1')
+        stack.l1.run('chase --bytes 64M --updates 100000 --rounds 0 >/tmp/chase & '
+                     'until grep -q ready /tmp/chase; do sleep 1; done')
         code, output, errors = host_self_balloon(f'{socket}2', '--io-gap', '--step', '128M')
         assert code == 0, errors
         after = contiguity_with(stack.l1, before['own'])
-        assert stack.l1.run('kill %chase; wait %chase; grep -c ok /tmp/chase') != '0'
+        stack.l1.run('kill %chase; wait %chase; grep -q ok /tmp/chase')
         assert stack.l1.run('grep BAD /tmp/chase; true') == ''
         assert total_memory(stack.l1) == total
     moved = json.loads(output)['moved']

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from dseg import OUT
+from dseg import OUT, patient
 from dseg.measure import Workload, measure
 from dseg.modes import set_mode
 from dseg.stack import Stack, qemu_binary
@@ -19,7 +19,7 @@ PAGE = 4096
 def wait_for_job(stack, command, timeout=120, **arguments):
     """Runs a QMP command that makes a job, to the end of it."""
     stack.qmp(command, job_id='job', **arguments)
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + patient(timeout)
     while time.monotonic() < deadline:
         [job] = stack.qmp('query-jobs')
         if job['status'] == 'concluded':
@@ -92,18 +92,19 @@ def test_loadvm_restores_segments_counters_and_data_in_l2(busy, gups,
 
 
 def wait_for_migration(stack, timeout=120):
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + patient(timeout)
     while time.monotonic() < deadline:
         info = stack.qmp('query-migrate')
         if info.get('status') in ('completed', 'failed'):
             assert info['status'] == 'completed', info
             return
         time.sleep(0.1)
-    pytest.fail(f'the migration took more than {timeout} s')
+    pytest.fail('the migration takes too long')
 
 
 def migrate_to_file(stack, path):
-    stack.qmp('migrate-set-parameters', max_bandwidth=1 << 34)
+    # Enough for a slow disk to take what GUPS writes all the time.
+    stack.qmp('migrate-set-parameters', max_bandwidth=1 << 34, downtime_limit=2000)
     stack.qmp('migrate', uri=f'file:{path}')
     wait_for_migration(stack)
 
@@ -132,7 +133,7 @@ def incoming(path, cpu_extra='', timeout=120):
     with Stack(cpu_extra=cpu_extra, log_dir=OUT / 'log/test-incoming',
                extra_args=['-S', '-incoming', f'file:{path}']) as stack:
         stack.launch()
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patient(timeout)
         while stack.qmp('query-status')['status'] == 'inmigrate':
             assert time.monotonic() < deadline, 'the migration takes too long'
             time.sleep(0.1)
@@ -168,7 +169,7 @@ def test_stock_qemu_migrates_to_this_one_with_dseg_off(tmp_path):
 
 def save_small(machine, path):
     machine.cmd('migrate', uri=f'file:{path}')
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patient(60)
     while machine.cmd('query-migrate').get('status') != 'completed':
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -178,7 +179,7 @@ def load_small(bare_qemu, cpu, path):
     """What a QEMU that loads the state says, and whether it could."""
     machine = bare_qemu(cpu, '-incoming', 'defer')
     machine.cmd('migrate-incoming', uri=f'file:{path}', exit_on_error=False)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patient(60)
     while True:
         info = machine.cmd('query-migrate')
         if info.get('status') in ('completed', 'failed'):

@@ -36,7 +36,7 @@ def run(tmp_path_factory):
         ['/usr/bin/python3', '-m', 'dseg.tradeoffs.table', '--json', file,
          '--logs', OUT / 'log/test-linux-tradeoffs'],
         env={**os.environ, 'PYTHONPATH': str(ROOT / 'scripts')},
-        timeout=1500, text=True, capture_output=True, check=False)
+        timeout=3000, text=True, capture_output=True, check=False)
     assert file.exists(), done.stderr
     return done, json.loads(file.read_text())
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from dseg import patient
 from dseg.layout import KiB
 from dseg.modes import MODES, find_cr3, set_mode
 from dseg.stack import MonitorError
@@ -26,7 +27,8 @@ NESTED = [name for name, mode in MODES.items() if mode.world == 'nested']
 
 @pytest.fixture(scope='module')
 def cr3(session_stack, gups):
-    """Of GUPS in L2."""
+    """Of GUPS in L2, which has written to every page."""
+    gups.begin_round()
     found = find_cr3(session_stack, gups.area)
     session_stack.qmp('x86-dseg-clear')
     return found
@@ -34,25 +36,25 @@ def cr3(session_stack, gups):
 
 def translate(stack, address, cr3=None, world='nested', **arguments):
     """What is said while the CPU runs that address space, in user mode."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + patient(30)
     while time.monotonic() < end:
         reply = stack.qmp('x86-dseg-translate', address=address, **arguments)
         if (reply['world'], reply['cpl']) == (world, 3) and \
                 cr3 in (None, reply['cr3']):
             return reply
-    pytest.fail('the CPU has not run GUPS for 30 s')
+    pytest.fail('the CPU did not run GUPS in time')
 
 
 def stop_in(stack, cr3):
     """Stops the machine in that address space, in user mode."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + patient(30)
     while time.monotonic() < end:
         stack.qmp('stop')
         [cpu] = stack.qmp('query-x86-dseg')
         if cpu['guest-mode'] and cpu['cpl'] == 3 and cpu['cr3'] == cr3:
             return
         stack.qmp('cont')
-    pytest.fail('the CPU has not run GUPS for 30 s')
+    pytest.fail('the CPU did not run GUPS in time')
 
 
 @pytest.fixture
