@@ -28,7 +28,7 @@ LONG = 180          # seconds for what takes some on a busy machine
 MONITOR_PORT = 4444
 START = f'dseg-vm start --memory {VM_SIZE}'
 PID = '$(pidof qemu-system-x86_64)'
-TROUBLE = re.compile(r'WARNING: CPU|BUG[: ]|Oops|Bad page|rcu.*stall|blocked for more than|'
+TROUBLE = re.compile(r'WARNING: CPU|BUG[: ]|Oops|Bad page|rcu.*detected stall|blocked for more than|'
                      r'refcount_t|use-after-free|page dumped|general protection')
 
 
