@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get('DSEG_OUT', ROOT / 'out')).absolute()
 
+
 class Failure(Exception):
     """Something that the user can mend: the text says what is wrong and what to do next."""
 

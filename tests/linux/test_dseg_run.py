@@ -22,8 +22,8 @@ from dseg.stack import CommandError, Stack
 
 DIRECT = {'L1': 'native-direct', 'L2': 'guest-direct'}
 LEAST_SHARE = {
-    'L1': {'python3': 0.5, 'sqlite3': 0.1, 'redis-server': 0.03, 'memcached': 0.03},
-    'L2': {'python3': 0.1, 'sqlite3': 0.03, 'redis-server': 0.003, 'memcached': 0.003},
+    'L1': {'python3': 0.7, 'sqlite3': 0.3, 'redis-server': 0.1, 'memcached': 0.1},
+    'L2': {'python3': 0.3, 'sqlite3': 0.1, 'redis-server': 0.01, 'memcached': 0.01},
 }
 SIZE = '64M'
 REPORT = '/tmp/report.json'

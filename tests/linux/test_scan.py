@@ -61,7 +61,7 @@ def test_l2_memory_is_the_longest_run_of_the_nested_tables(stack, gups):
 def test_runs_are_sorted_and_do_not_overlap(stack, cr3):
     runs = scan_l2(stack, cr3, runs=256)['runs']
     sizes = [run['size'] for run in runs]
-    assert len(runs) > 3        # the table, data, heap, stack
+    assert len(runs) > 5
     assert sizes == sorted(sizes, reverse=True)
     by_base = sorted(runs, key=lambda run: run['base'])
     for one, other in zip(by_base, by_base[1:]):
