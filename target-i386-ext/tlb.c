@@ -586,7 +586,7 @@ void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSpot spot, DsegTlbOutcome outcome)
 
 /* dseg_tlb_hit() in general, out of the way of what is usual. */
 static DsegTlbSpot hit_slowly(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
-                                 DsegTlbKind kind)
+                              DsegTlbKind kind)
 {
     DsegTlbSpot spot;
     DsegTlbOutcome outcome = dseg_tlb_access(tlb, space, va, kind, NULL, &spot);

@@ -15,6 +15,7 @@ from dseg import OUT
 from dseg.layout import MiB
 from dseg.memory import Memory
 from dseg.stack import Stack
+from pinning import pin_l2
 
 PAGE = 4096
 OF_L1 = 'native-direct'
@@ -87,12 +88,6 @@ def assert_no_warning(console):
 
 def run(console, program, case):
     console.run(f'{program} {case}', timeout=120)
-
-
-def put_l2_on(l1, cpus):
-    """Pin all threads of L2's VMM to those CPUs of L1, a mask in hexadecimal."""
-    l1.run('for task in /proc/$(pidof qemu-system-x86_64)/task/*; do '
-           f'taskset -p {cpus} ${{task##*/}} >/dev/null || [ ! -d $task ] || exit; done')
 
 
 def tally(stack, regime):
@@ -221,10 +216,9 @@ def test_kernel_of_l2_has_nothing_to_ask_its_host(stack, l2):
 
 @pytest.mark.parametrize('case', ['bad-arguments', 'unprivileged', 'ask-after-exit'])
 def test_interface_in_l2(l1, l2, case):
-    # L2 reads the counters of whichever CPU of L1 it is on.
-    put_l2_on(l1, '1')
+    pin_l2(l1, '1')
     run(l2, 'guest-abi', case)
-    put_l2_on(l1, '3')
+    pin_l2(l1, '3')
 
 
 @pytest.mark.parametrize('case', ['unmapped-page-faults', 'dropped-page-is-zero'])

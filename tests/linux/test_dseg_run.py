@@ -19,6 +19,7 @@ import pytest
 
 from dseg import OUT, patient
 from dseg.stack import CommandError, Stack
+from pinning import pin_l2
 
 DIRECT = {'L1': 'native-direct', 'L2': 'guest-direct'}
 LEAST_SHARE = {
@@ -105,9 +106,7 @@ def l1(stack):
 @pytest.fixture(scope='module')
 def l2(stack):
     stack.boot_l2(timeout=300)
-    # L2 reads the counters of whichever CPU of L1 it is on.
-    stack.l1.run('for task in /proc/$(pidof qemu-system-x86_64)/task/*; do '
-                 'taskset -p 1 ${task##*/} || [ ! -d $task ] || exit; done')
+    pin_l2(stack.l1, '1')
     stack.l2.run('modprobe dseg-guest')
     return stack.l2
 
