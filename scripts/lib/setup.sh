@@ -70,13 +70,32 @@ packages_of() {
 
 # Those of the packages named that are not installed, or too old.
 missing_of() {
-    dseg_installed=$(dpkg-query -W -f '${db:Status-Status}|${Package}=${Version}|' \
-        $(names_of "$@") 2>/dev/null) || : # it fails when one is unknown to it
+    dseg_installed=$(installed_packages)
     for dseg_package; do
-        dseg_have=${dseg_installed#*"installed|${dseg_package%%>=*}="}
+        dseg_have=${dseg_installed#*"|${dseg_package%%>=*}="}
         [ "$dseg_have" != "$dseg_installed" ] || dseg_have=
         is_new_enough "${dseg_have%%|*}" "$dseg_package" || echo "$dseg_package"
     done
+}
+
+# All that is installed, as "|name=version|", then all that these packages provide: Debian 13
+# has libelf1t64 for libelf1. What is provided without a version has 0.
+installed_packages() {
+    dpkg-query -W -f '${db:Status-Status}, ${Package} (= ${Version}), ${Provides}\n' |
+        awk -F ', *' '
+            $1 != "installed" { next }
+            {
+                for (i = 2; i <= NF && $i != ""; i++) {
+                    split($i, word, /[ (=)]+/)
+                    sub(/:.*/, "", word[1])
+                    line = "|" word[1] "=" (word[2] == "" ? 0 : word[2]) "|"
+                    if (i == 2)
+                        print line
+                    else
+                        provided = provided line "\n"
+                }
+            }
+            END { printf "%s", provided }'
 }
 
 names_of() {
