@@ -172,12 +172,14 @@ def unpack(packages, tree):
     for package in packages:
         debs = DOWNLOADS.glob(f'{package}_*.deb')
         run('dpkg-deb', '-x', max(debs, key=lambda file: file.stat().st_mtime), tree)
+    # Debian 12 has modules in lib, and 13 in usr/lib, which is lib, too, where it is installed.
+    if not (tree / 'lib').exists():
+        (tree / 'lib').symlink_to('usr/lib')
 
 
 def kernel_modules():
     """The folder of the kernel's modules."""
-    return next(folder for modules in ('lib/modules', 'usr/lib/modules')
-                for folder in (KERNEL_TREE / modules).glob('*'))
+    return next((KERNEL_TREE / 'lib/modules').glob('*'))
 
 
 def workload_sources(name):
@@ -269,12 +271,18 @@ def add_modules(root, wanted):
 
 
 def files_of_module(modules, name):
-    """Its own, and those of all modules that it depends on."""
+    """Its own, and those of all modules that it depends on; none if the kernel has it built in."""
     for line in (modules / 'modules.dep').read_text().splitlines():
         file, needs = line.split(':')
-        if Path(file).name.split('.')[0].replace('-', '_') == name:
+        if module_name(file) == name:
             return [file, *needs.split()]
+    if name in map(module_name, (modules / 'modules.builtin').read_text().splitlines()):
+        return []
     raise Failure(f'the kernel package has no module {name}')
+
+
+def module_name(file):
+    return Path(file).name.split('.')[0].replace('-', '_')
 
 
 def vmm_binary():
