@@ -37,6 +37,12 @@ class Mutant:
     old: str
     new: str
     pytest: list = field(default_factory=list)  # its arguments, in tests/
+    suites: list = field(default_factory=list)  # that can notice it
+
+    def __post_init__(self):
+        # Only pytest starts guests that have Linux.
+        in_guests = self.file.startswith('linux/')
+        self.suites = self.suites or (['unit'] if in_guests else list(SUITES))
 
     def changed(self, folder):
         """The text of its file in a folder with the project, without it and with it."""
@@ -79,9 +85,10 @@ def main(arguments):
     make_copy()
     for mutant in mutants:
         mutant.changed(COPY)
-    survived = run_tests('as it is', sorted({test for mutant in mutants for test in mutant.pytest}))
-    if survived:
-        raise Failure(f'without any bug, {survived} fails: mend that first. More is in {LOG}')
+    failed = run_tests('as it is', mutants)
+    if failed:
+        raise Failure(f'without any bug, {failed} fails: mend that first. More is in {LOG}')
+    print('as it is: nothing fails', flush=True)
     caught = sum([try_one(mutant) for mutant in mutants])
     print(f'{caught} of {len(mutants)} caught', flush=True)
     return 0 if caught == len(mutants) else 1
@@ -101,7 +108,7 @@ def try_one(mutant):
     """Whether the tests catch one bug; says which test did."""
     undo = mutant.apply(COPY)
     try:
-        test = run_tests(mutant.name, mutant.pytest)
+        test = run_tests(mutant.name, [mutant])
     finally:
         undo()
     print(f'{mutant.name}: ' + (f'caught by {test}' if test else 'NOT CAUGHT'), flush=True)
@@ -135,7 +142,7 @@ def make_copy():
     for name in names:
         copy_file(ROOT / name, COPY / name)
     copy_tree()
-    link(COPY / 'out/guest', OUT / 'guest')
+    copy_guests()
 
 
 def copy_file(source, target):
@@ -164,34 +171,69 @@ def copy_tree():
     link(COPY / 'out' / IN_USE.name, Path('src') / tree.path.name)
 
 
+def copy_guests():
+    """Copy the guests, of which the copy makes anew what depends on its files."""
+    if (COPY / 'out/guest').is_symlink():       # an earlier version's
+        (COPY / 'out/guest').unlink()
+    for name in ('guest', 'downloads'):
+        if (COPY / 'out' / name).exists() or not (OUT / name).exists():
+            continue
+        new = COPY / 'out' / f'{name}.part'
+        shutil.rmtree(new, ignore_errors=True)
+        run(f'Copying out/{name}', ['cp', '--archive', '--reflink=auto', OUT / name, new], 600)
+        new.rename(COPY / 'out' / name)
+
+
 def build_qemu(name):
     """Build the copy's QEMU."""
     run(f'{name}: build', ['/usr/bin/python3', '-m', 'dseg.build'], BUILD_SECONDS)
 
 
-def build_tests(name):
-    """Build the test programs, which take the plain C in."""
+def build_guests(name):
+    """Make the copy's guests, whose programs and modules may have had another bug before."""
+    for step in ('guests', 'programs'):
+        run(f'{name}: build {step}', ['/usr/bin/python3', '-m', f'dseg.{step}'], BUILD_SECONDS)
+
+
+def build_tests(name, suites):
+    """Build what the tests of these suites run."""
     if not (BUILD / 'build.ninja').exists():
         run(f'{name}: configure', ['meson', 'setup', BUILD, COPY], 300)
     run(f'{name}: configure', ['ninja', '-C', BUILD, 'build.ninja'], 300)
-    tests = json.loads(subprocess.run(['meson', 'introspect', '--tests', BUILD], check=True,
-                                      stdout=subprocess.PIPE, timeout=60).stdout)
-    programs = {os.path.relpath(BUILD / word, BUILD) for test in tests
-                if test['suite'][0].partition(':')[2] in SUITES
-                for word in test['cmd'] if (BUILD / word).is_relative_to(BUILD / 'tests')}
-    run(f'{name}: build tests', ['ninja', '-C', BUILD, *sorted(programs)], BUILD_SECONDS)
+    files = {target['id']: target['filename'] for target in introspect('--targets')}
+    needed = {file for test in introspect('--tests')
+              if test['suite'][0].partition(':')[2] in suites
+              for target in test['depends'] for file in files[target]}
+    run(f'{name}: build tests',
+        ['ninja', '-C', BUILD, *sorted(os.path.relpath(file, BUILD) for file in needed)],
+        BUILD_SECONDS)
 
 
-def run_tests(name, more):
-    """The first test that fails, or None. QEMU is built when the first suite needs it."""
-    build_tests(name)
-    for suite, seconds in SUITES.items():
-        if suite == 'bare-metal':
+def introspect(what):
+    """What meson knows of the copy's build."""
+    return json.loads(subprocess.run(['meson', 'introspect', what, BUILD], check=True,
+                                     stdout=subprocess.PIPE, timeout=60).stdout)
+
+
+def run_tests(name, mutants):
+    """The first test that fails of those for these bugs, or None. Each thing is built when the
+    first test needs it, so that a quick test spares the rest."""
+    suites = [suite for suite in SUITES if any(suite in mutant.suites for mutant in mutants)]
+    build_tests(name, suites)
+    has_qemu = False
+    for suite in suites:
+        if suite != 'unit' and not has_qemu:
             build_qemu(name)
-        failed = run_suite(name, suite, seconds)
+            has_qemu = True
+        failed = run_suite(name, suite, SUITES[suite])
         if failed:
             return failed
-    return run_pytest(name, more) if more else None
+    tests = sorted({test for mutant in mutants for test in mutant.pytest})
+    if not tests:
+        return None
+    build_qemu(name)
+    build_guests(name)
+    return run_pytest(name, tests)
 
 
 def run_suite(name, suite, seconds):
@@ -217,7 +259,8 @@ def run_pytest(name, tests):
         # The suite tlb's own programs have nothing of the code that bugs are put into.
         run(f'{name}: pytest', ['env', f'DSEG_TLB_BUILD={ROOT / "build/tests"}',
                                 '/usr/bin/python3', '-m', 'pytest', '-x', '-q', '--color=no',
-                                *(f'tests/{test}' for test in tests)], PYTEST_SECONDS)
+                                *(f'tests/{test}' for test in tests)],
+            PYTEST_SECONDS * len(tests))
     except Failure as failure:
         failed = [line.split()[1] for line in log.read_text(errors='replace').splitlines()
                   if line.startswith(('FAILED ', 'ERROR '))]
