@@ -82,7 +82,7 @@ def main(arguments):
         print(f'{len(mutants)} apply')
         return 0
 
-    make_copy()
+    make_copy(with_qemu=any(mutant.pytest or mutant.suites != ['unit'] for mutant in mutants))
     for mutant in mutants:
         mutant.changed(COPY)
     failed = run_tests('as it is', mutants)
@@ -130,8 +130,9 @@ def run(title, command, seconds):
                timeout=seconds, cwd=COPY, env=environment())
 
 
-def make_copy():
-    """Make the copy, or bring it up to date: the project's files, QEMU's source, the guests."""
+def make_copy(with_qemu):
+    """Make the copy, or bring it up to date: the project's files, and where tests run QEMU, its
+    source and the guests."""
     files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
                            cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     names = {name for name in files.split('\0') if name and (ROOT / name).is_file()}
@@ -141,8 +142,9 @@ def make_copy():
             path.unlink()
     for name in names:
         copy_file(ROOT / name, COPY / name)
-    copy_tree()
-    copy_guests()
+    if with_qemu:
+        copy_tree()
+        copy_guests()
 
 
 def copy_file(source, target):
