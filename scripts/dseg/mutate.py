@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import OUT, ROOT, Failure, run_main
+from . import OUT, ROOT, Failure, git, run_main
 from .patches import OVERLAY
 from .progress import run_logged
 from .testrun import test_cases
@@ -133,8 +133,7 @@ def run(title, command, seconds):
 def make_copy(with_qemu):
     """Make the copy, or bring it up to date: the project's files, and where tests run QEMU, its
     source and the guests."""
-    files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
-                           cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    files = git.run(ROOT, 'ls-files', '-z', '--cached', '--others', '--exclude-standard')
     names = {name for name in files.split('\0') if name and (ROOT / name).is_file()}
     for path in COPY.rglob('*') if COPY.exists() else ():
         name = path.relative_to(COPY)

@@ -4,7 +4,6 @@
 import argparse
 import hashlib
 import json
-import os
 import re
 import subprocess
 import tarfile
@@ -12,8 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import ROOT, Failure, debian, run_main
-from .tree import BASE, EPOCH, GIT_ENV, SRC, Tree, link
+from . import ROOT, Failure, debian, git, run_main
+from .tree import BASE, EPOCH, SRC, Tree, link
 
 PATCHES = ROOT / 'qemu-patches'
 SERIES = PATCHES / 'series'
@@ -174,8 +173,8 @@ def dry_run(patches, copy):
         for patch in patches:
             done = subprocess.run(['git', 'apply', '--verbose', patch], cwd=folder, text=True,
                                   check=False, capture_output=True,
-                                  env={**os.environ, **GIT_ENV, 'LC_ALL': 'C',
-                                       'GIT_CEILING_DIRECTORIES': str(SRC)})
+                                  env=git.environment(LC_ALL='C',
+                                                      GIT_CEILING_DIRECTORIES=str(SRC)))
             if done.returncode:
                 errors = re.findall(r'^error: (?!while searching)(.*)$', done.stderr, re.MULTILINE)
                 report.failed = '\n'.join(f'{patch.name}: {error}' for error in errors)
@@ -195,8 +194,9 @@ def touched_files(patches):
 def copy_files(tree, names, folder):
     """The files as the tree's base commit has them."""
     for name in names:
-        done = subprocess.run(['git', '-C', tree.path, 'show', f'{BASE}:{name}'], check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        done = subprocess.run(git.command(tree.path, 'show', f'{BASE}:{name}'), check=False,
+                              env=git.environment(), stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL)
         if done.returncode == 0:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,9 @@
 """A QEMU source tree as a git repository: one base commit, then one commit for each patch."""
 
 import os
-import subprocess
 from pathlib import Path
 
-from . import OUT, Failure
+from . import OUT, Failure, git
 from .progress import run_logged
 
 SRC = OUT / 'src'
@@ -14,13 +13,6 @@ STOCK_IN_USE = OUT / 'qemu-src-stock'       # symlink to its unpatched twin
 BASE = 'dseg-base'                          # tag: the commit that the patches stand on
 MUST_HAVE = ('VERSION', 'configure', 'target/i386/cpu.h', 'qapi/qapi-schema.json')
 
-# The same commits and patches whoever makes them, whatever their git is configured to do.
-GIT_ENV = {
-    'GIT_CONFIG_GLOBAL': '/dev/null',
-    'GIT_CONFIG_NOSYSTEM': '1',
-    'GIT_COMMITTER_NAME': 'Direct segments',
-    'GIT_COMMITTER_EMAIL': 'dseg@localhost',
-}
 EPOCH = '1970-01-01T00:00:00+00:00'
 BASE_ENV = {
     'GIT_AUTHOR_NAME': 'Direct segments',
@@ -47,14 +39,9 @@ class Tree:
             raise Failure(f'there is no QEMU source at {IN_USE}: run scripts/fetch-qemu first')
         return cls(IN_USE)
 
-    def git(self, *words, check=True, env=None, **options):
-        """Run git in the tree; returns what it prints, without the last newline."""
-        done = subprocess.run(['git', '-C', self.path, *words], text=True, check=False,
-                              env={**os.environ, **GIT_ENV, **(env or {})},
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-        if check and done.returncode:
-            raise Failure(f'git {words[0]} in {self.path} failed:\n{done.stderr.strip()}')
-        return done.stdout.rstrip('\n')
+    def git(self, *words, check=True, env=None):
+        """Run git on the tree; returns what it prints, without the last newline."""
+        return git.run(self.path, *words, check=check, env=env)
 
     def git_file(self, name):
         """Where git keeps the file of that name for this tree."""
@@ -71,8 +58,8 @@ class Tree:
             for setting, value in (('gc.auto', '0'), ('core.autocrlf', 'false')):
                 self.git('config', setting, value)
             run_logged('Making the base commit',
-                       ['git', '-C', self.path, 'add', '--all', '--force', '.'],
-                       OUT / 'log' / 'git.log', env={**os.environ, **GIT_ENV}, timeout=900)
+                       git.command(self.path, 'add', '--all', '--force', '.'),
+                       OUT / 'log' / 'git.log', env=git.environment(), timeout=900)
             self.git('commit', '-q', '-m', f'QEMU {self.version}', env=BASE_ENV)
         if not self.base():
             self.git('tag', BASE)
