@@ -31,12 +31,11 @@ def patient(seconds):
 
 def run_main(name, main):
     """Run main(arguments) as the script called name, and end with its exit code."""
-    # A kill unwinds as any error does, so that what is running below is ended too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    # A signal unwinds as any error does, so that what is half done is tidied up; nohup's stays.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         sys.exit(main(sys.argv[1:]))
     except Failure as failure:
         sys.exit(f'{name}: {failure}')
-    except KeyboardInterrupt:
-        sys.exit(130)

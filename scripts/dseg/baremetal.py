@@ -9,8 +9,10 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 from . import OUT, Failure, run_main
+from .processes import dying_with_us
 
 # All that the tests use besides SVM; EPYC's other features that TCG lacks do not matter.
 CPU = 'EPYC,+svm,+npt,+la57,+pku,+smep,+smap,+pcid,+invpcid,+flushbyasid'
@@ -37,10 +39,8 @@ def main(arguments):
     words = command(options, options.device, options.cpu)
 
     try:
-        run = subprocess.run(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                             check=False, timeout=options.timeout)
-    except FileNotFoundError:
-        raise Failure(f'there is no {options.qemu}: run scripts/build-qemu') from None
+        run = subprocess.run(dying_with_us(words), stdin=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, check=False, timeout=options.timeout)
     except subprocess.TimeoutExpired:
         raise Failure(f'no end after {options.timeout} s; the case that hangs is the one after '
                       'the last that is shown') from None
@@ -54,6 +54,8 @@ def main(arguments):
 
 def command(options, devices=(), cpu=''):
     """QEMU's command line."""
+    if not Path(options.qemu).exists():
+        raise Failure(f'there is no {options.qemu}: run scripts/build-qemu')
     firmware = [word for folder in FIRMWARE for word in ('-L', folder)]
     more = [word for device in devices for word in ('-device', device)]
     return [options.qemu, *firmware, '-M', 'pc', '-accel', 'tcg,thread=multi', '-m', '64M',

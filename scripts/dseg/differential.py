@@ -14,6 +14,7 @@ import shlex
 import subprocess
 
 from . import OUT, Failure, baremetal, run_main
+from .processes import dying_with_us
 
 TRANSLATIONS = 1_000_000
 SEED = '1'
@@ -51,10 +52,8 @@ def run(options):
         f'translations={options.translations} seed={options.seed} first={options.first}')]
     timeout = 60 + options.translations / SLOWEST
     try:
-        code = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              check=False, timeout=timeout).returncode
-    except FileNotFoundError:
-        raise Failure(f'there is no {options.qemu}: run scripts/build-qemu') from None
+        code = subprocess.run(dying_with_us(command), stdin=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False, timeout=timeout).returncode
     except subprocess.TimeoutExpired:
         raise Failure(f'no end after {timeout:.0f} s, which is less than {SLOWEST} translations a '
                       'second: is the machine busy with something else?') from None

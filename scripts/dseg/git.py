@@ -2,9 +2,8 @@
 """Git, on the one repository that is meant, whatever the caller and the repository tell git."""
 
 import os
-import subprocess
 
-from . import Failure
+from . import Failure, processes
 
 # The same commits and patches whoever makes them.
 IDENTITY = {
@@ -48,8 +47,8 @@ def command(repository, *words):
 def run(repository, *words, check=True, env=None):
     """Run git on a repository, with more variables; returns what it prints, without the last
     newline."""
-    done = subprocess.run(command(repository, *words), check=False, capture_output=True, text=True,
-                          env=environment(**(env or {})))
+    done = processes.run(command(repository, *words), capture_output=True, text=True,
+                         env=environment(**(env or {})))
     if check and done.returncode:
         raise Failure(f'git {words[0]} in {repository} failed:\n{done.stderr.strip()}')
     return done.stdout.rstrip('\n')

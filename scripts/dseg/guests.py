@@ -10,11 +10,10 @@ import lzma
 import os
 import re
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
-from . import OUT, ROOT, Failure, modules, run_main
+from . import OUT, ROOT, Failure, modules, processes, run_main
 from .progress import run_logged
 
 GUEST = OUT / 'guest'
@@ -115,8 +114,7 @@ def digest(parts):
 
 def run(*command, cwd=None, stdin=None):
     """Run a short command; returns its output."""
-    done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, check=False,
-                          timeout=300)
+    done = processes.run(command, cwd=cwd, input=stdin, capture_output=True, timeout=300)
     if done.returncode:
         raise Failure(f'{" ".join(map(str, command))} failed:\n'
                       f'{done.stderr.decode(errors="replace").rstrip()}')

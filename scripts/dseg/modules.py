@@ -4,10 +4,10 @@
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from . import OUT, ROOT, Failure
+from . import OUT, ROOT
+from .progress import run_logged
 
 SOURCES = ROOT / 'linux/modules'
 INCLUDE = ROOT / 'linux/include'
@@ -51,16 +51,11 @@ def build(tree):
     shutil.rmtree(BUILD, ignore_errors=True)
     for source in (SOURCES, INCLUDE):
         shutil.copytree(source, BUILD if source == SOURCES else BUILD / 'include')
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    with open(LOG, 'w') as log:
-        # Type information is for BPF, and needs a tool more.
-        done = subprocess.run(['make', '-C', folder, f'M={BUILD}', 'W=1',
-                               'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules'], stdout=log,
-                              stderr=subprocess.STDOUT, check=False, timeout=BUILD_SECONDS,
-                              env={**os.environ, 'KBUILD_BUILD_TIMESTAMP': '@0'})
-    if done.returncode:
-        raise Failure(f'the kernel modules do not build; the end of {LOG}:\n' +
-                      ''.join(LOG.read_text(errors='replace').splitlines(True)[-20:]))
+    # Type information is for BPF, and needs a tool more.
+    run_logged('Building the kernel modules',
+               ['make', '-C', folder, f'M={BUILD}', 'W=1', 'CONFIG_DEBUG_INFO_BTF_MODULES=',
+                'modules'], LOG, timeout=BUILD_SECONDS,
+               env={**os.environ, 'KBUILD_BUILD_TIMESTAMP': '@0'})
 
 
 def install(modules):

@@ -5,13 +5,13 @@ import os
 import re
 import selectors
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from . import Failure
+from .processes import running
 
 LINES_ON_FAILURE = 30
 SECONDS_BETWEEN_LINES = 20      # where the progress does not go to a terminal
@@ -47,17 +47,6 @@ class Line:
         print(f'{clear}{self.title} {text} ({self.elapsed()})', file=sys.stderr, flush=True)
 
 
-def _stop(process):
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
-
-
 def _follow(process, log, line, deadline):
     """Copy the output to the log and show its last line, until it ends."""
     last = ''
@@ -73,11 +62,13 @@ def _follow(process, log, line, deadline):
                 log.write(data)
                 lines = re.split(r'[\r\n]+', data.decode(errors='replace'))
                 last = next((text for text in reversed(lines) if text.strip()), last)
+            elif process.poll() is not None:
+                return              # its keeper was killed
             line.show(last)
 
 
 def run_logged(title, command, log, *, timeout, cwd=None, env=None, hint=''):
-    """Run a command in a process group of its own, its output in the file log.
+    """Run a command in a session of its own, its output in the file log.
 
     Raises Failure with the end of the log and the hint when it fails or takes longer than
     timeout seconds; nothing of it is left running then.
@@ -85,19 +76,17 @@ def run_logged(title, command, log, *, timeout, cwd=None, env=None, hint=''):
     log = Path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     line = Line(title)
-    with open(log, 'wb') as output, subprocess.Popen(
-            [str(word) for word in command], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
-        try:
+    try:
+        with open(log, 'wb') as output, running(
+                command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT) as process:
             _follow(process, output, line, line.start + timeout)
             code = process.wait()
-        except TimeoutError:
-            _stop(process)
-            code = f'nothing after {timeout} s'
-        except BaseException:
-            _stop(process)
-            line.end('stopped')
-            raise
+    except TimeoutError:
+        code = f'nothing after {timeout} s'
+    except BaseException:
+        line.end('stopped')
+        raise
     if code == 0:
         line.end('done')
         return

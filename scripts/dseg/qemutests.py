@@ -9,7 +9,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-from . import OUT, ROOT, Failure, run_main
+from . import OUT, ROOT, Failure, processes, run_main
 
 TESTS = ('qmp-cmd', 'test-hmp', 'qom', 'device-introspect', 'cpu-plug', 'migration')
 FIRMWARE_DIRS = ('/usr/share/seabios', '/usr/share/qemu', '/usr/lib/ipxe/qemu')
@@ -49,7 +49,8 @@ def program(test):
 def build(tests, stock):
     """QEMU and the test programs, which are the same for both."""
     targets = [f'tests/qtest/{program(test)}' for test in tests]
-    subprocess.run([ROOT / 'scripts/build-qemu', *stock, '--targets', *targets], check=True)
+    if processes.run([ROOT / 'scripts/build-qemu', *stock, '--targets', *targets]).returncode:
+        raise Failure('scripts/build-qemu failed; correct that and start again')
 
 
 def run(name, test):
@@ -61,10 +62,9 @@ def run(name, test):
     log = OUT / 'log' / f'qtest-{name}-{test}.log'
     with open(log, 'w', encoding='utf-8') as output:
         try:
-            code = subprocess.run([folder / 'tests/qtest' / program(test), '--tap', '-k'],
-                                  cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output,
-                                  stderr=subprocess.STDOUT, check=False,
-                                  timeout=TIMEOUT).returncode
+            code = processes.run([folder / 'tests/qtest' / program(test), '--tap', '-k'],
+                                 cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT,
+                                 timeout=TIMEOUT).returncode
         except subprocess.TimeoutExpired:
             raise Failure(f'{test} took more than {TIMEOUT} s; see {log}') from None
     cases = {case: 'skip' if skipped else outcome

@@ -22,6 +22,7 @@ from pathlib import Path
 from . import OUT, patient
 from .console import CommandError, Console, StackError, TimeOut
 from .layout import Layout, parse_size, size_text
+from .processes import dying_with_us
 
 sys.path.insert(0, str(OUT / 'qemu-src/python'))
 try:
@@ -53,8 +54,11 @@ class MonitorError(StackError):
 
 
 class Machine(QEMUMachine):
-    """QEMU's own driver, with a limit to how long a QMP command may take."""
+    """QEMU's own driver: QEMU ends with the thread that starts it, and no QMP command takes long."""
     qmp_timeout = 60
+
+    def __init__(self, binary, **options):
+        super().__init__(binary, wrapper=dying_with_us([]), **options)
 
     def _post_launch(self):
         super()._post_launch()
@@ -138,9 +142,8 @@ class Stack:
             self._log_dir = tempfile.mkdtemp(prefix='dseg-')
         logs = Path(self._log_dir)
         logs.mkdir(parents=True, exist_ok=True)
-        # The kernel kills QEMU when we die, even of SIGKILL.
         self._vm = Machine(str(self._qemu), args=self._arguments(), name='qemu',
-                           wrapper=['setpriv', '--pdeathsig', 'KILL'], log_dir=str(logs))
+                           log_dir=str(logs))
         self.l1, qemus_l1 = self._add_console('L1', logs / 'l1.log')
         self.l2, qemus_l2 = self._add_console('L2', logs / 'l2.log')
         self._vm.add_args(*self._extra_args)

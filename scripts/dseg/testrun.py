@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, coverage, run_main
+from .processes import run, running
 from .progress import run_logged
 
 BUILD = ROOT / 'build'
@@ -89,9 +90,8 @@ def run_suite(suite, results, *, build=BUILD, env=None):
     logs = build / 'meson-logs'
     for old in logs.glob(f'{suite}.*'):
         old.unlink()
-    code = subprocess.run(['meson', 'test', '-C', build, '--suite', suite, '--logbase', suite,
-                           '--print-errorlogs'], check=False,
-                          env={**os.environ, **(env or {})}).returncode
+    code = run(['meson', 'test', '-C', build, '--suite', suite, '--logbase', suite,
+                '--print-errorlogs'], env={**os.environ, **(env or {})}).returncode
     failed_before = len(results.failed)
     for name, outcome in test_cases(suite, logs):
         if outcome == 'passed':
@@ -138,11 +138,12 @@ def set_up(suite, build):
         return None
     failed_step = target
     # Only ninja's own lines come this way: progress and errors go to stderr.
-    with subprocess.Popen([*ninja, target], stdout=subprocess.PIPE, text=True) as process:
+    with running([*ninja, target], stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             print(line, end='', flush=True)
             if line.startswith('FAILED: '):
                 failed_step = line.removeprefix('FAILED: ').strip()
+        process.wait()
     return failed_step if process.returncode else None
 
 

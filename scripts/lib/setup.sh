@@ -45,6 +45,17 @@ run_python() {
     PYTHONPATH=$DSEG_ROOT/scripts exec /usr/bin/python3 -m "dseg.$dseg_name" "$@"
 }
 
+# run_step NAME ARG...: runs another script, which ends when this one does, whatever ends it;
+# the shell between them is for an end before the kernel knows of that.
+run_step() {
+    dseg_name=$1
+    shift
+    # shellcheck disable=SC2016 # the inner shell's
+    setpriv --pdeathsig TERM sh -c '[ "$PPID" = "$0" ] && exec "$@"' "$$" \
+        "$DSEG_ROOT/scripts/$dseg_name" "$@" ||
+        die "scripts/$dseg_name failed; correct that and start again"
+}
+
 # need_packages GROUP...: installs what is missing of the groups in lib/packages, or says
 # how to and ends. DSEG_SKIP_PACKAGES=1 trusts that all is there (not Debian, say).
 need_packages() {
