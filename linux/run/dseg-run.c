@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "shared.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,16 +69,37 @@ struct options {
 
 static volatile sig_atomic_t child;     /* for the signals on their way to it */
 
+static void say_list(const char *format, va_list arguments)
+{
+    char *text = NULL;
+
+    if (vasprintf(&text, format, arguments) < 0) {
+        text = NULL;
+    }
+    fputs("dseg-run: ", stderr);
+    text_print(stderr, text ? text : format);
+    fputc('\n', stderr);
+    free(text);
+}
+
+__attribute__((format(printf, 1, 2)))
+static void say(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say_list(format, arguments);
+    va_end(arguments);
+}
+
 __attribute__((format(printf, 2, 3)))
 static _Noreturn void die(int code, const char *format, ...)
 {
     va_list arguments;
 
-    fputs("dseg-run: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    say_list(format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
     exit(code);
 }
 
@@ -134,7 +156,8 @@ static int parse(struct options *o, int argc, char **argv)
     };
     int c;
 
-    while ((c = getopt_long(argc, argv, "+", table, NULL)) != -1) {
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, "+:", table, NULL)) != -1) {
         switch (c) {
         case 's':
             o->size = parse_size("size", optarg);
@@ -161,7 +184,9 @@ static int parse(struct options *o, int argc, char **argv)
             fputs(help, stdout);
             exit(0);
         default:
-            exit(EXIT_USAGE);   /* getopt_long has said what is wrong */
+            die(EXIT_USAGE, "%s '%s'; see dseg-run --help",
+                c == ':' ? "no argument for option" : "unrecognized option",
+                argv[optind - 1]);
         }
     }
     if (optind == argc) {
@@ -177,6 +202,31 @@ static int parse(struct options *o, int argc, char **argv)
 }
 
 /* --- Running it --- */
+
+/* Files of ours must not become standard streams that we do not have; neither
+   has the program, then. */
+static void fill_standard_streams(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
+}
+
+/* Before the program runs: afterwards is too late to say that it can't be. */
+static FILE *open_report(const char *name)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
+                  0666);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "a");
+
+    if (!file) {
+        die(EXIT_USAGE, "--report: %s: %s", name, strerror(errno));
+    }
+    return file;
+}
 
 /* The page that programs shall find; @fd is open for as long as we run. */
 static struct run_page *make_page(int *fd)
@@ -207,8 +257,7 @@ static bool open_device(struct run_page *page, const struct options *o)
             "(--if-possible runs the program all the same)",
             DSEG_GUEST_DEVICE, strerror(errno));
     }
-    fprintf(stderr, "dseg-run: %s: %s: no region\n", DSEG_GUEST_DEVICE,
-            strerror(errno));
+    say("%s: %s: no region", DSEG_GUEST_DEVICE, strerror(errno));
     return false;
 }
 
@@ -230,6 +279,9 @@ static void set_environment(struct run_page *page, int fd, bool with_malloc)
     free(preload);
 }
 
+static const int passed_on[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+#define NR_PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
+
 static void pass_on(int signal_number)
 {
     if (child) {
@@ -237,17 +289,66 @@ static void pass_on(int signal_number)
     }
 }
 
-/* Who presses Ctrl-C means the program, which has the signal, too. */
+/* Whatever we have inherited. Who presses Ctrl-C means the program, which has
+   the signal, too. */
 static void watch_signals(void)
 {
-    static const int passed_on[] = { SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
     struct sigaction action = { .sa_handler = pass_on, .sa_flags = SA_RESTART };
+    sigset_t unblocked;
 
-    for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
-        sigaction(passed_on[i], &action, NULL);
-    }
     signal(SIGINT, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);
+    sigemptyset(&unblocked);
+    for (size_t i = 0; i < NR_PASSED_ON; i++) {
+        sigaction(passed_on[i], &action, NULL);
+        sigaddset(&unblocked, passed_on[i]);
+    }
+    sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
+}
+
+/* Becomes @command, or tells @failure why not. */
+static _Noreturn void become(char **command, int failure)
+{
+    int error;
+
+    execvp(command[0], command);
+    error = errno;
+    if (write(failure, &error, sizeof(error)) != sizeof(error)) {
+        _exit(EXIT_NOT_RUN);
+    }
+    _exit(0);
+}
+
+/* Starts the program, with signals as we have found them. */
+static void start(char **command)
+{
+    struct sigaction by_default = { .sa_handler = SIG_DFL }, of_children;
+    sigset_t all, before;
+    int failure[2], error = 0;
+
+    if (pipe2(failure, O_CLOEXEC)) {
+        die(EXIT_NOT_RUN, "pipe: %s", strerror(errno));
+    }
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    /* Who ignores it has no children to wait for. */
+    sigaction(SIGCHLD, &by_default, &of_children);
+    child = fork();
+    if (child < 0) {
+        die(EXIT_NOT_RUN, "fork: %s", strerror(errno));
+    }
+    if (child == 0) {
+        sigaction(SIGCHLD, &of_children, NULL);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        become(command, failure[1]);
+    }
+    watch_signals();
+    close(failure[1]);
+    if (read(failure[0], &error, sizeof(error)) == sizeof(error)) {
+        die(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN, "%s: %s",
+            command[0], strerror(error));
+    }
+    close(failure[0]);
 }
 
 /* Returns what waitpid() says of it. */
@@ -255,17 +356,11 @@ static int run(char **command)
 {
     int status;
 
-    child = fork();
-    if (child < 0) {
-        die(EXIT_NOT_RUN, "fork: %s", strerror(errno));
-    }
-    if (child == 0) {
-        execvp(command[0], command);
-        die(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN, "%s: %s",
-            command[0], strerror(errno));
-    }
-    watch_signals();
+    start(command);
     while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) {
+            die(EXIT_NOT_RUN, "waitpid: %s", strerror(errno));
+        }
     }
     return status;
 }
@@ -306,25 +401,24 @@ static void print_program(const struct run_program *p)
     const struct dseg_guest_walks *w = &p->walks;
     uint64_t all = walks_of(p);
 
-    fprintf(stderr, "dseg-run: %s (PID %d): primary region of %.1f MiB at 0x%"
-            PRIx64 ", at most %.1f MiB in use\n", p->name, (int)p->pid,
-            (double)p->size / MIB, p->address, (double)p->most_in_use / MIB);
-    fprintf(stderr, "dseg-run: of %.1f MiB mapped, %.1f MiB went there\n",
-            (double)p->asked / MIB, (double)p->given / MIB);
+    say("%s (PID %d): primary region of %.1f MiB at 0x%" PRIx64
+        ", at most %.1f MiB in use", p->name, (int)p->pid,
+        (double)p->size / MIB, p->address, (double)p->most_in_use / MIB);
+    say("of %.1f MiB mapped, %.1f MiB went there", (double)p->asked / MIB,
+        (double)p->given / MIB);
     if (!p->has_walks) {
-        fprintf(stderr, "dseg-run: what its page walks were is not known\n");
+        say("what its page walks were is not known");
         return;
     }
     for (int i = 0; i < DSEG_REGIMES; i++) {
         if (w->walks[i]) {
-            fprintf(stderr, "dseg-run: %-14s %12" PRIu64 " walks %6.2f %%\n",
-                    regimes[i], (uint64_t)w->walks[i],
-                    100 * ratio(w->walks[i], all));
+            say("%-14s %12" PRIu64 " walks %6.2f %%", regimes[i],
+                (uint64_t)w->walks[i], 100 * ratio(w->walks[i], all));
         }
     }
-    fprintf(stderr, "dseg-run: %-14s %12" PRIu64 " walks, %.3f references and "
-            "%.3f checks each\n", "all", all,
-            ratio(w->guest_refs + w->nested_refs, all), ratio(w->checks, all));
+    say("%-14s %12" PRIu64 " walks, %.3f references and %.3f checks each",
+        "all", all, ratio(w->guest_refs + w->nested_refs, all),
+        ratio(w->checks, all));
 }
 
 static void write_program(FILE *file, const struct run_program *p)
@@ -332,15 +426,12 @@ static void write_program(FILE *file, const struct run_program *p)
     const struct dseg_guest_walks *w = &p->walks;
 
     fprintf(file, "  {\"pid\": %d, \"name\": \"", (int)p->pid);
-    for (const char *c = p->name; *c; c++) {
-        fprintf(file, strchr("\"\\", *c) || (unsigned char)*c < ' ' ?
-                "\\u%04x" : "%c", *c);
-    }
+    text_print_json(file, p->name);
     fprintf(file, "\", \"error\": %d, \"address\": %" PRIu64
             ", \"size\": %" PRIu64 ", \"most_in_use\": %" PRIu64
             ",\n   \"asked\": %" PRIu64 ", \"given\": %" PRIu64
-            ", \"walks\": ", p->error, p->address, p->size, p->most_in_use,
-            p->asked, p->given);
+            ", \"bound_deep\": %u, \"walks\": ", p->error, p->address, p->size,
+            p->most_in_use, p->asked, p->given, p->bound_deep);
     if (!p->has_walks) {
         fprintf(file, "null}");
         return;
@@ -358,14 +449,10 @@ static void write_program(FILE *file, const struct run_program *p)
             ratio(w->guest_refs + w->nested_refs, walks_of(p)));
 }
 
-static void write_report(const char *name, const struct run_page *page,
-                         unsigned programs, int status)
+static void write_report(FILE *file, const char *name,
+                         const struct run_page *page, unsigned programs,
+                         int status)
 {
-    FILE *file = fopen(name, "we");
-
-    if (!file) {
-        die(EXIT_USAGE, "%s: %s", name, strerror(errno));
-    }
     fprintf(file, "{\"schema\": 1, \"exit_code\": %d, \"programs\": [",
             exit_code(status));
     for (unsigned i = 0; i < programs; i++) {
@@ -374,7 +461,7 @@ static void write_report(const char *name, const struct run_page *page,
     }
     fprintf(file, "\n]}\n");
     if (ferror(file) | fclose(file)) {
-        die(EXIT_USAGE, "%s: could not be written", name);
+        die(EXIT_USAGE, "--report: %s: could not be written", name);
     }
 }
 
@@ -383,41 +470,65 @@ static void print_error(const struct run_program *p, const struct options *o)
 {
     const char *why = strerror(p->error);
 
-    if (p->error == ENOMEM) {
+    if (p->may_not_map) {
+        why = "the program may not map that much (ulimit -v, ulimit -d)";
+    } else if (p->error == ENOMEM) {
         why = "no contiguous memory could be had; ask for less by --size or "
               "--at-least";
     } else if (p->error == EPERM) {
         why = "more than may be locked (ulimit -l)";
     }
-    fprintf(stderr, "dseg-run: %s: no primary region of %.1f MiB: %s\n",
-            p->name, (double)o->at_least / MIB, why);
+    say("%s: no primary region of %.1f MiB: %s", p->name,
+        (double)o->at_least / MIB, why);
 }
 
-static void report(struct run_page *page, const struct options *o, int status)
+static void print_bound_deep(const struct run_program *p)
 {
-    struct run_program *first = &page->program[0];
+    say("%s has loaded %u libraries without the RTLD_DEEPBIND that it asked "
+        "for; --no-malloc leaves it that", p->name, p->bound_deep);
+}
+
+/* Returns how many programs have said something of themselves. */
+static unsigned programs_of(const struct run_page *page)
+{
     unsigned programs = page->children ? page->programs : !!page->programs;
 
+    if (page->device < 0) {
+        return 0;
+    }
     if (programs > RUN_PROGRAMS) {
-        fprintf(stderr, "dseg-run: %u programs more had no region\n",
-                programs - RUN_PROGRAMS);
+        say("%u programs more had no region", programs - RUN_PROGRAMS);
         programs = RUN_PROGRAMS;
     }
     if (!programs) {
-        fprintf(stderr, "dseg-run: no program had a region: is it linked "
-                "statically, or is " LIBRARY " missing?\n");
+        say("no program had a region: is it linked statically, or is " LIBRARY
+            " missing?");
     }
+    return programs;
+}
+
+static void report(struct run_page *page, const struct options *o, FILE *file,
+                   int status)
+{
+    struct run_program *first = &page->program[0];
+    unsigned programs = programs_of(page);
+
     first->has_walks = first->size && !ioctl(page->device, DSEG_GUEST_WALKS,
                                              &first->walks);
     for (unsigned i = 0; i < programs; i++) {
-        if (!page->program[i].size) {
-            print_error(&page->program[i], o);
-        } else if (!o->report) {
-            print_program(&page->program[i]);
+        const struct run_program *p = &page->program[i];
+
+        if (!p->size) {
+            print_error(p, o);
+        } else if (!file) {
+            print_program(p);
+        }
+        if (p->bound_deep) {
+            print_bound_deep(p);
         }
     }
-    if (o->report) {
-        write_report(o->report, page, programs, status);
+    if (file) {
+        write_report(file, o->report, page, programs, status);
     }
 }
 
@@ -425,19 +536,22 @@ int main(int argc, char **argv)
 {
     struct options o = { .size = 128 * MIB, .share = 100 };
     int fd, status, program = parse(&o, argc, argv);
-    struct run_page *page = make_page(&fd);
+    struct run_page *page;
+    FILE *file;
 
+    fill_standard_streams();
+    file = o.report ? open_report(o.report) : NULL;
+    page = make_page(&fd);
     page->size = o.size;
     page->at_least = o.at_least;
     page->share = o.share;
     page->if_possible = o.if_possible;
     page->children = o.children;
+    page->with_malloc = !o.no_malloc;
     if (open_device(page, &o)) {
         set_environment(page, fd, !o.no_malloc);
     }
     status = run(argv + program);
-    if (page->device >= 0) {
-        report(page, &o, status);
-    }
+    report(page, &o, file, status);
     return exit_code(status);
 }

@@ -30,11 +30,13 @@ struct run_program {
     pid_t pid;              /* 0: it has not begun */
     char name[16];          /* as the kernel has it, cut to 15 characters */
     int error;              /* errno of DSEG_GUEST_CREATE, or 0 */
+    bool may_not_map;       /* ENOMEM, but not for lack of contiguous memory */
     uint64_t address;       /* of the region */
     uint64_t size;          /* bytes; 0: it has none */
     uint64_t asked;         /* bytes of all maps that could go to the region */
     uint64_t given;         /* bytes of those that did */
     uint64_t most_in_use;   /* bytes of the region, at the same time */
+    unsigned bound_deep;    /* libraries loaded, but for that, RTLD_DEEPBIND */
     bool has_walks;
     struct dseg_guest_walks walks;
 };
@@ -47,6 +49,7 @@ struct run_page {
     unsigned share;         /* percent: given / asked is never more */
     bool if_possible;       /* a program without a region runs all the same */
     bool children;          /* programs after the first have a region, too */
+    bool with_malloc;       /* malloc() is not the C library's */
     char preloaded[256];    /* what dseg-run has put before LD_PRELOAD */
 
     /* What came of it. */

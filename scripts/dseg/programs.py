@@ -77,7 +77,7 @@ def build_dseg_run(launcher, library):
     """The two parts of dseg-run."""
     RUN_OUT.mkdir(exist_ok=True)
     compiler = os.environ.get('CC', 'gcc').split()
-    run(*compiler, *RUN_FLAGS, '-s', '-o', launcher, RUN / 'dseg-run.c')
+    run(*compiler, *RUN_FLAGS, '-s', '-o', launcher, RUN / 'dseg-run.c', RUN / 'text.c')
     run(*compiler, *RUN_FLAGS, '-s', '-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-z,defs',
         '-o', library, RUN / 'preload.c', RUN / 'pages.c')
 
