@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import OUT, ROOT, Failure, git, run_main
+from . import OUT, ROOT, Failure, run_main
 from .patches import OVERLAY
 from .progress import run_logged
 from .testrun import test_cases
@@ -133,17 +133,23 @@ def run(title, command, seconds):
 def make_copy(with_qemu):
     """Make the copy, or bring it up to date: the project's files, and where tests run QEMU, its
     source and the guests."""
-    files = git.run(ROOT, 'ls-files', '-z', '--cached', '--others', '--exclude-standard')
-    names = {name for name in files.split('\0') if name and (ROOT / name).is_file()}
-    for path in COPY.rglob('*') if COPY.exists() else ():
-        name = path.relative_to(COPY)
-        if path.is_file() and name.parts[0] not in ('out', 'build') and str(name) not in names:
-            path.unlink()
+    names = set(project_files(ROOT))
+    for name in set(project_files(COPY)) - names:
+        (COPY / name).unlink()
     for name in names:
         copy_file(ROOT / name, COPY / name)
     if with_qemu:
         copy_tree()
         copy_guests()
+
+
+def project_files(folder):
+    """The files of the project in a folder, without what is built; also where git has not been."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place).relative_to(folder)
+        folders[:] = [name for name in folders if name not in ('.git', '__pycache__')
+                      and str(here / name) not in ('out', 'build')]
+        yield from (here / name for name in files)
 
 
 def copy_file(source, target):
