@@ -81,7 +81,7 @@ packages_of() {
 
 # Those of the packages named that are not installed, or too old.
 missing_of() {
-    dseg_installed=$(installed_packages)
+    dseg_installed=$(installed_packages $(names_of "$@"))
     for dseg_package; do
         dseg_have=${dseg_installed#*"|${dseg_package%%>=*}="}
         [ "$dseg_have" != "$dseg_installed" ] || dseg_have=
@@ -89,16 +89,18 @@ missing_of() {
     done
 }
 
-# All that is installed, as "|name=version|", then all that these packages provide: Debian 13
-# has libelf1t64 for libelf1. What is provided without a version has 0.
+# Those of the names that are installed, as "|name=version|", then those that an installed package
+# provides: Debian 13 has libelf1t64 for libelf1. What is provided without a version has 0.
 installed_packages() {
     dpkg-query -W -f '${db:Status-Status}, ${Package} (= ${Version}), ${Provides}\n' |
-        awk -F ', *' '
+        awk -F ', *' -v wanted=" $* " '
             $1 != "installed" { next }
             {
                 for (i = 2; i <= NF && $i != ""; i++) {
                     split($i, word, /[ (=)]+/)
                     sub(/:.*/, "", word[1])
+                    if (!index(wanted, " " word[1] " "))
+                        continue
                     line = "|" word[1] "=" (word[2] == "" ? 0 : word[2]) "|"
                     if (i == 2)
                         print line

@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,13 @@ def test_a_package_of_that_name_counts_before_what_provides_it(missing):
 def test_unknown_removed_and_similar_names_are_missing(missing):
     names = ['libbar', 'libelf', 'elf1', 'bas', 'libelf1t64=', 'rc1']
     assert missing(*names) == names
+
+
+def test_a_machine_with_many_packages_is_asked_in_a_moment(missing, tmp_path):
+    with open(tmp_path / 'status', 'a', encoding='utf-8') as status:
+        for number in range(3000):
+            status.write(stanza(f'many-{number}', '1.0', provides=f'much-{number} (= 1.0)'))
+    begin = time.monotonic()
+    wanted = [f'much-{number}' for number in range(2900, 2930)]
+    assert missing(*wanted, 'no-such') == ['no-such']
+    assert time.monotonic() - begin < 10
