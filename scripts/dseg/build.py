@@ -71,10 +71,11 @@ def source_tree(options):
 
 
 def build_environment():
-    """Let ccache know a file again in another checkout; keep our Python path to ourselves."""
+    """Let ccache know a file again in another checkout; keep what is for our Python from QEMU's."""
     env = dict(os.environ, CCACHE_BASEDIR=str(OUT), CCACHE_NOHASHDIR='1')
-    env.pop('PYTHONPATH', None)
-    if not os.access(Path.home(), os.W_OK):
+    for name in ('PYTHONPATH', 'PYTHONSAFEPATH'):
+        env.pop(name, None)
+    if not os.access(os.path.expanduser('~'), os.W_OK):
         env.setdefault('CCACHE_DIR', str(OUT / 'ccache'))
     return env
 

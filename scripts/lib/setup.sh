@@ -2,13 +2,36 @@
 # shellcheck shell=sh
 # shellcheck disable=SC1091,SC2046,SC2086 # lists of packages and commands are words to split
 #
-# Sourced by every script in scripts/: where things are, the Debian packages that a script
-# needs, and the way into Python. Plain sh: a bare Debian has nothing else.
+# Sourced by every script in scripts/: a clean environment, where things are, the Debian packages
+# that a script needs, and the way into Python. Plain sh: a bare Debian has nothing else.
 #
-#     . "$(dirname "$0")/lib/setup.sh"
+#     . "$(/usr/bin/dirname "$0")/lib/setup.sh"
 #     show_help "$@"
 #     need_packages base source
 #     run_python fetch "$@"
+
+# What Debian's packages install, not what a pyenv or a conda puts in front of it.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+# What is opened must not take the place of a standard stream that the caller has closed.
+true 9>&2 || exec 2>/dev/null
+{ true 9<&0; } 2>/dev/null || exec </dev/null
+{ true 9>&1; } 2>/dev/null || exec >/dev/null
+
+# Of the caller's variables only these: too many others change what programs do. So the script
+# starts again, as the same process.
+dseg_kept='(DSEG|CCACHE)_[A-Z_]+|CC|HOME|USER|LOGNAME|TERM|COLUMNS|LINES|TZ|TMPDIR|XDG_CACHE_HOME'
+dseg_kept="$dseg_kept|XDG_RUNTIME_DIR|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY"
+dseg_kept="$dseg_kept|(https?|ftp|no|all)_proxy|(HTTPS?|FTP|NO|ALL)_PROXY"
+if [ "${DSEG_CLEAN-}" != $$ ]; then
+    set -- DSEG_CLEAN=$$ /bin/sh "$0" "$@"
+    unset IFS
+    for dseg_name in $(env | LC_ALL=C sed -En "s/^($dseg_kept)=.*/\1/p"); do
+        eval "set -- \"\$dseg_name=\${$dseg_name-}\" \"\$@\""
+    done
+    exec env -i PATH="$PATH" LC_ALL=C.UTF-8 PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 "$@"
+fi
+umask 022
 
 DSEG_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 DSEG_OUT=${DSEG_OUT:-$DSEG_ROOT/out}
@@ -16,9 +39,8 @@ case $DSEG_OUT in
 /*) ;;
 *) DSEG_OUT=$PWD/$DSEG_OUT ;;
 esac
-# What Debian's packages install, not what a pyenv or a conda puts in front of it.
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-export DSEG_ROOT DSEG_OUT PATH
+PYTHONPATH=$DSEG_ROOT/scripts
+export DSEG_ROOT DSEG_OUT PYTHONPATH
 
 die() {
     echo "${0##*/}: $*" >&2
@@ -42,7 +64,7 @@ show_help() {
 run_python() {
     dseg_name=$1
     shift
-    PYTHONPATH=$DSEG_ROOT/scripts exec /usr/bin/python3 -m "dseg.$dseg_name" "$@"
+    exec /usr/bin/python3 -m "dseg.$dseg_name" "$@"
 }
 
 # run_step NAME ARG...: runs another script, which ends when this one does, whatever ends it;

@@ -33,7 +33,8 @@ def missing(tmp_path):
     (tmp_path / 'status').write_text(STATUS)
 
     def missing_of(*packages):
-        code = '. "$(dirname "$0")/lib/setup.sh"; missing_of "$@"'
+        # As if the script had its clean environment already.
+        code = 'DSEG_CLEAN=$$; . "$(dirname "$0")/lib/setup.sh"; missing_of "$@"'
         done = subprocess.run(['sh', '-c', code, ROOT / 'scripts/test', *packages], check=True,
                               text=True, stdout=subprocess.PIPE, timeout=60,
                               env={**os.environ, 'DPKG_ADMINDIR': str(tmp_path)})
