@@ -40,8 +40,10 @@ L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
 L2_MODULES = ('virtio_mmio', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
 SPARE_MODULES = ('zram', 'lzo_rle')     # in both, for modprobe, too
 
-# What QEMU's microvm and q35 want of firmware, and where Debian's packages have it.
-FIRMWARE = ('bios-microvm.bin', 'bios-256k.bin', 'linuxboot_dma.bin')
+# What QEMU's microvm (-bios qboot.rom) and q35 want of firmware, and where Debian's packages have
+# it. Not microvm's default, bios-microvm.bin: that is qboot, too, in Debian 12, but in 13 it is
+# SeaBIOS, which boots no kernel without an option ROM.
+FIRMWARE = ('qboot.rom', 'bios-256k.bin', 'linuxboot_dma.bin')
 FIRMWARE_DIRS = ('/usr/share/qemu', '/usr/share/seabios')
 
 

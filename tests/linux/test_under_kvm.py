@@ -18,7 +18,7 @@ LINE = 600      # characters: a shell's terminal takes no longer lines than 1024
 
 # Its first tables say that the CPU is in L1, as its own hypervisor would.
 RUN = ('qemu-system-x86_64 -accel kvm -cpu host -m 64M -nodefaults '
-       '-M microvm,rtc=on,x-option-roms=off -no-reboot -display none '
+       '-M microvm,rtc=on,x-option-roms=off -bios qboot.rom -no-reboot -display none '
        '-L /usr/share/qemu -debugcon stdio '
        '-device isa-debug-exit,iobase=0xf4,iosize=4 -kernel /tmp/program')
 

@@ -55,3 +55,9 @@ def test_a_module_that_is_built_in_needs_no_file(kernel, name):
 def test_a_module_that_the_kernel_does_not_have_is_an_error(kernel):
     with pytest.raises(Failure, match='the kernel package has no module virtio$'):
         guests.files_of_module(kernel, 'virtio')
+
+
+def test_the_firmware_is_named_by_what_it_is():
+    """bios-microvm.bin is qboot in Debian 12 and SeaBIOS in 13, which boots no kernel by itself."""
+    assert 'bios-microvm.bin' not in guests.FIRMWARE
+    assert 'qboot.rom' in guests.FIRMWARE
