@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from . import bench_tlb, run_main
+from .atomically import write_text
 from .layout import parse_size
 from .measure import Workload
 from .modes import set_mode
@@ -126,7 +127,7 @@ def main(arguments):
     print(table(runs))
     print(f'\ndual-direct is {spread(gains(runs))} times as fast as base in updates/s')
     if args.json:
-        args.json.write_text(json.dumps({'schema': 1, 'runs': runs}, indent=1) + '\n')
+        write_text(args.json, json.dumps({'schema': 1, 'runs': runs}, indent=1) + '\n')
     return 0
 
 

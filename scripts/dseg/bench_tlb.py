@@ -5,6 +5,8 @@ import json
 import statistics
 import sys
 
+from .atomically import write_text
+from .locks import alone
 from .marked import MarkedRun
 from .progress import run_logged
 from . import OUT
@@ -38,10 +40,13 @@ TIMEOUT = 1800
 
 
 def build_plugins():
-    configure(BUILD)
+    with alone(BUILD):
+        configure(BUILD)
     for plugin, folder in ((PLUGIN, BUILD), (CACHE_PLUGIN, QEMU_BUILD)):
-        run_logged(f'Building {plugin.name}', ['ninja', '-C', folder, plugin.relative_to(folder)],
-                   OUT / 'log/bench-plugin.log', timeout=600, hint='scripts/build-qemu first.')
+        with alone(folder):
+            run_logged(f'Building {plugin.name}',
+                       ['ninja', '-C', folder, plugin.relative_to(folder)],
+                       OUT / 'log/bench-plugin.log', timeout=600, hint='scripts/build-qemu first.')
 
 
 def measure(name):
@@ -102,6 +107,6 @@ def bench(args):
           f'paired runs, with the lowest and the highest; {" and ".join(SLOW)} once unless --all\n')
     print(table(runs))
     if args.json:
-        args.json.write_text(json.dumps({'schema': 1, 'geometry': GEOMETRY, 'runs': runs},
-                                        indent=1) + '\n')
+        write_text(args.json, json.dumps({'schema': 1, 'geometry': GEOMETRY, 'runs': runs},
+                                         indent=1) + '\n')
     return 0

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 
 from . import OUT, Failure, run_main
+from .atomically import read_json, write_text
+from .locks import alone
 from .progress import run_logged
 from .tree import STOCK_IN_USE, Tree
 
@@ -48,13 +50,14 @@ def main(arguments):
     tree = source_tree(options)
     folder = OUT / name
     env = build_environment()
-    configure(tree, folder, pkgversion='stock' if options.stock else 'dseg', env=env)
     jobs = [f'-j{options.jobs}'] if options.jobs else []
-    run_logged(f'Building {name} {tree.version}',
-               ['ninja', '-C', folder, *jobs, BINARY, *options.targets],
-               OUT / 'log' / f'build-{name}.log', timeout=BUILD_SECONDS, env=env,
-               hint='After a change in the source, run scripts/build-qemu again; '
-                    f'for a fresh start: rm -rf {folder}')
+    with alone(folder), tree.lock(shared=True):
+        configure(tree, folder, pkgversion='stock' if options.stock else 'dseg', env=env)
+        run_logged(f'Building {name} {tree.version}',
+                   ['ninja', '-C', folder, *jobs, BINARY, *options.targets],
+                   OUT / 'log' / f'build-{name}.log', timeout=BUILD_SECONDS, env=env,
+                   hint='After a change in the source, run scripts/build-qemu again; '
+                        f'for a fresh start: rm -rf {folder}')
     print(folder / BINARY)
     return 0
 
@@ -84,12 +87,12 @@ def configure(tree, folder, *, pkgversion, env, more=()):
     """Configure the build folder, unless it is configured from that tree with these flags."""
     flags = [*FLAGS, *os.environ.get('DSEG_CONFIGURE', '').split(), *more,
              f'--with-pkgversion={pkgversion}']
-    wanted = json.dumps({'source': str(tree.path), 'version': tree.version, 'flags': flags},
-                        indent=2)
+    wanted = {'source': str(tree.path), 'version': tree.version, 'flags': flags}
     configured = folder / CONFIGURED
-    if configured.exists() and configured.read_text() == wanted:
+    if read_json(configured) == wanted:
         return
     if folder.exists():
+        configured.unlink(missing_ok=True)      # nothing may believe in what is half removed
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     source = os.path.relpath(tree.path, folder)
@@ -97,7 +100,7 @@ def configure(tree, folder, *, pkgversion, env, more=()):
                OUT / 'log' / f'configure-{folder.name}.log', cwd=folder, env=env,
                timeout=CONFIGURE_SECONDS, hint=f'More is in {folder}/config.log '
                                                f'and {folder}/meson-logs/meson-log.txt')
-    configured.write_text(wanted)
+    write_text(configured, json.dumps(wanted, indent=2))
 
 
 if __name__ == '__main__':

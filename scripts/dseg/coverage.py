@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, build
+from .atomically import write_text
 from .progress import run_logged
 from .tree import Tree
 
@@ -116,4 +117,4 @@ def show(folders, suites, file=None):
     if file:
         report = {'suites': suites, 'files': rows,
                   'total': {key: total[key] for key in ('lines', 'covered', 'percent')}}
-        file.write_text(json.dumps(report, indent=2) + '\n')
+        write_text(file, json.dumps(report, indent=2) + '\n')

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from . import OUT, chart, run_main
+from .atomically import beside, write_text
 from .layout import Layout, parse_size, size_text
 from .measure import measure
 from .modes import MODES
@@ -190,12 +191,12 @@ def main(arguments):
     args = parse_arguments(arguments)
     results, version = run(args, Narrator())
     print(f'\n{table(results)}\n\n{NOTES}\n')
-    chart.draw(results, args.chart, f'GUPS on QEMU {version} with direct '
-               'segments: what a page walk costs')
+    with beside(args.chart) as part:
+        chart.draw(results, part, f'GUPS on QEMU {version} with direct '
+                   'segments: what a page walk costs')
     print(f'chart: {args.chart}')
     if args.json:
-        args.json.write_text(json.dumps(document(results, version), indent=1)
-                             + '\n')
+        write_text(args.json, json.dumps(document(results, version), indent=1) + '\n')
         print(f'numbers: {args.json}')
     failed = failures(results)
     for failure in failed:

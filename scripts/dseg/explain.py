@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from . import Failure, grid, patient, run_main
+from .atomically import beside
 
 FORMATS = ('.svg', '.png', '.pdf')
 OFFSET = 0x678          # of the address into a page
@@ -61,21 +62,22 @@ def read(file):
 
 def draw(reply, picture):
     """Write one picture."""
-    write(picture, lambda: grid.draw(reply, picture))
+    write(picture, lambda part: grid.draw(reply, part))
 
 
 def write(path, how):
-    """Let how() write to a path, and say so."""
+    """Let how(part) write what becomes the file path, and say so."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        how()
     except OSError as error:
         raise Failure(f'{path} can\'t be written: {error}') from error
+    with beside(path) as part:
+        how(part)
     print(path)
 
 
 def keep(reply, file):
-    write(file, lambda: file.write_text(json.dumps(reply, indent=1) + '\n'))
+    write(file, lambda part: part.write_text(json.dumps(reply, indent=1) + '\n'))
 
 
 def draw_running(options):
@@ -122,7 +124,7 @@ def draw_modes(folder):
         keep(reply, folder / f'{mode}.json')
         draw(reply, folder / f'{mode}.svg')
     overview = folder / 'overview.svg'
-    write(overview, lambda: grid.draw_overview(replies, overview))
+    write(overview, lambda part: grid.draw_overview(replies, part))
 
 
 def say(what):

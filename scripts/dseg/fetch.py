@@ -10,8 +10,10 @@ import tempfile
 from pathlib import Path
 
 from . import OUT, Failure, debian, run_main
+from .atomically import link
+from .locks import alone
 from .progress import run_logged
-from .tree import IN_USE, SRC, STOCK_IN_USE, Tree, is_tree, link
+from .tree import IN_USE, SRC, STOCK_IN_USE, Tree, is_tree
 
 DEFAULT_LINE = '10.0'
 LOG = OUT / 'log' / 'fetch-qemu.log'
@@ -28,9 +30,14 @@ def main(arguments):
     parser.add_argument('--stock', action='store_true')
     options = parser.parse_args(arguments)
 
-    if options.list:
-        list_versions()
-        return 0
+    with alone(SRC):
+        for left in SRC.glob('.new-*'):
+            shutil.rmtree(left)         # of a fetch that was cut short
+        return list_versions() if options.list else provide(options)
+
+
+def provide(options):
+    """Have the tree that is asked for, and its unpatched twin."""
     if options.tree:
         tree = adopt(options.tree, functools.partial(copy_tree, options.tree))
     elif options.tarball:
@@ -52,6 +59,7 @@ def list_versions():
     for source in debian.versions():
         here = 'in out/src' if (SRC / f'qemu-{source.version}').is_dir() else ''
         print(f'{source.version:<12} {" ".join(source.suites):<40} {here}'.rstrip())
+    return 0
 
 
 def names(sources):

@@ -2,7 +2,6 @@
 """scripts/build-guests: what the two guests boot, kernel, initial ramdisks and workloads."""
 
 import argparse
-import fcntl
 import functools
 import hashlib
 import json
@@ -14,6 +13,8 @@ import time
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, modules, processes, run_main
+from .atomically import beside, new_folder, read_json, write_text
+from .locks import alone
 from .progress import run_logged
 
 GUEST = OUT / 'guest'
@@ -53,9 +54,8 @@ def main(arguments):
     parser.add_argument('--update', action='store_true')
     parser.add_argument('--verbose', action='store_true')
     options = parser.parse_args(arguments)
-    GUEST.mkdir(parents=True, exist_ok=True)
-    with open(GUEST / 'lock', 'w') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)        # others may want the same at this moment
+    with alone(GUEST):
+        GUEST.mkdir(parents=True, exist_ok=True)
         build(Steps(GUEST / 'stamps.json', options.verbose), options.update)
 
 
@@ -87,7 +87,7 @@ class Steps:
     def __init__(self, stamps, verbose):
         self._file = stamps
         self._verbose = verbose
-        self._stamps = json.loads(stamps.read_text()) if stamps.exists() else {}
+        self._stamps = read_json(stamps)
 
     def do(self, name, inputs, outputs, action):
         """inputs: files, by their content, and words"""
@@ -98,10 +98,25 @@ class Steps:
                 print(f'{name}: up to date')
             return
         begin = time.monotonic()
-        action()
+        before = [identity(output) for output in outputs]
+        self._note(name, None)          # if we are killed in it, its outputs are of no inputs
+        try:
+            action()
+        except Failure:
+            if before == [identity(output) for output in outputs]:
+                self._note(name, known)
+            raise
+        self._note(name, stamp)
         print(f'{name}: done ({time.monotonic() - begin:.1f} s)', flush=True)
+
+    def _note(self, name, stamp):
         self._stamps[name] = stamp
-        self._file.write_text(json.dumps(self._stamps, indent=1))
+        write_text(self._file, json.dumps(self._stamps, indent=1))
+
+
+def identity(path):
+    """Tells what is at a path from what has taken its place; None if there is nothing."""
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None
 
 
 def digest(parts):
@@ -159,16 +174,17 @@ def fetch_kernel():
     package = newest_kernel_package()
     headers = modules.header_packages(package)
     apt('apt-get', 'download', package, *headers, title=f'Fetching {package} and its headers')
-    unpack([package], KERNEL_TREE)
-    unpack(headers, HEADERS)
-    modules.relocate(HEADERS)
-    run(busybox(), 'depmod', '-b', KERNEL_TREE, kernel_modules().name)
-    shutil.copy(next((KERNEL_TREE / 'boot').glob('vmlinuz-*')), KERNEL)
+    with new_folder(KERNEL_TREE) as tree, new_folder(HEADERS) as headers_tree, \
+            beside(KERNEL) as kernel:
+        unpack([package], tree)
+        unpack(headers, headers_tree)
+        modules.relocate(headers_tree, HEADERS)
+        run(busybox(), 'depmod', '-b', tree, kernel_modules(tree).name)
+        shutil.copy(next((tree / 'boot').glob('vmlinuz-*')), kernel)
 
 
 def unpack(packages, tree):
-    """Unpack what has been downloaded of these packages into a new folder."""
-    shutil.rmtree(tree, ignore_errors=True)
+    """Unpack what has been downloaded of these packages into a folder."""
     for package in packages:
         debs = DOWNLOADS.glob(f'{package}_*.deb')
         run('dpkg-deb', '-x', max(debs, key=lambda file: file.stat().st_mtime), tree)
@@ -177,9 +193,9 @@ def unpack(packages, tree):
         (tree / 'lib').symlink_to('usr/lib')
 
 
-def kernel_modules():
+def kernel_modules(tree=None):
     """The folder of the kernel's modules."""
-    return next((KERNEL_TREE / 'lib/modules').glob('*'))
+    return next(((tree or KERNEL_TREE) / 'lib/modules').glob('*'))
 
 
 def workload_sources(name):

@@ -6,7 +6,9 @@ import re
 import subprocess
 
 from . import OUT, Failure, modules, run_main
-from .guests import DOWNLOADS, apt, newest_kernel_package, run
+from .atomically import new_folder
+from .guests import DOWNLOADS, GUEST, apt, newest_kernel_package, run
+from .locks import alone
 
 TREE = OUT / 'checkpatch'
 WANTED = ('checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch')
@@ -16,7 +18,8 @@ def main(arguments):
     """What the command line asks for: nothing but to do it."""
     argparse.ArgumentParser(prog='check-kernel-style', add_help=False).parse_args(arguments)
     if not (TREE / 'scripts' / WANTED[0]).exists():
-        fetch()
+        with alone(GUEST):          # whose lists of packages we use
+            fetch()
     files = [file for file in modules.sources() if file.suffix in ('.c', '.h')]
     done = subprocess.run(['perl', TREE / 'scripts' / WANTED[0], '--no-tree', '--strict', '--file',
                            '--terse', '--show-types', '--no-summary', *files],
@@ -37,12 +40,12 @@ def fetch():
     source = f'linux-source-{series}'
     apt('apt-get', 'download', source, title=f'Fetching {source}')
     package = max(DOWNLOADS.glob(f'{source}_*.deb'), key=lambda file: file.stat().st_mtime)
-    TREE.mkdir(parents=True, exist_ok=True)
     # 150 MB in memory are a lot, but are so only once.
     archive = run('sh', '-c', 'dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/src/$2.tar.xz"', 'sh',
                   package, source)
-    run('tar', '-xJ', '-C', TREE, '--strip-components=1',
-        *(f'{source}/scripts/{name}' for name in WANTED), stdin=archive)
+    with new_folder(TREE) as new:
+        run('tar', '-xJ', '-C', new, '--strip-components=1',
+            *(f'{source}/scripts/{name}' for name in WANTED), stdin=archive)
     package.unlink()
 
 

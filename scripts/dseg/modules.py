@@ -4,7 +4,6 @@
 import os
 import re
 import shutil
-from pathlib import Path
 
 from . import OUT, ROOT
 from .progress import run_logged
@@ -35,13 +34,13 @@ def header_packages(image):
     return [f'linux-headers-{release}', f'linux-headers-{numbers}-common', f'linux-kbuild-{tools}']
 
 
-def relocate(tree):
-    """Let the headers, which name their own place, be used from @tree, where they are not
-    installed but unpacked."""
+def relocate(tree, place):
+    """Let the headers in @tree, which name their own place, be used from @place, where they will be
+    not installed but unpacked."""
     for makefile in (tree / 'usr/src').glob('linux-headers-*/Makefile'):
         if not makefile.is_symlink():
             text = makefile.read_text()
-            makefile.write_text(re.sub(r'^include /usr/src/', f'include {tree}/usr/src/', text,
+            makefile.write_text(re.sub(r'^include /usr/src/', f'include {place}/usr/src/', text,
                                        flags=re.M))
 
 

@@ -11,10 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, run_main
+from .atomically import link, write_text
+from .guests import GUEST
+from .locks import alone
 from .patches import OVERLAY
+from .programs import IMAGE
 from .progress import run_logged
 from .testrun import test_cases
-from .tree import IN_USE, Tree, link
+from .tree import IN_USE, Tree
 
 LIST = ROOT / 'tests/mutants/mutants.toml'
 COPY = OUT / 'mutate'               # of the project; its own out/ is in it
@@ -82,6 +86,12 @@ def main(arguments):
         print(f'{len(mutants)} apply')
         return 0
 
+    with alone(COPY):
+        return try_all(mutants)
+
+
+def try_all(mutants):
+    """Whether the tests catch them, one after the other; returns the exit code."""
     make_copy(with_qemu=any(mutant.pytest or mutant.suites != ['unit'] for mutant in mutants))
     for mutant in mutants:
         mutant.changed(COPY)
@@ -139,8 +149,10 @@ def make_copy(with_qemu):
     for name in names:
         copy_file(ROOT / name, COPY / name)
     if with_qemu:
-        copy_tree()
-        copy_guests()
+        with Tree.in_use().lock(shared=True):
+            copy_tree()
+        with alone(GUEST), alone(IMAGE):
+            copy_guests()
 
 
 def project_files(folder):
@@ -166,12 +178,13 @@ def copy_tree():
     target = COPY / 'out/src' / tree.path.name
     stamp = COPY / 'out/src/copied'
     state = f'{tree.path} {tree.head()}\n' + tree.git('diff', 'HEAD')
-    if not stamp.exists() or stamp.read_text() != state:
+    if not stamp.exists() or stamp.read_bytes() != state.encode():
+        stamp.unlink(missing_ok=True)
         target.mkdir(parents=True, exist_ok=True)
         run('Copying the source of QEMU',
             ['sh', '-c', 'tar -C "$1" --exclude=./.git -cf - . | tar -C "$2" -xf -', 'sh',
              tree.path, target], 600)
-        stamp.write_text(state)
+        write_text(stamp, state)
     for name, path in OVERLAY.items():
         if (target / name).is_symlink():
             link(target / name, COPY / path.relative_to(ROOT))

@@ -5,6 +5,7 @@ import argparse
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import ROOT, Failure, debian, git, run_main
-from .tree import BASE, EPOCH, SRC, Tree, link
+from .atomically import link, read_json, write_text
+from .locks import alone
+from .tree import BASE, EPOCH, SRC, Tree
 
 PATCHES = ROOT / 'qemu-patches'
 SERIES = PATCHES / 'series'
@@ -39,12 +42,22 @@ def main(arguments):
     options = parser.parse_args(arguments)
 
     if options.check:
-        return check_versions()
+        with alone(SRC):
+            return check_versions()
     tree = Tree(options.tree) if options.tree else Tree.in_use()
     check_version(tree, options.any_version)
+    with tree.lock():
+        return bring_up_to_date(tree, options.reset)
+
+
+def bring_up_to_date(tree, reset):
+    """Have the series in the tree; reset: also in the place of another one."""
     tree.make_repository()
     patches = series()
-    if options.reset:
+    began_at = read_stamp(tree).get('applying')
+    if began_at:
+        undo(tree, patches, began_at)
+    if reset:
         require_no_own_commits(tree)
     elif has_series(tree, patches):
         print(f'The {len(patches)} patches are in {tree.path} already')
@@ -87,14 +100,18 @@ def series_hash(patches):
 
 def read_stamp(tree):
     """What the last apply-patches or refresh-patches left: the series and the newest commit."""
-    path = tree.git_file(STAMP)
-    return json.loads(path.read_text()) if path.exists() else {'series': '', 'head': tree.base()}
+    stamp = read_json(tree.git_file(STAMP))
+    return stamp if {'series', 'head'} <= set(stamp) else {'series': '', 'head': tree.base()}
 
 
 def write_stamp(tree):
     """Note that the newest commit of the tree is the last patch of the series."""
-    stamp = {'series': series_hash(series()), 'head': tree.head()}
-    tree.git_file(STAMP).write_text(json.dumps(stamp) + '\n')
+    put_stamp(tree, series=series_hash(series()), head=tree.head())
+
+
+def put_stamp(tree, **stamp):
+    """Write it; applying, from that commit, or refreshing: that began, and may be cut short."""
+    write_text(tree.git_file(STAMP), json.dumps(stamp) + '\n')
 
 
 def has_series(tree, patches):
@@ -102,8 +119,11 @@ def has_series(tree, patches):
     commits = tree.commits()
     if not commits:
         return False
-    if read_stamp(tree)['series'] == series_hash(patches):
+    known = read_stamp(tree)['series']
+    if known == series_hash(patches):
         return True
+    if not known and not commits_of_others(tree):
+        return False            # the stamp was lost: apply them once more
     raise Failure(f'{tree.path} has another series of patches ({len(commits)} commits since '
                   f'{BASE}) than {PATCHES}.\n'
                   'scripts/apply-patches --reset replaces it, unless that loses work of yours.')
@@ -120,6 +140,30 @@ def require_no_own_commits(tree):
                       f'To throw them away: git -C {tree.path} reset --hard {known[:12]}')
 
 
+def commits_of_others(tree, known=BASE):
+    """One line for each commit since the base, and not in a known one, that is not of apply()."""
+    lines = tree.git('log', '--format=%ct %h %s', f'{BASE}..HEAD', f'^{known}').splitlines()
+    return [line[2:] for line in lines if not line.startswith('0 ')]
+
+
+def undo(tree, patches, began_at):
+    """Go back to the base commit from an apply() that was cut short.
+
+    It had begun with a tree that was clean, so what is not committed is its own.
+    """
+    others = commits_of_others(tree, began_at)
+    if others:
+        raise Failure(f'applying the patches to {tree.path} was cut short, and it has commits that '
+                      'no patch has:\n  ' + '\n  '.join(others) +
+                      f'\nTo throw them away: git -C {tree.path} reset --hard {BASE}')
+    for left in tree.git_file('.').rglob('*.lock'):
+        left.unlink()           # of a git that was killed: nobody else may be at work here
+    shutil.rmtree(tree.git_file('rebase-apply'), ignore_errors=True)
+    tree.git('reset', '-q', '--hard', BASE)
+    for name in touched_files(patches) - set(tree.git('ls-files', '-z').split('\0')):
+        (tree.path / name).unlink(missing_ok=True)
+
+
 def apply(tree, patches):
     """Make the series the commits upon the base commit, or change nothing."""
     tree.require_clean()
@@ -127,13 +171,16 @@ def apply(tree, patches):
     if report.failed:
         raise Failure(f'the series does not apply to QEMU {tree.version}, nothing is changed:\n'
                       f'{report.failed}')
+    began_at = tree.head()
+    put_stamp(tree, series='', head=tree.base(), applying=began_at)
     tree.git('reset', '-q', '--hard', BASE)
     if patches:
         try:
             tree.git('am', '-q', '--keep-non-patch', '--no-gpg-sign', *patches,
                      env={'GIT_COMMITTER_DATE': EPOCH})
         except Failure:
-            tree.git('am', '--abort')
+            undo(tree, patches, began_at)
+            put_stamp(tree, series='', head=tree.base())
             raise
     write_stamp(tree)
 
@@ -145,7 +192,7 @@ def link_overlay(tree):
     new = [f'/{name}' for name in OVERLAY if f'/{name}' not in excluded]
     if new:
         exclude.parent.mkdir(exist_ok=True)
-        exclude.write_text('\n'.join(excluded + new) + '\n')
+        write_text(exclude, '\n'.join(excluded + new) + '\n')
     for name, target in OVERLAY.items():
         path = tree.path / name
         if target.is_file() or (target.is_dir() and any(target.iterdir())):

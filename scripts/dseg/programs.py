@@ -2,7 +2,6 @@
 """scripts/build-programs: a read-only disk for the guests with some of Debian's programs."""
 
 import argparse
-import fcntl
 import os
 import re
 import shutil
@@ -10,6 +9,8 @@ from pathlib import Path
 
 from . import OUT, ROOT, Failure, run_main
 from .guests import GUEST, Steps, busybox, run
+from .atomically import new_folder
+from .locks import alone
 from .progress import run_logged
 
 IMAGE = GUEST / 'debian.img'
@@ -48,9 +49,8 @@ def main(arguments):
     parser.add_argument('--update', action='store_true')
     parser.add_argument('--verbose', action='store_true')
     options = parser.parse_args(arguments)
-    GUEST.mkdir(parents=True, exist_ok=True)
-    with open(GUEST / 'programs.lock', 'w') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)        # others may want the same at this moment
+    with alone(IMAGE):
+        GUEST.mkdir(parents=True, exist_ok=True)
         build(Steps(GUEST / 'programs.json', options.verbose), options.update)
 
 
@@ -84,8 +84,6 @@ def build_dseg_run(launcher, library):
 
 def fetch_packages():
     """Download the packages and what they need, as if nothing but NOT_NEEDED were installed."""
-    shutil.rmtree(DEBS, ignore_errors=True)
-    (DEBS / 'partial').mkdir(parents=True)
     codename = re.search(r'^VERSION_CODENAME=(\w+)', Path('/etc/os-release').read_text(), re.M)[1]
     run(ROOT / 'scripts/lib/private-apt', APT_DIR, 'deb', codename, f'{codename}-security')
     status = APT_DIR / 'status'
@@ -93,13 +91,15 @@ def fetch_packages():
         f'Package: {name}\nStatus: install ok installed\nArchitecture: {architecture()}\n'
         'Multi-Arch: allowed\nVersion: 999\nMaintainer: nobody\nDescription: not needed\n'
         for name in NOT_NEEDED))
-    apt = ['apt-get', '-c', APT_DIR / 'apt.conf', '-o', 'APT::Sandbox::User=', '-o',
-           f'Dir::State::status={status}', '-o', f'Dir::Cache::archives={DEBS}', '-o',
-           'Debug::NoLocking=true', '-q']
-    run_logged('Reading what programs Debian has', [*apt, 'update'], LOG, timeout=600)
-    run_logged('Fetching Debian\'s programs',
-               [*apt, 'install', '-y', '--download-only', '--no-install-recommends', *PACKAGES],
-               LOG, timeout=600)
+    with new_folder(DEBS) as debs:
+        (debs / 'partial').mkdir()
+        apt = ['apt-get', '-c', APT_DIR / 'apt.conf', '-o', 'APT::Sandbox::User=', '-o',
+               f'Dir::State::status={status}', '-o', f'Dir::Cache::archives={debs}', '-o',
+               'Debug::NoLocking=true', '-q']
+        run_logged('Reading what programs Debian has', [*apt, 'update'], LOG, timeout=600)
+        run_logged('Fetching Debian\'s programs',
+                   [*apt, 'install', '-y', '--download-only', '--no-install-recommends',
+                    *PACKAGES], LOG, timeout=600)
     return sorted(DEBS.glob('*.deb'))
 
 

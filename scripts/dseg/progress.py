@@ -20,11 +20,11 @@ SECONDS_BETWEEN_LINES = 20      # where the progress does not go to a terminal
 class Line:
     """One line on stderr: renewed in place on a terminal, else repeated now and then."""
 
-    def __init__(self, title):
+    def __init__(self, title, at_once=False):
         self.title = title
         self.start = time.monotonic()
         self.on_terminal = sys.stderr.isatty()
-        self.last_shown = self.start
+        self.last_shown = self.start - (SECONDS_BETWEEN_LINES if at_once else 0)
 
     def elapsed(self):
         minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
@@ -35,7 +35,7 @@ class Line:
         if now - self.last_shown < (0.1 if self.on_terminal else SECONDS_BETWEEN_LINES):
             return
         self.last_shown = now
-        line = f'{self.title} {self.elapsed()} {text}'
+        line = f'{self.title} {self.elapsed()} {text}'.rstrip()
         if self.on_terminal:
             width = shutil.get_terminal_size().columns - 1
             print(f'\r\033[K{line[:width]}', end='', file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, processes, run_main
+from .atomically import beside, write_text
 
 TESTS = ('qmp-cmd', 'test-hmp', 'qom', 'device-introspect', 'cpu-plug', 'migration')
 FIRMWARE_DIRS = ('/usr/share/seabios', '/usr/share/qemu', '/usr/lib/ipxe/qemu')
@@ -33,7 +34,7 @@ def main(arguments):
         results[name] = {test: run(name, test) for test in options.tests}
     print(f'\n{table(results)}\n')
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + '\n')
+        write_text(options.json, json.dumps(results, indent=1) + '\n')
     worse = list(regressions(results))
     for case in worse:
         print(f'qemu-tests: passes on stock only: {case}')
@@ -82,8 +83,9 @@ def firmware_wrapper(folder):
     # The tests take the name of the target from the end of the file's name.
     wrapper = folder / 'with-firmware' / 'qemu-system-x86_64'
     wrapper.parent.mkdir(exist_ok=True)
-    wrapper.write_text(f'#!/bin/sh\nexec {folder}/qemu-system-x86_64 {words} "$@"\n')
-    wrapper.chmod(0o755)
+    with beside(wrapper) as part:
+        part.write_text(f'#!/bin/sh\nexec {folder}/qemu-system-x86_64 {words} "$@"\n')
+        part.chmod(0o755)
     return str(wrapper)
 
 

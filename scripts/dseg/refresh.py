@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from . import Failure, run_main
-from .patches import PATCHES, read_stamp, series, series_hash, write_stamp
+from .atomically import write_text
+from .patches import PATCHES, put_stamp, read_stamp, series, series_hash, write_stamp
 from .tree import BASE, SRC, Tree
 
 # Nothing that changes by itself: no hash of the commit, no version of git, no "1/12".
@@ -27,19 +28,22 @@ def main(arguments):
     options = parser.parse_args(arguments)
 
     tree = Tree(options.tree) if options.tree else Tree.in_use()
-    require_patchable(tree)
-    if not options.force:
-        require_same_series(tree)
-    changes = write(format_commits(tree))
-    write_stamp(tree)
+    with tree.lock():
+        require_patchable(tree)
+        if not options.force:
+            require_same_series(tree)
+        patches = format_commits(tree)
+        put_stamp(tree, **{**read_stamp(tree), 'refreshing': True})
+        changes = write(patches)
+        write_stamp(tree)
     print('\n'.join(changes) or f'The {len(series())} patches have not changed')
     return checkpatch(tree) if options.checkpatch else 0
 
 
 def require_patchable(tree):
     """Raise Failure if the tree's state can't become patches."""
-    if not tree.base():
-        raise Failure(f'{tree.path} has no commit with the tag {BASE}: '
+    if not tree.base() or read_stamp(tree).get('applying'):
+        raise Failure(f'{tree.path} has no commit with the tag {BASE}, or not all of the patches: '
                       'run scripts/apply-patches first')
     tree.require_clean()
     merges = tree.git('log', '--merges', '--format=%h %s', f'{BASE}..HEAD')
@@ -49,7 +53,10 @@ def require_patchable(tree):
 
 def require_same_series(tree):
     """Raise Failure if qemu-patches/ has changes that the tree has not, from a pull say."""
-    if read_stamp(tree)['series'] not in ('', series_hash(series())):
+    stamp = read_stamp(tree)
+    if stamp.get('refreshing'):
+        return          # it was cut short: what has changed there is this tree's
+    if stamp['series'] not in ('', series_hash(series())):
         raise Failure(f'{PATCHES} has changed since {tree.path} got it.\n'
                       'scripts/apply-patches --reset brings that into the tree; '
                       'scripts/refresh-patches --force overwrites it.')
@@ -73,16 +80,16 @@ def write(patches):
     PATCHES.mkdir(exist_ok=True)
     wanted = dict(patches, series=SERIES_HEADER + ''.join(f'{name}\n' for name in patches))
     changes = []
-    for path in sorted(PATCHES.glob('*.patch')):
-        if path.name not in wanted:
-            path.unlink()
-            changes.append(f'removed {path.name}')
     for name, text in wanted.items():
         path = PATCHES / name
         before = path.read_text() if path.exists() else None
         if before != text:
-            path.write_text(text)
+            write_text(path, text)
             changes.append(f'{"added" if before is None else "changed"} {name}')
+    for path in sorted(PATCHES.glob('*.patch')):
+        if path.name not in wanted:
+            path.unlink()
+            changes.append(f'removed {path.name}')
     return changes
 
 

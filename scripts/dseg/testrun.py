@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, coverage, run_main
+from .locks import alone
 from .processes import run, running
 from .progress import run_logged
 
@@ -41,13 +42,16 @@ def main(arguments):
 
     results = Results()
     try:
-        configure(BUILD)
-        suites = chosen(options.suites)
+        with alone(BUILD):
+            configure(BUILD)
+            suites = chosen(options.suites)
         if options.coverage:
-            run_for_coverage(suites, results, options.json)
+            with alone(coverage.PLAIN):
+                run_for_coverage(suites, results, options.json)
         else:
             for suite in suites:
-                run_suite(suite, results)
+                with alone(BUILD):
+                    run_suite(suite, results)
     except Failure as failure:
         print(f'\n{failure}')
         results.failed.append('set-up')
@@ -109,7 +113,7 @@ def run_for_coverage(suites, results, file):
 
     The plain C counts in a build of its own, all else in QEMU; libFuzzer's programs count nothing.
     """
-    suites = [suite for suite in suites if suite != 'fuzz']
+    suites = [suite for suite in suites if suite not in ('fuzz', 'mutants', 'scripts')]
     folders = []
     if 'unit' in suites:
         configure(coverage.PLAIN, '-Db_coverage=true', '-Dbuildtype=debug')

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from . import run_main
+from .atomically import write_text
 from .marked import MarkedRun
 from .stack import Machine, qemu_binary
 
@@ -118,8 +119,8 @@ def main(arguments):
                     far.append(f'{name}, {policy}: walks differ by more than '
                                f'{LIMITS[policy]:.0%}')
     if args.json:
-        args.json.write_text(json.dumps({'schema': 2, 'geometry': args.geometry,
-                                         'results': results}, indent=1) + '\n')
+        write_text(args.json, json.dumps({'schema': 2, 'geometry': args.geometry,
+                                          'results': results}, indent=1) + '\n')
     for text in far:
         print(f'tlb-accuracy: {text}', file=sys.stderr)
     return 1 if far else 0

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A QEMU source tree as a git repository: one base commit, then one commit for each patch."""
 
-import os
+import shutil
 from pathlib import Path
 
 from . import OUT, Failure, git
+from .locks import alone
 from .progress import run_logged
 
 SRC = OUT / 'src'
 IN_USE = OUT / 'qemu-src'                   # symlink to the tree that the patches go into
 STOCK_IN_USE = OUT / 'qemu-src-stock'       # symlink to its unpatched twin
 BASE = 'dseg-base'                          # tag: the commit that the patches stand on
+MAKING = 'dseg-making'                      # in a repository until it has its base commit
 MUST_HAVE = ('VERSION', 'configure', 'target/i386/cpu.h', 'qapi/qapi-schema.json')
 
 EPOCH = '1970-01-01T00:00:00+00:00'
@@ -39,6 +41,10 @@ class Tree:
             raise Failure(f'there is no QEMU source at {IN_USE}: run scripts/fetch-qemu first')
         return cls(IN_USE)
 
+    def lock(self, shared=False):
+        """For a with statement: nobody else changes the tree, if shared, or uses it."""
+        return alone(self.path, self.path, shared=shared)
+
     def git(self, *words, check=True, env=None):
         """Run git on the tree; returns what it prints, without the last newline."""
         return git.run(self.path, *words, check=check, env=env)
@@ -53,7 +59,15 @@ class Tree:
 
     def make_repository(self):
         """Make the tree as it is the base of the patches."""
+        aside, making = self.path / f'.{MAKING}', self.path / '.git' / MAKING
+        shutil.rmtree(aside, ignore_errors=True)
+        if making.exists():                     # it was cut short
+            making.parent.rename(aside)
+            shutil.rmtree(aside)
         if not self.is_repository():
+            aside.mkdir()
+            (aside / MAKING).touch()
+            aside.rename(making.parent)
             self.git('-c', 'init.defaultBranch=dseg', 'init', '-q')
             for setting, value in (('gc.auto', '0'), ('core.autocrlf', 'false')):
                 self.git('config', setting, value)
@@ -61,6 +75,7 @@ class Tree:
                        git.command(self.path, 'add', '--all', '--force', '.'),
                        OUT / 'log' / 'git.log', env=git.environment(), timeout=900)
             self.git('commit', '-q', '-m', f'QEMU {self.version}', env=BASE_ENV)
+            making.unlink()
         if not self.base():
             self.git('tag', BASE)
 
@@ -92,6 +107,8 @@ class Tree:
     def export_base(self, folder):
         """Write the files of the base commit into a folder, as a tree without the patches."""
         index = self.git_file('dseg-export-index')
+        for left in (index, index.with_suffix('.lock')):
+            left.unlink(missing_ok=True)
         env = {'GIT_INDEX_FILE': str(index)}
         self.git('read-tree', BASE, env=env)
         self.git('checkout-index', '--all', f'--prefix={folder}/', env=env)
@@ -101,16 +118,3 @@ class Tree:
 def is_tree(path):
     """Whether a folder looks like QEMU's source."""
     return all((Path(path) / name).is_file() for name in MUST_HAVE)
-
-
-def link(path, target):
-    """Make path a symlink to target, replacing one that leads elsewhere."""
-    path, target = Path(path), Path(target)
-    if path.is_symlink():
-        if Path(os.readlink(path)) == target:
-            return
-        path.unlink()
-    elif path.exists():
-        raise Failure(f'{path} is in the way: it should be a link to {target}')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.symlink_to(target)

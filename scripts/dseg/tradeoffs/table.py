@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from .. import run_main
+from ..atomically import write_text
 from ..measure import Workload, measure
 from ..modes import MODES
 from ..stack import Stack
@@ -180,7 +181,7 @@ def main(arguments):
         table = make_table(stack, say)
     print(f'\n{table.to_text()}\n')
     if args.json:
-        args.json.write_text(json.dumps(table.to_json(), indent=1) + '\n')
+        write_text(args.json, json.dumps(table.to_json(), indent=1) + '\n')
         print(f'numbers: {args.json}')
     problems = table.problems()
     for problem in problems:
