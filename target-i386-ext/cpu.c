@@ -8,6 +8,31 @@
 #include "dseg.h"
 #include "state.h"
 
+static bool same(const char *property, const char *value, const char *others,
+                 int other, Error **errp)
+{
+    if (!strcmp(value, others)) {
+        return true;
+    }
+    error_setg(errp, "CPU property '%s' must be the same for all CPUs, as they "
+               "share translated code: it is '%s', but '%s' for CPU %d",
+               property, value, others, other);
+    return false;
+}
+
+bool x86_dseg_same_as_others(X86CPU *cpu, Error **errp)
+{
+    X86CPU *other = first_cpu ? X86_CPU(first_cpu) : cpu;
+    int index = CPU(other)->cpu_index;
+
+    return same("dseg", cpu->dseg ? "on" : "off", other->dseg ? "on" : "off",
+                index, errp) &&
+           same("dseg-tlb", cpu->dseg_tlb ?: "off", other->dseg_tlb ?: "off",
+                index, errp) &&
+           same("dseg-tlb-mode", cpu->dseg_tlb_mode ?: "inclusive",
+                other->dseg_tlb_mode ?: "inclusive", index, errp);
+}
+
 bool x86_dseg_create(X86CPU *cpu, Error **errp)
 {
     CPUX86State *env = &cpu->env;

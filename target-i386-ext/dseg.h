@@ -17,12 +17,26 @@ typedef struct X86DsegState X86DsegState;
 typedef struct X86DsegWalk X86DsegWalk;
 typedef struct X86DsegDebug X86DsegDebug;
 
+/*
+ * Whether @cpu has the properties of the other CPUs, as far as translated code,
+ * which is theirs too, depends on them: whether CR9 to CR13 are there, and what
+ * the model wants to see.  If not, the error names the property.
+ */
+bool x86_dseg_same_as_others(X86CPU *cpu, Error **errp);
+
 /* Gives @cpu its direct segments.  Fails if they can't work there. */
 bool x86_dseg_create(X86CPU *cpu, Error **errp);
 
-/* Gives @cpu what its properties ask for, if anything. */
+/*
+ * Gives @cpu what its properties ask for, if anything.  To be called before
+ * cpu_exec_realizefn(), which puts it in the list of all CPUs: where this fails
+ * it does not come out of there again.
+ */
 static inline bool x86_dseg_realize(X86CPU *cpu, Error **errp)
 {
+#ifdef CONFIG_USER_ONLY
+    return true;
+#else
     if (!cpu->dseg) {
         const char *other = cpu->dseg_verify ? "dseg-verify" :
                             cpu->dseg_tlb ? "dseg-tlb" :
@@ -31,15 +45,17 @@ static inline bool x86_dseg_realize(X86CPU *cpu, Error **errp)
         if (other) {
             error_setg(errp, "CPU property '%s' needs 'dseg' (-cpu "
                        "MODEL,dseg=on,%s=...)", other, other);
+            return false;
         }
-        return !other;
+        return !tcg_enabled() || x86_dseg_same_as_others(cpu, errp);
     }
     if (!tcg_enabled()) {
         error_setg(errp, "CPU property 'dseg' needs the TCG accelerator "
                    "(-accel tcg)");
         return false;
     }
-    return x86_dseg_create(cpu, errp);
+    return x86_dseg_same_as_others(cpu, errp) && x86_dseg_create(cpu, errp);
+#endif
 }
 
 /* For code that is also built without TCG, or for user mode. */

@@ -3,6 +3,7 @@
 """
 
 import os
+import re
 
 import pytest
 
@@ -110,6 +111,60 @@ def test_a_file_with_a_wrong_geometry_is_refused_by_field(bare_qemu, tmp_path, t
     file.write_text(text)
     output = refusal(bare_qemu, f'EPYC,dseg=on,dseg-tlb={file}')
     assert words in output and str(file) in output
+
+
+TLB = 'dseg-tlb=sandybridge-ep'
+# The first CPU's properties, the second one's, and what is said.
+MIXED = [
+    ('dseg=on', 'dseg=off', "'dseg' must be the same for all CPUs, as they share translated code: "
+     "it is 'off', but 'on' for CPU 0"),
+    ('dseg=off', 'dseg=on', "'dseg' .* it is 'on', but 'off' for CPU 0"),
+    (f'dseg=on,{TLB}', 'dseg=on,dseg-tlb=off', "'dseg-tlb' .* 'off', but 'sandybridge-ep' for CPU 0"),
+    ('dseg=on', f'dseg=on,{TLB}', "'dseg-tlb' .* 'sandybridge-ep', but 'off' for CPU 0"),
+    (f'dseg=on,{TLB}', f'dseg=on,{TLB},dseg-tlb-mode=exact',
+     "'dseg-tlb-mode' .* 'exact', but 'inclusive' for CPU 0"),
+]
+# The socket of the second CPU; -cpu is for the first one only.
+SECOND = 'socket-id=1,core-id=0,thread-id=0'
+TWO = ('-smp', '1,maxcpus=2,sockets=2')
+
+
+@pytest.mark.parametrize('first, second, words', MIXED)
+def test_second_cpu_with_other_settings_is_refused_by_name(bare_qemu, first, second, words):
+    output = refusal(bare_qemu, f'EPYC,{first}', *TWO,
+                     '-device', f'EPYC-x86_64-cpu,{second},{SECOND}')
+    assert re.search(words, output), output
+
+
+@pytest.mark.parametrize('first, second, words', MIXED)
+def test_cpu_with_other_settings_can_not_be_plugged_in(bare_qemu, first, second, words):
+    """And nothing is left of it."""
+    def plug(properties):
+        return machine.cmd('human-monitor-command',
+                           command_line=f'device_add EPYC-x86_64-cpu,{properties},{SECOND}')
+
+    machine = bare_qemu(f'EPYC,{first}', *TWO)
+    assert re.search(words, plug(second))
+    machine.cmd('cont')
+    assert len(machine.cmd('query-cpus-fast')) == 1
+    plug(first)
+    assert len(machine.cmd('query-cpus-fast')) == 2
+
+
+def test_cpu_that_can_not_have_segments_leaves_nothing_behind(bare_qemu):
+    machine = bare_qemu('EPYC,dseg=on', *TWO)
+    output = machine.cmd('human-monitor-command',
+                         command_line=f'device_add EPYC-x86_64-cpu,lm=off,{SECOND}')
+    assert "needs a CPU with long mode" in output
+    machine.cmd('cont')
+    assert [cpu['cpu'] for cpu in machine.cmd('query-x86-dseg')] == [0]
+
+
+def test_cpus_may_differ_in_verify_mode(bare_qemu):
+    """It does not change what is translated."""
+    machine = bare_qemu('EPYC,dseg=on', *TWO,
+                        '-device', f'EPYC-x86_64-cpu,dseg-verify=on,{SECOND}')
+    assert len(machine.cmd('query-x86-dseg')) == 2
 
 
 def test_monitor_shows_a_modelled_tlb(bare_qemu):
