@@ -16,6 +16,9 @@
 #include "qmp.h"
 #include "softmmu-tlb.h"
 
+/* A geometry of as many arrays as there may be is a tenth of that. */
+#define GEOMETRY_FILE_MAX 65536
+
 static const DsegTlbGeometry *find_preset(const char *name)
 {
     for (const DsegTlbPreset *preset = dseg_tlb_presets; preset->name;
@@ -47,17 +50,49 @@ static bool unknown_preset(const char *name, Error **errp)
     return false;
 }
 
+/*
+ * All of a regular file of at most GEOMETRY_FILE_MAX bytes, with a 0 behind it.
+ * Others may have no end (/dev/zero) or make us wait for one (a FIFO).
+ */
+static char *read_text(const char *name, Error **errp)
+{
+    g_autofree char *text = g_malloc(GEOMETRY_FILE_MAX + 1);
+    int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat status;
+    ssize_t size;
+
+    if (fd < 0) {
+        error_setg_errno(errp, errno, "could not be opened");
+        return NULL;
+    }
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+        error_setg(errp, "must be a regular file");
+        close(fd);
+        return NULL;
+    }
+    size = RETRY_ON_EINTR(read(fd, text, GEOMETRY_FILE_MAX + 1));
+    if (size < 0) {
+        error_setg_errno(errp, errno, "could not be read");
+    } else if (size > GEOMETRY_FILE_MAX) {
+        error_setg(errp, "must have at most %d bytes", GEOMETRY_FILE_MAX);
+    }
+    close(fd);
+    if (size < 0 || size > GEOMETRY_FILE_MAX) {
+        return NULL;
+    }
+    text[size] = 0;
+    return g_steal_pointer(&text);
+}
+
 /* As QAPI has it; NULL with an error that names the field. */
 static X86DsegTlbGeometry *parse_file(const char *name, Error **errp)
 {
-    g_autofree char *text = NULL;
-    g_autoptr(GError) error = NULL;
+    g_autofree char *text = read_text(name, errp);
     X86DsegTlbGeometry *geometry = NULL;
     QObject *json;
     Visitor *visitor;
 
-    if (!g_file_get_contents(name, &text, NULL, &error)) {
-        error_setg(errp, "%s", error->message);
+    if (!text) {
         return NULL;
     }
     json = qobject_from_json(text, errp);

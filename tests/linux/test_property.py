@@ -85,7 +85,8 @@ def test_verify_mode_is_off_by_default_and_needs_dseg(bare_qemu):
      "'dseg-tlb-mode' must be inclusive or exact, not 'fast'"),
     ('EPYC,dseg=on,dseg-tlb=sandybrige', "there is no preset 'sandybrige'; there are: off, "
      'sandybridge-ep'),
-    ('EPYC,dseg=on,dseg-tlb=/nowhere.json', 'No such file'),
+    ('EPYC,dseg=on,dseg-tlb=/nowhere.json',
+     "file '/nowhere.json': could not be opened: No such file"),
 ])
 def test_wrong_words_about_the_tlb_are_refused_by_name(bare_qemu, cpu, words):
     assert words in refusal(bare_qemu, cpu)
@@ -111,6 +112,24 @@ def test_a_file_with_a_wrong_geometry_is_refused_by_field(bare_qemu, tmp_path, t
     file.write_text(text)
     output = refusal(bare_qemu, f'EPYC,dseg=on,dseg-tlb={file}')
     assert words in output and str(file) in output
+
+
+@pytest.mark.parametrize('kind, words', [
+    ('/dev/zero', 'must be a regular file'),
+    ('folder', 'must be a regular file'),
+    ('fifo', 'must be a regular file'),
+    ('large', 'must have at most 65536 bytes'),
+])
+def test_what_is_no_file_of_a_geometry_is_refused_at_once(bare_qemu, tmp_path, kind, words):
+    file = tmp_path / f'{kind}.json' if '/' not in kind else kind
+    if kind == 'folder':
+        file.mkdir()
+    elif kind == 'fifo':
+        os.mkfifo(file)
+    elif kind == 'large':
+        file.write_text(' ' * 65537)
+    output = refusal(bare_qemu, f'EPYC,dseg=on,dseg-tlb={file}')
+    assert f"file '{file}': {words}" in output
 
 
 TLB = 'dseg-tlb=sandybridge-ep'
