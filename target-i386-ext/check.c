@@ -31,88 +31,6 @@ static bool can_map(const DsegTables *tables, uint64_t base)
     }
 }
 
-/* The rest of the page of 2^@lg_size bytes at @addr, but at most @left. */
-static uint64_t rest_of_page(uint64_t addr, unsigned lg_size, uint64_t left)
-{
-    uint64_t size = UINT64_C(1) << lg_size;
-
-    return MIN(size - (addr & (size - 1)), left);
-}
-
-static bool is_mapped(const DsegTables *tables, uint64_t addr,
-                      DsegMapping *mapping)
-{
-    return dseg_tables_lookup(tables, addr, mapping) == DSEG_LOOKUP_MAPPED;
-}
-
-static void compare_mapped(X86DsegComparison *c, X86DsegLevel level,
-                           const DsegMapping *mapping, uint64_t addr,
-                           uint64_t target, uint64_t pages)
-{
-    bool same = mapping->addr == target;
-
-    c->mapped += pages;
-    if (same && mapping->writable &&
-        (level == X86_DSEG_LEVEL_VMM || mapping->user)) {
-        return;
-    }
-    if (!c->differing) {
-        c->first = addr;
-        c->first_target = mapping->addr;
-        c->first_permission = same;
-        c->verdict = X86_DSEG_DIFFERS;
-    }
-    c->differing += pages;
-}
-
-static void compare_pages(X86DsegComparison *c, X86DsegLevel level,
-                          const DsegSegment *segment, const DsegTables *tables)
-{
-    uint64_t addr = segment->base;
-
-    while (addr < segment->limit) {
-        DsegMapping mapping;
-        bool mapped = is_mapped(tables, addr, &mapping);
-        uint64_t step = rest_of_page(addr, mapping.lg_size,
-                                     segment->limit - addr);
-
-        if (mapped) {
-            compare_mapped(c, level, &mapping, addr, addr + segment->offset,
-                           step / DSEG_PAGE_SIZE);
-        }
-        addr += step;
-    }
-}
-
-/* Whether @size bytes at gPA @addr are RAM, as far as they are mapped. */
-static bool nested_is_ram(CPUX86State *env, const DsegTables *nested,
-                          uint64_t addr, uint64_t size, uint64_t *bad)
-{
-    while (size) {
-        DsegMapping mapping;
-        bool mapped = is_mapped(nested, addr, &mapping);
-        uint64_t step = rest_of_page(addr, mapping.lg_size, size);
-
-        if (mapped && !x86_dseg_is_ram(env, mapping.addr, step, bad)) {
-            *bad += addr - mapping.addr;
-            return false;
-        }
-        addr += step;
-        size -= step;
-    }
-    return true;
-}
-
-static bool is_ram(CPUX86State *env, const DsegTables *nested,
-                   const DsegSegment *segment, uint64_t *bad)
-{
-    uint64_t target = segment->base + segment->offset;
-    uint64_t size = segment->limit - segment->base;
-
-    return nested ? nested_is_ram(env, nested, target, size, bad)
-                  : x86_dseg_is_ram(env, target, size, bad);
-}
-
 const DsegTables *x86_dseg_tables_for(X86DsegTables *tables,
                                       X86DsegLevel level,
                                       const X86DsegScoped *scoped)
@@ -141,29 +59,106 @@ const DsegTables *x86_dseg_tables_for(X86DsegTables *tables,
     return found;
 }
 
-X86DsegComparison x86_dseg_compare(CPUX86State *env, X86DsegLevel level,
-                                   const X86DsegScoped *scoped)
+/*
+ * A comparison: first, where a nested guest's target is, then the pages
+ */
+
+/* Of the target: whether it is RAM. */
+static bool visit_target(void *opaque, uint64_t addr, uint64_t size,
+                         const DsegMapping *mapping)
+{
+    X86DsegComparison *c = opaque;
+
+    if (x86_dseg_is_ram(c->env, mapping->addr, size, &c->first_target)) {
+        return true;
+    }
+    c->first_target += addr - mapping->addr;
+    c->verdict = X86_DSEG_NOT_RAM;
+    return false;
+}
+
+/* Of the segment: whether the tables say the same. */
+static bool visit_page(void *opaque, uint64_t addr, uint64_t size,
+                       const DsegMapping *mapping)
+{
+    X86DsegComparison *c = opaque;
+    uint64_t pages = size / DSEG_PAGE_SIZE;
+    bool same = mapping->addr == addr + c->scoped->segment.offset;
+
+    c->mapped += pages;
+    if (same && mapping->writable &&
+        (c->level == X86_DSEG_LEVEL_VMM || mapping->user)) {
+        return true;
+    }
+    if (!c->differing) {
+        c->first = addr;
+        c->first_target = mapping->addr;
+        c->first_permission = same;
+        c->verdict = X86_DSEG_DIFFERS;
+    }
+    c->differing += pages;
+    return true;
+}
+
+static void begin_sweep(X86DsegComparison *c, const DsegTables *tables,
+                        uint64_t base, DsegVisit *visit)
+{
+    const DsegSegment *segment = &c->scoped->segment;
+
+    c->sweep = (DsegSweep) {
+        .in_tables = tables,
+        .in_limit = base + (segment->limit - segment->base),
+        .in_visit = visit,
+        .in_opaque = c,
+        .next = base,
+    };
+}
+
+/* It is known that the target is RAM. */
+static void begin_pages(X86DsegComparison *c)
+{
+    if (c->compared) {
+        begin_sweep(c, c->compared, c->scoped->segment.base, visit_page);
+    } else {
+        c->verdict = X86_DSEG_NOTHING;
+    }
+}
+
+void x86_dseg_compare_begin(CPUX86State *env, X86DsegLevel level,
+                            const X86DsegScoped *scoped, X86DsegComparison *c)
 {
     const DsegSegment *segment = &scoped->segment;
-    X86DsegComparison c = {
-        .verdict = X86_DSEG_AGREES,
-        .pages = (segment->limit - segment->base) / DSEG_PAGE_SIZE,
-    };
-    X86DsegTables tables;
-    const DsegTables *compared, *target;
+    uint64_t target = segment->base + segment->offset;
+    uint64_t size = segment->limit - segment->base;
 
-    x86_dseg_tables(env, &tables);
-    compared = x86_dseg_tables_for(&tables, level, scoped);
-    target = compared == &tables.guest ? &tables.nested : NULL;
-    if (!compared && level == X86_DSEG_LEVEL_GUEST &&
+    *c = (X86DsegComparison) {
+        .verdict = X86_DSEG_AGREES,
+        .pages = size / DSEG_PAGE_SIZE,
+        .env = env,
+        .level = level,
+        .scoped = scoped,
+    };
+    x86_dseg_tables(env, &c->tables);
+    c->compared = x86_dseg_tables_for(&c->tables, level, scoped);
+    if (!c->compared && level == X86_DSEG_LEVEL_GUEST &&
         scoped->world == X86_DSEG_WORLD_NESTED) {
-        c.verdict = X86_DSEG_NOTHING; /* nor do we know where the target is */
-    } else if (!is_ram(env, target, segment, &c.first_target)) {
-        c.verdict = X86_DSEG_NOT_RAM;
-    } else if (!compared) {
-        c.verdict = X86_DSEG_NOTHING;
+        c->verdict = X86_DSEG_NOTHING; /* nor do we know where the target is */
+    } else if (c->compared == &c->tables.guest) {
+        begin_sweep(c, &c->tables.nested, target, visit_target);
+    } else if (x86_dseg_is_ram(env, target, size, &c->first_target)) {
+        begin_pages(c);
     } else {
-        compare_pages(&c, level, segment, compared);
+        c->verdict = X86_DSEG_NOT_RAM;
     }
-    return c;
+}
+
+bool x86_dseg_compare_step(X86DsegComparison *c, unsigned lookups)
+{
+    DsegSwept swept = dseg_sweep_step(&c->sweep, lookups);
+
+    if (swept == DSEG_SWEPT_ALL && c->sweep.in_visit == visit_target) {
+        begin_pages(c);
+        return false;
+    }
+    return swept != DSEG_SWEPT_PART;
 }

@@ -7,6 +7,7 @@
 #define I386_DSEG_CHECK_H
 
 #include "state.h"
+#include "sweep.h"
 #include "tables.h"
 
 typedef enum X86DsegVerdict {
@@ -24,6 +25,14 @@ typedef struct X86DsegComparison {
     uint64_t first;         /* first differing page, in the source space */
     uint64_t first_target;  /* what the page tables map it to */
     bool first_permission;  /* the address is right, a permission is missing */
+
+    /* What it goes on from. */
+    CPUX86State *env;
+    X86DsegLevel level;
+    const X86DsegScoped *scoped;
+    X86DsegTables tables;
+    const DsegTables *compared; /* one of them, or NULL */
+    DsegSweep sweep;
 } X86DsegComparison;
 
 /*
@@ -36,10 +45,14 @@ const DsegTables *x86_dseg_tables_for(X86DsegTables *tables,
 
 /*
  * Compares @scoped, of level @level, with the page tables of @env: those of
- * the root that it belongs to, or else those in force.  Must run on the CPU's
- * own thread.  Changes nothing.
+ * the root that it belongs to, or else those in force now.  Changes nothing.
+ * What is to be compared is up to x86_dseg_compare_step(), which makes up to
+ * @lookups lookups in page tables and returns whether the comparison is
+ * complete; the verdict and what belongs to it hold then.  Both must run on the
+ * CPU's own thread.  *@c points into itself, so it can't be copied.
  */
-X86DsegComparison x86_dseg_compare(CPUX86State *env, X86DsegLevel level,
-                                   const X86DsegScoped *scoped);
+void x86_dseg_compare_begin(CPUX86State *env, X86DsegLevel level,
+                            const X86DsegScoped *scoped, X86DsegComparison *c);
+bool x86_dseg_compare_step(X86DsegComparison *c, unsigned lookups);
 
 #endif

@@ -12,14 +12,8 @@
 #include "qmp.h"
 #include "scan.h"
 
-/*
- * How long the CPU is kept from its guest at once: in the worst case, a guest's
- * 5-level tables that lie in 5-level nested ones, a lookup loads 30 entries.
- */
-#define LOOKUPS_AT_ONCE 2048
-
 /* How long the monitor waits; beyond that, the caller goes on from "next". */
-#define LOOKUPS_AT_MOST (2048 * LOOKUPS_AT_ONCE)
+#define LOOKUPS_AT_MOST (2048 * X86_DSEG_LOOKUPS_AT_ONCE)
 
 #define DEFAULT_RUNS 10
 
@@ -46,7 +40,8 @@ static void do_scan(CPUState *cs, run_on_cpu_data data)
 {
     ScanRequest *request = data.host_ptr;
 
-    request->complete = dseg_scan_step(&request->scan, LOOKUPS_AT_ONCE);
+    request->complete = dseg_scan_step(&request->scan,
+                                       X86_DSEG_LOOKUPS_AT_ONCE);
 }
 
 /* All that can be mapped at that level; of the guest's, the user's half. */
@@ -197,8 +192,8 @@ X86DsegScan *qmp_x86_dseg_scan(X86DsegLevel level, bool has_base,
         !x86_dseg_scope(cpus, level, &scope, &request->scoped, errp)) {
         return NULL;
     }
-    x86_dseg_on_cpu(cpu, do_find_tables, request);
-    if (!check_tables(request, cpu, errp)) {
+    if (!x86_dseg_on_this_cpu(cpu, do_find_tables, request, errp) ||
+        !check_tables(request, cpu, errp)) {
         return NULL;
     }
     request->scan = (DsegScan) {
@@ -210,11 +205,10 @@ X86DsegScan *qmp_x86_dseg_scan(X86DsegLevel level, bool has_base,
         .next = range->base,
     };
     while (!request->complete && lookups < LOOKUPS_AT_MOST) {
-        if (!x86_dseg_on_cpu(cpu, do_scan, request)) {
-            error_setg(errp, "cpu: CPU %" PRId64 " has been unplugged", cpu);
+        if (!x86_dseg_on_this_cpu(cpu, do_scan, request, errp)) {
             return NULL;
         }
-        lookups += LOOKUPS_AT_ONCE;
+        lookups += X86_DSEG_LOOKUPS_AT_ONCE;
     }
     dseg_scan_end_run(&request->scan);
     return describe(request, cpu);

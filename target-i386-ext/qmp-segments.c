@@ -21,6 +21,7 @@ typedef struct SetRequest {
     X86DsegLevel level;
     X86DsegScoped scoped;
     X86DsegComparison comparison;   /* of the CPU that was asked last */
+    bool complete;
 } SetRequest;
 
 static bool make_segment(CPUX86State *env, X86DsegLevel level, uint64_t base,
@@ -49,12 +50,35 @@ static bool make_segment(CPUX86State *env, X86DsegLevel level, uint64_t base,
     return false;
 }
 
+static void do_begin(CPUState *cs, run_on_cpu_data data)
+{
+    SetRequest *request = data.host_ptr;
+
+    x86_dseg_compare_begin(cpu_env(cs), request->level, &request->scoped,
+                           &request->comparison);
+    request->complete = false;
+}
+
 static void do_compare(CPUState *cs, run_on_cpu_data data)
 {
     SetRequest *request = data.host_ptr;
 
-    request->comparison = x86_dseg_compare(cpu_env(cs), request->level,
-                                           &request->scoped);
+    request->complete = x86_dseg_compare_step(&request->comparison,
+                                              X86_DSEG_LOOKUPS_AT_ONCE);
+}
+
+/* The CPU's guest goes on between the steps.  False if the CPU has gone. */
+static bool compare(int index, SetRequest *request)
+{
+    if (!x86_dseg_on_cpu(index, do_begin, request)) {
+        return false;
+    }
+    while (!request->complete) {
+        if (!x86_dseg_on_cpu(index, do_compare, request)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void do_set(CPUState *cs, run_on_cpu_data data)
@@ -120,7 +144,7 @@ static bool compare_all(GArray *cpus, SetRequest *request, bool force,
         int index = g_array_index(cpus, int, i);
         X86DsegCheck *check;
 
-        if (!x86_dseg_on_cpu(index, do_compare, request)) {
+        if (!compare(index, request)) {
             continue;
         }
         if (!acceptable(c, index, force, request, errp)) {
@@ -167,10 +191,8 @@ X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
         .nested_cr3 = nested_cr3,
     };
 
-    if (!cpus || !x86_dseg_scope(cpus, level, &scope, scoped, errp)) {
-        return NULL;
-    }
-    for (guint i = 0; i < cpus->len; i++) {
+    /* First what needs all CPUs: x86_dseg_scope() may wait for one. */
+    for (guint i = 0; cpus && i < cpus->len; i++) {
         CPUX86State *env = cpu_env(qemu_get_cpu(g_array_index(cpus, int, i)));
 
         if (!make_segment(env, level, base, size, target, &scoped->segment,
@@ -178,7 +200,8 @@ X86DsegCheckList *qmp_x86_dseg_set(X86DsegLevel level, uint64_t base,
             return NULL;
         }
     }
-    if (!compare_all(cpus, &request, has_force && force, &results, errp)) {
+    if (!cpus || !x86_dseg_scope(cpus, level, &scope, scoped, errp) ||
+        !compare_all(cpus, &request, has_force && force, &results, errp)) {
         return NULL;
     }
     x86_dseg_on_each(cpus, do_set, &request);

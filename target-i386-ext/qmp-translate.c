@@ -307,7 +307,9 @@ X86DsegTranslation *qmp_x86_dseg_translate(uint64_t address, bool has_cpu,
                    "(%u bits)", address, phys_bits);
         return NULL;
     }
-    x86_dseg_on_cpu(cpu, do_translate, request);
+    if (!x86_dseg_on_this_cpu(cpu, do_translate, request, errp)) {
+        return NULL;
+    }
     if (request->level == X86_DSEG_LEVEL_VMM && !request->in_guest) {
         error_setg(errp, "level vmm needs a CPU that is in a guest with nested "
                    "paging now: CPU %" PRId64 " is not", cpu);

@@ -39,7 +39,8 @@ bool x86_dseg_on_cpu(int index, run_on_cpu_func fn, void *opaque)
 {
     CPUState *cs = qemu_get_cpu(index);
 
-    if (!cs || !cpu_env(cs)->dseg) {
+    /* The thread of a CPU that is just being unplugged runs nothing any more. */
+    if (!cs || cs->unplug || !cpu_env(cs)->dseg) {
         return false;
     }
     /*
@@ -51,6 +52,16 @@ bool x86_dseg_on_cpu(int index, run_on_cpu_func fn, void *opaque)
     bql_unlock();
     replay_mutex_lock();
     bql_lock();
+    return true;
+}
+
+bool x86_dseg_on_this_cpu(int index, run_on_cpu_func fn, void *opaque,
+                          Error **errp)
+{
+    if (!x86_dseg_on_cpu(index, fn, opaque)) {
+        error_setg(errp, "cpu: CPU %d has been unplugged", index);
+        return false;
+    }
     return true;
 }
 

@@ -10,9 +10,16 @@
 #include "state.h"
 
 /*
+ * How many lookups in page tables a CPU may be kept from its guest for, at once:
+ * in the worst case, a guest's 5-level tables that lie in 5-level nested ones,
+ * each loads 30 entries.
+ */
+#define X86_DSEG_LOOKUPS_AT_ONCE 2048
+
+/*
  * The CPU with @index, or all: an array of their indices, because a CPU may be
- * unplugged whenever we wait for another.  NULL with an error if there is none,
- * or one without direct segments.
+ * unplugged whenever we wait for one: qemu_get_cpu() may be NULL then.  NULL
+ * with an error if there is none, or one without direct segments.
  */
 GArray *x86_dseg_cpus(bool has_cpu, int64_t index, Error **errp);
 
@@ -27,6 +34,10 @@ static inline bool x86_dseg_no_cpus(bool has_cpu)
 
 /* Calls @fn on the thread of that CPU; false if it has gone. */
 bool x86_dseg_on_cpu(int index, run_on_cpu_func fn, void *opaque);
+
+/* The same with an error, for a CPU that the command is for. */
+bool x86_dseg_on_this_cpu(int index, run_on_cpu_func fn, void *opaque,
+                          Error **errp);
 
 /* Calls @fn on the threads of @cpus, one after the other. */
 void x86_dseg_on_each(GArray *cpus, run_on_cpu_func fn, void *opaque);

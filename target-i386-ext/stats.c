@@ -148,11 +148,12 @@ static void query_stats(StatsResultList **result, StatsTarget target,
     }
     for (guint i = 0; i < cpus->len; i++) {
         int index = g_array_index(cpus, int, i);
-        g_autofree char *path =
-            object_get_canonical_path(OBJECT(qemu_get_cpu(index)));
+        CPUState *cs = qemu_get_cpu(index);
+        g_autofree char *path = cs ? object_get_canonical_path(OBJECT(cs))
+                                   : NULL;
         StatsList *stats;
 
-        if (!apply_str_list_filter(path, targets) ||
+        if (!path || !apply_str_list_filter(path, targets) ||
             !x86_dseg_snapshot(index, c)) {
             continue;
         }
