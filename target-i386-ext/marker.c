@@ -49,12 +49,13 @@ void helper_x86_dseg_mark(CPUX86State *env, uint32_t label)
         return; /* a no-operation, as on every other CPU */
     }
     marker = find_marker(env->dseg, label);
-    if (marker) {
-        marker->count++;
-        marker->counters = env->dseg->counters;
-        if (env->dseg->tlb) {
-            x86_dseg_tlb_snapshot(env->dseg->tlb, &marker->tlb);
-        }
+    if (!marker) {
+        return; /* nor an event: the monitor limits their rate by label */
+    }
+    marker->count++;
+    marker->counters = env->dseg->counters;
+    if (env->dseg->tlb) {
+        x86_dseg_tlb_snapshot(env->dseg->tlb, &marker->tlb);
     }
     BQL_LOCK_GUARD();
     qapi_event_send_x86_dseg_marker(env_cpu(env)->cpu_index, label,
