@@ -3,6 +3,7 @@
 
 import matplotlib
 
+matplotlib.rcdefaults()       # not a style of the current folder's or the user's
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402  (after the backend is chosen)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import matplotlib
 
+matplotlib.rcdefaults()       # not a style of the current folder's or the user's
 matplotlib.use('Agg')
 # After the backend is chosen:
 from matplotlib import pyplot  # noqa: E402

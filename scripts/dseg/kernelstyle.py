@@ -2,6 +2,7 @@
 """scripts/check-kernel-style: the kernel's own checkpatch.pl, over our kernel code."""
 
 import argparse
+import os
 import re
 import subprocess
 
@@ -23,7 +24,9 @@ def main(arguments):
     files = [file for file in modules.sources() if file.suffix in ('.c', '.h')]
     done = subprocess.run(['perl', TREE / 'scripts' / WANTED[0], '--no-tree', '--strict', '--file',
                            '--terse', '--show-types', '--no-summary', *files],
-                          cwd=TREE, capture_output=True, text=True, check=False, timeout=300)
+                          cwd=TREE, capture_output=True, text=True, check=False, timeout=300,
+                          # Not the user's .checkpatch.conf.
+                          env={**os.environ, 'HOME': '/nonexistent'})
     print(done.stdout, end='')
     counts = {kind: len(re.findall(rf'^\S+:\d+: {kind}:', done.stdout, re.M))
               for kind in ('ERROR', 'WARNING', 'CHECK')}

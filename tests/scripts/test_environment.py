@@ -5,6 +5,7 @@ build-qemu runs the configure of QEMU's tree, which is ours here, and says what 
 """
 
 import os
+import shutil
 import signal
 import subprocess
 
@@ -127,3 +128,43 @@ def test_standard_streams_may_be_closed(project, tree, closed):
     project.run('apply-patches', preexec_fn=close)
     patched = project.out / 'qemu-src/target/i386/cpu.h'
     assert patched.read_text() == 'first\nsecond, and more\nthird\n'
+
+
+def test_the_tests_take_no_settings_from_a_folder_around_the_project(project):
+    around = project.folder.parent
+    (around / 'pytest.ini').write_text('[pytest]\naddopts = --no-such-option\n')
+    (around / 'conftest.py').write_text('raise SystemExit("of the folder around")\n')
+    shutil.copy(ROOT / 'pytest.ini', project.folder)
+    (project.folder / 'tests/unit').mkdir(parents=True)
+    (project.folder / 'tests/unit/test_it.py').write_text('def test_it():\n    pass\n')
+    done = subprocess.run(
+        ['/usr/bin/python3', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'tests/unit'],
+        cwd=project.folder, check=False, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, env=environment(), timeout=SECONDS)
+    assert '1 passed' in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize('module', ['chart', 'grid'])
+def test_charts_look_the_same_whatever_style_the_caller_has(trap, module):
+    pytest.importorskip('matplotlib')
+    (trap / 'matplotlibrc').write_text('axes.facecolor: red\nbackend: none-such\n')
+    done = subprocess.run(
+        ['/usr/bin/python3', '-c', f'from dseg import {module}\n'
+         f'print({module}.matplotlib.rcParams["axes.facecolor"], {module}.matplotlib.get_backend())'],
+        cwd=trap, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(PYTHONPATH=str(ROOT / 'scripts'), PYTHONSAFEPATH='1'), timeout=SECONDS)
+    assert done.stdout.lower() == 'white agg\n', done.stderr
+
+
+def test_the_kernel_s_check_of_style_has_no_settings_of_the_caller_s(project, tree, tmp_path):
+    """Its script, which is fetched once, shows here what is there for it."""
+    home, modules = tmp_path / 'home', project.folder / 'linux'
+    home.mkdir()
+    (home / '.checkpatch.conf').write_text('--ignore ANYTHING\n')
+    for name in ('modules', 'include'):
+        (modules / name).mkdir(parents=True)
+    (project.out / 'checkpatch/scripts').mkdir(parents=True)
+    (project.out / 'checkpatch/scripts/checkpatch.pl').write_text(
+        'print "settings\\n" if -e "$ENV{HOME}/.checkpatch.conf";')
+    done = project.run('check-kernel-style', env={'HOME': str(home)})
+    assert done.stdout == '0 files: 0 ERROR, 0 WARNING, 0 CHECK\n'
