@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the scripts are made of: one module a job, started by the shell scripts in scripts/."""
 
+import errno
 import os
 import signal
 import sys
@@ -8,6 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get('DSEG_OUT', ROOT / 'out')).absolute()
+
+
+FULL = 'free some space on that disk, or name a folder on another one by DSEG_OUT'
+NOT_OURS = ('if another user, as root by sudo, has made it, make it yours: '
+            f'sudo chown -R "$(id -un)" {OUT}')
+# What the user can mend of what the system refuses.
+REMEDIES = {errno.ENOSPC: FULL, errno.EDQUOT: FULL,
+            errno.EACCES: NOT_OURS, errno.EPERM: NOT_OURS, errno.EROFS: NOT_OURS}
 
 
 class Failure(Exception):
@@ -39,3 +48,7 @@ def run_main(name, main):
         sys.exit(main(sys.argv[1:]))
     except Failure as failure:
         sys.exit(f'{name}: {failure}')
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        sys.exit(f'{name}: {error.filename or OUT}: {error.strerror}: {REMEDIES[error.errno]}')

@@ -147,48 +147,30 @@ def positive(text):
 
 
 def parser():
-    p = argparse.ArgumentParser(
-        prog='scripts/boot', description=__doc__,
-        usage='scripts/boot [OPTION]... [-- QEMU ARGUMENT...]',
-        epilog='Without a terminal, standard input is typed into the guest, which must power '
-        'off before --timeout. Examples: scripts/boot --l2 ; '
-        'scripts/boot --workload gups --mode dual-direct ; '
-        'scripts/boot --disk debian.qcow2 --memory 4G')
-    p.add_argument('--l2', action='store_true', help='also boot L2 in it, with a shell there')
-    p.add_argument('--memory', type=size, default='2G', metavar='SIZE',
-                   help='memory of L1 (%(default)s)')
-    p.add_argument('--l2-memory', type=size, default='512M', metavar='SIZE',
-                   help='memory of L2 (%(default)s)')
-    p.add_argument('--cpus', type=positive, default=1, metavar='N', help='CPUs of L1 (1)')
-    p.add_argument('--l2-cpus', type=positive, default=1, metavar='N', help='CPUs of L2 (1)')
-    p.add_argument('--kernel', metavar='FILE', help='kernel of your own for L1')
-    p.add_argument('--initrd', metavar='FILE', help='initial ramdisk of your own for L1')
-    p.add_argument('--append', default='', metavar='WORDS', help='more for its command line')
-    p.add_argument('--disk', metavar='IMAGE',
-                   help='raw or qcow2 image for L1: boots from it if no --kernel is given')
-    p.add_argument('--write', action='store_true',
-                   help='write to the image; else all changes are lost')
-    p.add_argument('--workload', metavar='"NAME OPTION..."',
-                   help='no shell: run ' + ', '.join(WORKLOADS) + ' (its options may follow), '
-                   'in L2 with --l2 or such a mode, else in L1')
-    p.add_argument('--rounds', type=positive, default=3, metavar='N',
-                   help='rounds of the workload to show (%(default)s)')
-    p.add_argument('--mode', choices=MODES,
-                   help='segments to set, by dseg-guest and dseg-vmm in the guests\' kernels; in a '
-                   'shell, programs have a guest segment by dseg-run, or gups --primary')
-    p.add_argument('--unmodified', action='store_true',
-                   help='no modules: leave holes in the guests\' memory maps, for segments that '
-                   'the monitor sets')
-    p.add_argument('--qmp', metavar='SOCKET', help='serve QMP on this Unix socket')
-    p.add_argument('--stock', action='store_true', help='QEMU without the patches')
-    p.add_argument('--dseg', choices=('on', 'off'), default='on',
-                   help='whether the CPU has the extension (%(default)s)')
-    p.add_argument('--tlb', metavar='GEOMETRY',
-                   help='model a TLB: a preset such as sandybridge-ep, or a JSON file')
-    p.add_argument('--timeout', type=float, default=120, metavar='S',
-                   help='seconds that each guest may take to boot (%(default)g), times DSEG_PATIENCE')
-    p.add_argument('--logs', metavar='DIR', help='keep what QEMU and the guests print')
-    p.add_argument('qemu_args', nargs='*', help=argparse.SUPPRESS)
+    """scripts/boot says what each of them is."""
+    p = argparse.ArgumentParser(prog='scripts/boot', add_help=False,
+                                usage='scripts/boot [OPTION]... [-- QEMU ARGUMENT...]')
+    p.add_argument('--l2', action='store_true')
+    p.add_argument('--memory', type=size, default='2G')
+    p.add_argument('--l2-memory', type=size, default='512M')
+    p.add_argument('--cpus', type=positive, default=1)
+    p.add_argument('--l2-cpus', type=positive, default=1)
+    p.add_argument('--kernel')
+    p.add_argument('--initrd')
+    p.add_argument('--append', default='')
+    p.add_argument('--disk')
+    p.add_argument('--write', action='store_true')
+    p.add_argument('--workload')
+    p.add_argument('--rounds', type=positive, default=3)
+    p.add_argument('--mode', choices=MODES)
+    p.add_argument('--unmodified', action='store_true')
+    p.add_argument('--qmp')
+    p.add_argument('--stock', action='store_true')
+    p.add_argument('--dseg', choices=('on', 'off'), default='on')
+    p.add_argument('--tlb')
+    p.add_argument('--timeout', type=float, default=120)
+    p.add_argument('--logs')
+    p.add_argument('qemu_args', nargs='*')
     return p
 
 

@@ -16,8 +16,13 @@ PACKAGE = 'qemu'
 DOWNLOADS = OUT / 'downloads'
 APT_DIR = OUT / 'apt' / 'sources'
 APT_CONF = APT_DIR / 'apt.conf'
+APT_GET = ['apt-get', '-c', APT_CONF]
 LOG = OUT / 'log' / 'apt.log'
 SECONDS_LISTS_STAY_FRESH = 24 * 3600
+
+
+class Missing(Failure):
+    """The mirror lists a source package, and does not have its files any more."""
 
 
 @dataclass
@@ -48,7 +53,7 @@ def versions():
 
 
 def download(source):
-    """Fetch one source package; returns its .dsc. Raises Failure where files are missing."""
+    """Fetch one source package; returns its .dsc. Raises Missing where files are."""
     stem = _fetch(source)
     return DOWNLOADS / f'{stem}.dsc'
 
@@ -61,10 +66,15 @@ def download_tarball(source):
 
 def _fetch(source, *parts):
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    run_logged(f'Fetching QEMU {source.version} ({source.suites[0]})',
-               ['apt-get', '-c', APT_CONF, 'source', '--only-source', '--download-only', *parts,
-                f'{PACKAGE}={source.package_version}'],
-               LOG, cwd=DOWNLOADS, timeout=1800)
+    try:
+        run_logged(f'Fetching QEMU {source.version} ({source.suites[0]})',
+                   [*APT_GET, 'source', '--only-source', '--download-only', *parts,
+                    f'{PACKAGE}={source.package_version}'],
+                   LOG, cwd=DOWNLOADS, timeout=1800)
+    except Failure as failure:
+        if re.search(r'\b(404|410) |File not found', str(failure)):
+            raise Missing(str(failure)) from None
+        raise
     return f'{PACKAGE}_{source.package_version.partition(":")[2]}'
 
 
@@ -86,7 +96,7 @@ def _update_lists():
         return
     try:
         run_logged('Reading what Debian\'s suites have',
-                   ['apt-get', '-c', APT_CONF, 'update'], LOG, timeout=600)
+                   [*APT_GET, 'update'], LOG, timeout=600)
     except Failure:
         # A mirror without one of the suites is no reason to stop if it has others.
         if not _have_lists():

@@ -9,13 +9,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import OUT, Failure, debian, run_main
+from . import FULL, OUT, Failure, debian, run_main
 from .atomically import link
+from .layout import GiB
 from .locks import alone
 from .progress import run_logged
 from .tree import IN_USE, SRC, STOCK_IN_USE, Tree, is_tree
 
 DEFAULT_LINE = '10.0'
+SPACE = 2                   # GiB that out/ takes in the end
 LOG = OUT / 'log' / 'fetch-qemu.log'
 
 
@@ -86,6 +88,7 @@ def present(wanted):
 
 def fetch(wanted):
     """Get the newest source package of the version wanted whose files the mirror still has."""
+    require_space()
     listed = debian.versions()
     candidates = [source for source in listed if is_of_line(source.version, wanted)]
     if not candidates:
@@ -95,13 +98,22 @@ def fetch(wanted):
         for source in candidates:
             try:
                 package = download(source)
-            except Failure:
+            except debian.Missing:
                 continue
             return adopt(package, functools.partial(unpack, package))
     raise Failure(f'the mirror has the files of no QEMU {wanted} that its suites list '
                   f'({names(candidates)}; see {debian.LOG}).\n'
                   'Get a release and its signature from the QEMU project, check it, '
                   'and run: scripts/fetch-qemu --tarball FILE')
+
+
+def require_space():
+    """Raise Failure if it will not do for what the scripts make of the source."""
+    SRC.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(SRC).free
+    if free < SPACE * GiB:
+        raise Failure(f'the disk of {OUT} has {free / GiB:.1f} GiB left; QEMU and the guests take '
+                      f'{SPACE} GiB: {FULL}')
 
 
 def adopt(origin, fill):

@@ -288,7 +288,7 @@ def check_sources(sources, patches):
     for source in sources:
         try:
             tarball = debian.download_tarball(source)
-        except Failure:
+        except debian.Missing:
             continue
         report = dry_run(patches, lambda names, folder: extract_files(tarball, names, folder))
         if report.failed:

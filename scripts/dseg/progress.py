@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Run a long command: a line of progress for people, everything in a log."""
 
+import errno
 import os
 import re
 import selectors
@@ -10,10 +11,12 @@ import sys
 import time
 from pathlib import Path
 
-from . import Failure
+from . import FULL, Failure
 from .processes import running
 
 LINES_ON_FAILURE = 30
+# As the C library and apt say it.
+NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "You don't have enough free space")
 SECONDS_BETWEEN_LINES = 20      # where the progress does not go to a terminal
 
 
@@ -92,5 +95,7 @@ def run_logged(title, command, log, *, timeout, cwd=None, env=None, hint=''):
         return
     line.end('failed')
     last_lines = log.read_text(errors='replace').splitlines()[-LINES_ON_FAILURE:]
+    if any(words in '\n'.join(last_lines) for words in NO_SPACE):
+        hint = f'There is no space left: {FULL}.'
     raise Failure('\n'.join([f'{title} failed ({code}). The last lines of {log}:', '']
                             + [f'  {text}' for text in last_lines] + ['', hint]).rstrip())

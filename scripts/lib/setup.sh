@@ -78,9 +78,42 @@ run_step() {
         die "scripts/$dseg_name failed; correct that and start again"
 }
 
+# Ends where it would come out later that the machine or the folder will not do.
+check_machine() {
+    dseg_machine=$(uname -m)
+    [ "$dseg_machine" = x86_64 ] ||
+        die "this machine is $dseg_machine; the guests have Debian's kernel for amd64:" \
+            "use a machine with x86_64"
+    for dseg_path in "$DSEG_ROOT" "$DSEG_OUT"; do
+        # What QEMU's configure, make, and the options of QEMU take for something else.
+        case $dseg_path in
+        *[[:space:]:,\;\'\"\\\$\`\&\#%\*\?\[\]\(\)\<\>\|\!]*)
+            die "QEMU can't be built in '$dseg_path':" \
+                "use a folder whose path has letters, digits, / . _ + - only"
+            ;;
+        esac
+    done
+}
+
+# need_writable FOLDER: ends if this user can neither write there nor make it.
+need_writable() {
+    dseg_path=$1
+    while [ ! -e "$dseg_path" ] && [ "$dseg_path" != / ]; do
+        dseg_path=$(dirname "$dseg_path")
+    done
+    { [ -d "$dseg_path" ] && [ -w "$dseg_path" ] && [ -x "$dseg_path" ]; } ||
+        die "$(id -un) can't write to $dseg_path (of $(stat -c %U "$dseg_path")):" \
+            "use a copy of the project of your own, or set DSEG_OUT to a folder of your own"
+}
+
 # need_packages GROUP...: installs what is missing of the groups in lib/packages, or says
 # how to and ends. DSEG_SKIP_PACKAGES=1 trusts that all is there (not Debian, say).
 need_packages() {
+    check_machine
+    case $* in
+    base | 'base chart') ;;
+    *) need_writable "$DSEG_OUT" ;;     # all others make something there
+    esac
     [ -z "${DSEG_SKIP_PACKAGES-}" ] || return 0
     dseg_wanted=$(packages_of "$@") || exit
     if ! command -v dpkg-query >/dev/null; then
