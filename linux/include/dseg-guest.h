@@ -21,8 +21,9 @@
  *
  * DROP, INFO and WALKS are about the region that was made through the same
  * open file, last, whoever asks: a parent can open the file, let a child make
- * the region, and ask about it later, also when the child has ended.  They fail
- * with ENOENT if no region has been made through that file.
+ * the region, and ask about it later, also when the child has ended.  Through a
+ * file that has made none they are about the caller's own region, and fail with
+ * ENOENT if it has none.
  *
  * Who may do what: everybody may open the device, unless its mode is changed.
  * The frames of a region can't be swapped or moved, so its size counts against
@@ -109,5 +110,36 @@ struct dseg_guest_walks {
 };
 
 #define DSEG_GUEST_WALKS _IOR('D', 0x03, struct dseg_guest_walks)
+
+/*
+ * Zeroes memory of the caller's own region in place, so that its page tables
+ * need not change, if nothing but these refers to it.  What else may is in the
+ * kernel: data in a pipe (vmsplice), input and output under way (O_DIRECT, AIO,
+ * io_uring, MSG_ZEROCOPY).  All of that would find zeros.
+ *
+ * done is how many bytes from address on nothing else refers to: they are zero
+ * now.  busy is how many after these something does refer to, maybe only for a
+ * moment; they are as they were, and so is what follows.  busy is 0 if done is
+ * size.
+ *
+ * EINVAL  address or size is no multiple of 4096, they are not in the region,
+ *         flags are unknown, or reserved is not 0
+ * ENOENT  the caller has no region, or its segment has ended
+ * EINTR   the process is being killed
+ * EFAULT  the argument is not in writable memory
+ */
+struct dseg_guest_clear {
+	__u64 address;		/* in */
+	__u64 size;		/* in: bytes */
+	__u64 flags;		/* in: or 0 */
+	__u64 done;		/* out: bytes */
+	__u64 busy;		/* out: bytes */
+	__u64 reserved;		/* in: 0 */
+};
+
+/* Nothing is zeroed: done is what would have been. */
+#define DSEG_GUEST_CLEAR_LOOK 1
+
+#define DSEG_GUEST_CLEAR _IOWR('D', 0x04, struct dseg_guest_clear)
 
 #endif

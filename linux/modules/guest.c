@@ -248,13 +248,24 @@ static long ioctl_create(struct file *file, void __user *arg)
 	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
 }
 
-/* The process whose region was made through @file, with a reference. */
+/* The last region of this process, or NULL.  With the lock. */
+static struct guest_process *own_process(void)
+{
+	struct guest_process *process;
+
+	list_for_each_entry(process, &all, all)
+		if (process->region.mm == current->mm)
+			return process;
+	return NULL;
+}
+
+/* That whose region was made through @file, or this one; with a reference. */
 static struct guest_process *get_process(struct file *file)
 {
 	struct guest_process *process;
 
 	mutex_lock(&lock);
-	process = file->private_data;
+	process = file->private_data ?: own_process();
 	if (process)
 		kref_get(&process->refs);
 	mutex_unlock(&lock);
@@ -294,6 +305,40 @@ static long walks(struct guest_process *process, void __user *arg)
 	return copy_to_user(arg, &walks, sizeof(walks)) ? -EFAULT : 0;
 }
 
+static bool check_clear(const struct dseg_region *region,
+			const struct dseg_guest_clear *request)
+{
+	u64 size = (u64)region->nr << PAGE_SHIFT;
+
+	return PAGE_ALIGNED(request->address) && PAGE_ALIGNED(request->size) &&
+	       request->address >= region->start && request->size <= size &&
+	       request->address - region->start <= size - request->size &&
+	       !(request->flags & ~DSEG_GUEST_CLEAR_LOOK) && !request->reserved;
+}
+
+static long clear(struct guest_process *process, void __user *arg)
+{
+	struct dseg_region *region = &process->region;
+	struct dseg_guest_clear request;
+	unsigned long first, busy;
+	long done;
+
+	if (region->mm != current->mm)
+		return -ENOENT;
+	if (copy_from_user(&request, arg, sizeof(request)))
+		return -EFAULT;
+	if (!check_clear(region, &request))
+		return -EINVAL;
+	first = (request.address - region->start) >> PAGE_SHIFT;
+	done = dseg_region_clear(region, first, request.size >> PAGE_SHIFT,
+				 request.flags & DSEG_GUEST_CLEAR_LOOK, &busy);
+	if (done < 0)
+		return done;
+	request.done = (u64)done << PAGE_SHIFT;
+	request.busy = (u64)busy << PAGE_SHIFT;
+	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
+}
+
 static long ioctl_process(struct file *file,
 			  long (*request)(struct guest_process *process,
 					  void __user *arg),
@@ -323,6 +368,8 @@ static long guest_ioctl(struct file *file, unsigned int request,
 		return ioctl_process(file, info, user);
 	case DSEG_GUEST_WALKS:
 		return ioctl_process(file, walks, user);
+	case DSEG_GUEST_CLEAR:
+		return ioctl_process(file, clear, user);
 	default:
 		return -ENOTTY;
 	}

@@ -118,6 +118,20 @@ int dseg_region_replace(struct dseg_region *region, unsigned long i,
 			struct page *page);
 
 /**
+ * dseg_region_clear() - zero pages in place, if nobody else refers to them
+ * @region: one that has been made, without substitutes
+ * @i: the first page
+ * @nr: how many
+ * @look: zero nothing
+ * @busy: set to how many that somebody refers to follow those zeroed
+ *
+ * Return: how many pages, from the first on, are zeroed, or would be; -ENOENT:
+ * the region has ended; -EINTR: the caller is being killed.
+ */
+long dseg_region_clear(struct dseg_region *region, unsigned long i,
+		       unsigned long nr, bool look, unsigned long *busy);
+
+/**
  * dseg_region_init() - before the first region
  *
  * Return: 0, or -ENOMEM.

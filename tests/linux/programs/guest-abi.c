@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 #define SIZE (4 * MIB)
 #define NOBODY 65534
@@ -81,12 +82,123 @@ static void no_region(void)
 {
     struct dseg_guest_info info;
     struct dseg_guest_walks walks;
-    int fd = open_device(), other = open_device();
+    struct dseg_guest_clear clear = { .size = PAGE };
+    int fd = open_device();
 
-    make_region(other, PAGE, 0);
     CHECK(request(fd, DSEG_GUEST_INFO, &info) == ENOENT);
     CHECK(request(fd, DSEG_GUEST_WALKS, &walks) == ENOENT);
     CHECK(request(fd, DSEG_GUEST_DROP, NULL) == ENOENT);
+    CHECK(request(fd, DSEG_GUEST_CLEAR, &clear) == ENOENT);
+}
+
+/* Through any file that has made none. */
+static void own_region(void)
+{
+    int fd = open_device();
+    void *memory = make_region(open_device(), SIZE, 0);
+    pid_t child;
+
+    CHECK(region_info(fd).address == (uintptr_t)memory && is_active(fd));
+    region_walks(fd);
+    child = fork();
+    if (!child) {
+        struct dseg_guest_info info;
+
+        CHECK(request(fd, DSEG_GUEST_INFO, &info) == ENOENT);
+        _exit(0);
+    }
+    CHECK(exit_code(child) == 0);
+    CHECK(request(fd, DSEG_GUEST_DROP, NULL) == 0);
+    CHECK(!is_active(fd));
+}
+
+static void check_clear(int fd, uint64_t address, uint64_t size, int error)
+{
+    struct dseg_guest_clear clear = { .address = address, .size = size };
+
+    CHECK(request(fd, DSEG_GUEST_CLEAR, &clear) == error);
+}
+
+static void clear_arguments(void)
+{
+    int fd = open_device();
+    uint64_t start = (uintptr_t)make_region(fd, SIZE, 0);
+    struct dseg_guest_clear clear;
+    pid_t child;
+
+    check_clear(fd, start, SIZE, 0);
+    check_clear(fd, start + SIZE, 0, 0);
+    check_clear(fd, start + 1, PAGE, EINVAL);
+    check_clear(fd, start, PAGE + 1, EINVAL);
+    check_clear(fd, start - PAGE, PAGE, EINVAL);
+    check_clear(fd, start, SIZE + PAGE, EINVAL);
+    check_clear(fd, start + PAGE, SIZE, EINVAL);
+    check_clear(fd, start + SIZE, PAGE, EINVAL);
+    check_clear(fd, start, -PAGE, EINVAL);
+    clear = (struct dseg_guest_clear) { .address = start, .flags = 2 };
+    CHECK(request(fd, DSEG_GUEST_CLEAR, &clear) == EINVAL);
+    clear = (struct dseg_guest_clear) { .address = start, .reserved = 1 };
+    CHECK(request(fd, DSEG_GUEST_CLEAR, &clear) == EINVAL);
+    CHECK(request(fd, DSEG_GUEST_CLEAR, NULL) == EFAULT);
+    child = fork();
+    if (!child) {       /* neither its parent's, nor any of its own */
+        check_clear(fd, start, PAGE, ENOENT);
+        check_clear(open_device(), start, PAGE, ENOENT);
+        _exit(0);
+    }
+    CHECK(exit_code(child) == 0);
+    CHECK(is_active(fd));
+    CHECK(request(fd, DSEG_GUEST_DROP, NULL) == 0);
+    check_clear(fd, start, PAGE, ENOENT);
+}
+
+/* Pages on their way to a list of the kernel's have one more reference. An
+   munmap() completes that for those of its CPU. */
+static void complete_lists(void)
+{
+    void *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(memory != MAP_FAILED && munmap(memory, PAGE) == 0);
+}
+
+/* What is in a pipe stays as it is, and so does what follows. */
+static void clear_what_nobody_refers_to(void)
+{
+    int fd = open_device(), pipes[2];
+    unsigned char *memory, in_pipe[3 * PAGE];
+    struct dseg_guest_clear clear = { .size = SIZE };
+    struct iovec piece = { .iov_len = sizeof(in_pipe) };
+
+    run_on(0);
+    memory = make_region(fd, SIZE, 0);
+    complete_lists();
+    clear.address = (uintptr_t)memory;
+    piece.iov_base = memory + 600 * PAGE;
+    memset(memory, 0x5a, SIZE);
+    CHECK(pipe(pipes) == 0);
+    CHECK(vmsplice(pipes[1], &piece, 1, 0) == sizeof(in_pipe));
+    clear.flags = DSEG_GUEST_CLEAR_LOOK;
+    CHECK(request(fd, DSEG_GUEST_CLEAR, &clear) == 0);
+    CHECK(clear.done == 600 * PAGE && clear.busy == sizeof(in_pipe));
+    CHECK(memory[0] == 0x5a);
+    clear.flags = 0;
+    CHECK(request(fd, DSEG_GUEST_CLEAR, &clear) == 0);
+    CHECK(clear.done == 600 * PAGE && clear.busy == sizeof(in_pipe));
+    for (size_t i = 0; i < SIZE; i++) {
+        CHECK(memory[i] == (i < 600 * PAGE ? 0 : 0x5a));
+    }
+    CHECK(read(pipes[0], in_pipe, sizeof(in_pipe)) == sizeof(in_pipe));
+    for (size_t i = 0; i < sizeof(in_pipe); i++) {
+        CHECK(in_pipe[i] == 0x5a);
+    }
+    complete_lists();
+    CHECK(request(fd, DSEG_GUEST_CLEAR, &clear) == 0);
+    CHECK(clear.done == SIZE && clear.busy == 0);
+    for (size_t i = 0; i < SIZE; i++) {
+        CHECK(memory[i] == 0);
+    }
+    CHECK(is_active(fd));
 }
 
 static void busy(void)
@@ -343,6 +455,9 @@ int main(int argc, char **argv)
         { "hint", hint },
         { "bad-arguments", bad_arguments },
         { "no-region", no_region },
+        { "own-region", own_region },
+        { "clear-arguments", clear_arguments },
+        { "clear-what-nobody-refers-to", clear_what_nobody_refers_to },
         { "busy", busy },
         { "drop", drop },
         { "closed-file", closed_file },
