@@ -16,16 +16,28 @@ static bool test(const uint64_t *bits, size_t i)
     return bits[i / BITS] >> i % BITS & 1;
 }
 
+static void set(uint64_t *bits, size_t i)
+{
+    bits[i / BITS] |= UINT64_C(1) << i % BITS;
+}
+
+static void clear(uint64_t *bits, size_t i)
+{
+    bits[i / BITS] &= ~(UINT64_C(1) << i % BITS);
+}
+
 static size_t index_of(const struct pages *p, uintptr_t address)
 {
     return (address - p->start) / PAGE_SIZE;
 }
 
-/* The first page from @i on whose bit is @wanted, or @end. */
-static size_t find(const uint64_t *bits, size_t i, size_t end, bool wanted)
+/* The first page from @i on that has one of both bits, or none of them, as
+   @wanted; or @end. */
+static size_t find(const uint64_t *a, const uint64_t *b, size_t i, size_t end,
+                   bool wanted)
 {
     while (i < end) {
-        uint64_t word = bits[i / BITS];
+        uint64_t word = a[i / BITS] | b[i / BITS];
 
         word = (wanted ? word : ~word) >> i % BITS;
         if (word) {
@@ -37,35 +49,23 @@ static size_t find(const uint64_t *bits, size_t i, size_t end, bool wanted)
     return end;
 }
 
-static void take(struct pages *p, size_t first, size_t nr)
-{
-    for (size_t i = first; i < first + nr; i++) {
-        if (!test(p->used, i)) {
-            p->used[i / BITS] |= UINT64_C(1) << i % BITS;
-            p->in_use++;
-        }
-    }
-    if (p->in_use > p->most_in_use) {
-        p->most_in_use = p->in_use;
-    }
-}
-
 size_t pages_bits_size(size_t nr)
 {
-    return 2 * words(nr) * sizeof(uint64_t);
+    return 3 * words(nr) * sizeof(uint64_t);
 }
 
 void pages_init(struct pages *p, uintptr_t start, size_t nr, void *bits)
 {
     *p = (struct pages) { .start = start, .nr = nr, .used = bits };
-    p->foreign = p->used + words(nr);
+    p->held = p->used + words(nr);
+    p->stale = p->held + words(nr);
 }
 
-uintptr_t pages_take(struct pages *p, size_t nr, size_t align)
+uintptr_t pages_find(const struct pages *p, size_t nr, size_t align)
 {
     size_t first = 0;
 
-    while ((first = find(p->used, first, p->nr, false)) < p->nr) {
+    while ((first = find(p->used, p->held, first, p->nr, false)) < p->nr) {
         uintptr_t address = p->start + first * PAGE_SIZE;
         size_t end;
 
@@ -74,9 +74,8 @@ uintptr_t pages_take(struct pages *p, size_t nr, size_t align)
         if (first >= p->nr || nr > p->nr - first) {
             return 0;
         }
-        end = find(p->used, first, first + nr, true);
+        end = find(p->used, p->held, first, first + nr, true);
         if (end == first + nr) {
-            take(p, first, nr);
             return p->start + first * PAGE_SIZE;
         }
         first = end;
@@ -84,21 +83,19 @@ uintptr_t pages_take(struct pages *p, size_t nr, size_t align)
     return 0;
 }
 
-bool pages_take_at(struct pages *p, uintptr_t address, size_t nr)
+void pages_use(struct pages *p, uintptr_t address, size_t nr)
 {
     size_t first = index_of(p, address);
 
-    if (first > p->nr || nr > p->nr - first ||
-        find(p->used, first, first + nr, true) != first + nr) {
-        return false;
+    for (size_t i = first; i < first + nr; i++) {
+        p->in_use += !test(p->used, i);
+        set(p->used, i);
+        clear(p->held, i);
+        clear(p->stale, i);
     }
-    take(p, first, nr);
-    return true;
-}
-
-void pages_use(struct pages *p, uintptr_t address, size_t nr)
-{
-    take(p, index_of(p, address), nr);
+    if (p->in_use > p->most_in_use) {
+        p->most_in_use = p->in_use;
+    }
 }
 
 void pages_free(struct pages *p, uintptr_t address, size_t nr)
@@ -106,32 +103,54 @@ void pages_free(struct pages *p, uintptr_t address, size_t nr)
     size_t first = index_of(p, address);
 
     for (size_t i = first; i < first + nr; i++) {
-        if (test(p->used, i) && !test(p->foreign, i)) {
-            p->used[i / BITS] &= ~(UINT64_C(1) << i % BITS);
+        if (test(p->used, i)) {
+            set(p->stale, i);
+            clear(p->used, i);
             p->in_use--;
         }
     }
 }
 
-void pages_make_foreign(struct pages *p, uintptr_t address, size_t nr)
+void pages_hold(struct pages *p, uintptr_t address, size_t nr)
 {
     size_t first = index_of(p, address);
 
-    take(p, first, nr);
     for (size_t i = first; i < first + nr; i++) {
-        p->foreign[i / BITS] |= UINT64_C(1) << i % BITS;
+        set(p->held, i);
     }
 }
 
-bool pages_are_foreign(const struct pages *p, uintptr_t address)
+bool pages_release(struct pages *p)
 {
-    return test(p->foreign, index_of(p, address));
+    bool any = false;
+
+    for (size_t i = 0; i < words(p->nr); i++) {
+        any |= p->held[i] != 0;
+        p->held[i] = 0;
+    }
+    return any;
 }
 
-size_t pages_alike(const struct pages *p, uintptr_t address, size_t nr)
+bool pages_are_used(const struct pages *p, uintptr_t address, size_t nr)
 {
     size_t first = index_of(p, address);
-    bool foreign = test(p->foreign, first);
 
-    return find(p->foreign, first, first + nr, !foreign) - first;
+    return find(p->used, p->used, first, first + nr, false) == first + nr;
+}
+
+bool pages_are_unused(const struct pages *p, uintptr_t address, size_t nr)
+{
+    size_t first = index_of(p, address);
+
+    return find(p->used, p->used, first, first + nr, true) == first + nr;
+}
+
+size_t pages_run(const struct pages *p, const uint64_t *bits, bool wanted,
+                 uintptr_t *address, size_t nr)
+{
+    size_t end = index_of(p, *address) + nr;
+    size_t first = find(bits, bits, index_of(p, *address), end, wanted);
+
+    *address = p->start + first * PAGE_SIZE;
+    return find(bits, bits, first, end, !wanted) - first;
 }

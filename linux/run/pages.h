@@ -4,7 +4,7 @@
  *
  * Bits only, no locks: whoever calls has one. As a change of a bit makes no
  * other bit wrong, a child forked in the middle of a change by another thread
- * can go on with what it has: at worst, pages stay in use for good.
+ * can go on with what it has.
  */
 #ifndef RUN_PAGES_H
 #define RUN_PAGES_H
@@ -20,9 +20,9 @@ struct pages {
     size_t nr;              /* of all pages */
     size_t in_use;
     size_t most_in_use;     /* ever */
-    uint64_t *used;         /* a bit for each page */
-    uint64_t *foreign;      /* likewise: its page tables are not the region's
-                               any more, it is the kernel's to change */
+    uint64_t *used;         /* a bit for each page: it is the program's */
+    uint64_t *held;         /* not to be had, as the kernel refers to it */
+    uint64_t *stale;        /* free, with what the program has left there */
 };
 
 /* Bytes that pages_init() wants for the bits of @nr pages. */
@@ -32,27 +32,32 @@ size_t pages_bits_size(size_t nr);
 void pages_init(struct pages *p, uintptr_t start, size_t nr, void *bits);
 
 /*
- * Takes @nr free pages in a row, the lowest that there are, beginning at a
- * multiple of @align bytes. Returns their address, or 0.
+ * Finds @nr pages in a row that are free and not held, the lowest that there
+ * are, beginning at a multiple of @align bytes. Returns their address, or 0.
  */
-uintptr_t pages_take(struct pages *p, size_t nr, size_t align);
+uintptr_t pages_find(const struct pages *p, size_t nr, size_t align);
 
-/* Takes the pages from @address on if all are free. Returns if they were. */
-bool pages_take_at(struct pages *p, uintptr_t address, size_t nr);
-
-/* Pages that may be free, and are taken now. */
+/* Pages that are the program's from now on, whatever they were. */
 void pages_use(struct pages *p, uintptr_t address, size_t nr);
 
-/* Frees pages; those that are foreign stay in use. */
+/* Frees those that are in use: they are stale then. */
 void pages_free(struct pages *p, uintptr_t address, size_t nr);
 
-/* Gives pages to the kernel, for good. */
-void pages_make_foreign(struct pages *p, uintptr_t address, size_t nr);
+/* Holds free pages back, until pages_release() lets go of all such. */
+void pages_hold(struct pages *p, uintptr_t address, size_t nr);
 
-bool pages_are_foreign(const struct pages *p, uintptr_t address);
+/* Returns whether there were any. */
+bool pages_release(struct pages *p);
 
-/* How many of the @nr pages from @address on are in a row what the first is,
-   foreign or not. */
-size_t pages_alike(const struct pages *p, uintptr_t address, size_t nr);
+/* Whether all, or none, of the pages are the program's. */
+bool pages_are_used(const struct pages *p, uintptr_t address, size_t nr);
+bool pages_are_unused(const struct pages *p, uintptr_t address, size_t nr);
+
+/*
+ * The first run of pages with @bits (one of the arrays) as @wanted, of the @nr
+ * from @address on. Returns how many they are, or 0, and where they begin.
+ */
+size_t pages_run(const struct pages *p, const uint64_t *bits, bool wanted,
+                 uintptr_t *address, size_t nr);
 
 #endif

@@ -41,6 +41,8 @@ MOUNT_POINTS = ('dev', 'proc', 'root', 'sys', 'tmp')
 RUN = ROOT / 'linux/run'
 RUN_OUT = GUEST / 'run'
 RUN_FLAGS = ('-std=gnu11', '-O2', '-Wall', '-Wextra')
+LAUNCHER_SOURCES = ('dseg-run.c', 'text.c')
+LIBRARY_SOURCES = ('preload.c', 'neighbours.c', 'region.c', 'pages.c', 'critical.c', 'kernel.c')
 
 
 def main(arguments):
@@ -77,9 +79,9 @@ def build_dseg_run(launcher, library):
     """The two parts of dseg-run."""
     RUN_OUT.mkdir(exist_ok=True)
     compiler = os.environ.get('CC', 'gcc').split()
-    run(*compiler, *RUN_FLAGS, '-s', '-o', launcher, RUN / 'dseg-run.c', RUN / 'text.c')
+    run(*compiler, *RUN_FLAGS, '-s', '-o', launcher, *(RUN / name for name in LAUNCHER_SOURCES))
     run(*compiler, *RUN_FLAGS, '-s', '-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-z,defs',
-        '-o', library, RUN / 'preload.c', RUN / 'pages.c')
+        '-o', library, *(RUN / name for name in LIBRARY_SOURCES))
 
 
 def fetch_packages():

@@ -15,6 +15,9 @@ from dseg.guests import GUEST, pack
 
 SOURCES = Path(__file__).parent / 'programs'
 
+# How they are linked: those for dseg-run as what Debian's programs are.
+LINKED = {'run-effects': (), 'run-deep': ('-shared', '-fPIC')}
+
 
 def names():
     return sorted(file.stem for file in SOURCES.glob('*.c'))
@@ -27,8 +30,8 @@ def cases(name):
 
 def build(name, folder):
     subprocess.run([*os.environ.get('CC', 'gcc').split(), '-std=gnu11', '-O2', '-Wall', '-Wextra',
-                    '-Werror', '-static', '-pthread', '-I', ROOT / 'linux/include',
-                    '-o', folder / name, SOURCES / f'{name}.c'], check=True, timeout=120)
+                    '-Werror', *LINKED.get(name, ('-static',)), '-pthread',
+                    '-I', ROOT / 'linux/include', '-o', folder / name, SOURCES / f'{name}.c'], check=True, timeout=120)
 
 
 def ramdisk(folder):

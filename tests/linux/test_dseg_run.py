@@ -17,8 +17,9 @@ import time
 
 import pytest
 
+import guest_programs
 from dseg import OUT, patient
-from dseg.stack import CommandError, Stack
+from dseg.stack import PROGRAMS, CommandError, Stack
 from pinning import pin_l2
 
 DIRECT = {'L1': 'native-direct', 'L2': 'guest-direct'}
@@ -30,6 +31,7 @@ SIZE = '64M'
 REPORT = '/tmp/report.json'
 MIB = 1 << 20
 KEYS = 2000
+EFFECTS = guest_programs.cases('run-effects')
 
 
 PYTHON_LOAD = '''
@@ -90,9 +92,17 @@ REDIS_DIGEST = ("local h='' for j=0,{keys}-1 do "
 
 
 @pytest.fixture(scope='module')
-def stack():
+def stack(tmp_path_factory):
+    """With Debian's programs, those for tests, and a disk that is slow: 4 MiB a second."""
+    folder = tmp_path_factory.mktemp('dseg-run')
+    disk = folder / 'disk.img'
+    with open(disk, 'wb') as image:
+        image.truncate(2 * MIB)
     with Stack(cpu_extra='dseg=on', l1_cpus=2, l2_cpus=1, holes=False,
-               log_dir=OUT / 'log/test-dseg-run') as both:
+               initrd=guest_programs.ramdisk(folder), log_dir=OUT / 'log/test-dseg-run',
+               extra_args=['-drive', f'file={PROGRAMS},format=raw,if=virtio,readonly=on',
+                           '-drive', f'file={disk},format=raw,if=virtio,'
+                                     'throttling.bps-total=4194304']) as both:
         both.boot_l1()
         yield both
 
@@ -286,6 +296,24 @@ def test_memcached_under_its_load_generator(guest):
 
 
 # What does not depend on where it is.
+
+@pytest.fixture(scope='module')
+def effects(l1):
+    """The program for what is delicate, where programs of the disk find it."""
+    l1.run('cp /usr/bin/run-effects /usr/bin/run-deep /tmp/; disk=$(for file in /sys/block/vd*; do '
+           'grep -qx 4096 $file/size && echo ${file##*/}; done); test -b /dev/$disk; '
+           'ln -sf $disk /dev/disk-for-tests')
+    return '/tmp/run-effects'
+
+
+@pytest.mark.parametrize('case', EFFECTS)
+def test_program_is_none_the_wiser(l1, effects, case):
+    """It finds the same by itself and under dseg-run, with a region all the time or up to then."""
+    l1.run(f'debian {effects} {case}')
+    _, program = run(l1, f'{effects} {case}', '--size 16M', timeout=60)
+    assert program['size'] == 16 * MIB and program['given'] > 0
+    assert program['bound_deep'] == (case == 'library-bound-deep')
+
 
 def fail(guest, command):
     """Exit code and output of a command that must fail."""

@@ -80,7 +80,8 @@ static void test_blocked_signals(void)
         "END\n"
         "cat >wait.py <<'END'\n"
         "import os, signal\n"
-        "assert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+        "blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+        "assert signal.SIGTERM in blocked\n"
         "os.kill(os.getppid(), signal.SIGTERM)\n"
         "print(signal.sigtimedwait([signal.SIGTERM], 15).si_pid == "
         "os.getppid())\n"
@@ -119,9 +120,9 @@ static void test_report_is_opened_first(void)
 
 static void test_program_that_is_not_there(void)
 {
-    assert_shell("$RUN nosuchprogram 2>&1 | grep -v 'no region$'; $RUN ./nosuch "
-                 "2>/dev/null", 127, "dseg-run: nosuchprogram: No such file or "
-                 "directory\n");
+    assert_shell("$RUN nosuchprogram 2>&1 | grep -v 'no region$'; "
+                 "$RUN ./nosuch 2>/dev/null", 127,
+                 "dseg-run: nosuchprogram: No such file or directory\n");
     assert_shell("$RUN / 2>/dev/null", 126, "");
 }
 
@@ -136,8 +137,8 @@ static void test_arguments_are_printable(void)
                  "--help\n");
     assert_shell("$RUN --size", 125, "dseg-run: no argument for option "
                  "'--size'; see dseg-run --help\n");
-    assert_shell("$RUN \"$(printf '\\302\\233no')\" 2>&1 | grep -v 'no region$'", 0,
-                 "dseg-run: \\xc2\\x9bno: No such file or directory\n");
+    assert_shell("$RUN \"$(printf '\\302\\233no')\" 2>&1 | "
+                 "grep -v 'no region$'", 0, "dseg-run: \\xc2\\x9bno: No such file or directory\n");
 }
 
 /* To each script. */

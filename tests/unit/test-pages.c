@@ -27,15 +27,25 @@ static uintptr_t at(size_t page)
     return START + page * PAGE_SIZE;
 }
 
-static void test_takes_the_lowest(void)
+static uintptr_t take(struct pages *p, size_t nr, size_t align)
+{
+    uintptr_t address = pages_find(p, nr, align);
+
+    if (address) {
+        pages_use(p, address, nr);
+    }
+    return address;
+}
+
+static void test_finds_the_lowest(void)
 {
     struct pages *p = new_pages(NR);
 
-    g_assert_cmphex(pages_take(p, 3, PAGE_SIZE), ==, at(0));
-    g_assert_cmphex(pages_take(p, 2, PAGE_SIZE), ==, at(3));
+    g_assert_cmphex(take(p, 3, PAGE_SIZE), ==, at(0));
+    g_assert_cmphex(take(p, 2, PAGE_SIZE), ==, at(3));
     pages_free(p, at(0), 3);
-    g_assert_cmphex(pages_take(p, 4, PAGE_SIZE), ==, at(5));
-    g_assert_cmphex(pages_take(p, 3, PAGE_SIZE), ==, at(0));
+    g_assert_cmphex(take(p, 4, PAGE_SIZE), ==, at(5));
+    g_assert_cmphex(take(p, 3, PAGE_SIZE), ==, at(0));
     free_pages(p);
 }
 
@@ -43,13 +53,13 @@ static void test_full(void)
 {
     struct pages *p = new_pages(NR);
 
-    g_assert_cmphex(pages_take(p, NR + 1, PAGE_SIZE), ==, 0);
-    g_assert_cmphex(pages_take(p, SIZE_MAX / PAGE_SIZE, PAGE_SIZE), ==, 0);
-    g_assert_cmphex(pages_take(p, NR, PAGE_SIZE), ==, at(0));
-    g_assert_cmphex(pages_take(p, 1, PAGE_SIZE), ==, 0);
+    g_assert_cmphex(take(p, NR + 1, PAGE_SIZE), ==, 0);
+    g_assert_cmphex(take(p, SIZE_MAX / PAGE_SIZE, PAGE_SIZE), ==, 0);
+    g_assert_cmphex(take(p, NR, PAGE_SIZE), ==, at(0));
+    g_assert_cmphex(take(p, 1, PAGE_SIZE), ==, 0);
     pages_free(p, at(NR - 1), 1);
-    g_assert_cmphex(pages_take(p, 2, PAGE_SIZE), ==, 0);
-    g_assert_cmphex(pages_take(p, 1, PAGE_SIZE), ==, at(NR - 1));
+    g_assert_cmphex(take(p, 2, PAGE_SIZE), ==, 0);
+    g_assert_cmphex(take(p, 1, PAGE_SIZE), ==, at(NR - 1));
     free_pages(p);
 }
 
@@ -58,42 +68,79 @@ static void test_alignment(void)
 {
     struct pages *p = new_pages(NR);
 
-    g_assert_cmphex(pages_take(p, 1, 0x10000), ==, START + 0xd000);
-    g_assert_cmphex(pages_take(p, 16, 0x10000), ==, START + 0x1d000);
-    g_assert_cmphex(pages_take(p, 1, 0x100000000), ==, 0);
+    g_assert_cmphex(take(p, 1, 0x10000), ==, START + 0xd000);
+    g_assert_cmphex(take(p, 16, 0x10000), ==, START + 0x1d000);
+    g_assert_cmphex(take(p, 1, 0x100000000), ==, 0);
     free_pages(p);
 }
 
-static void test_take_at(void)
+static void test_used_and_unused(void)
 {
     struct pages *p = new_pages(NR);
 
-    g_assert_true(pages_take_at(p, at(10), 5));
-    g_assert_false(pages_take_at(p, at(14), 1));
-    g_assert_false(pages_take_at(p, at(8), 3));
-    g_assert_true(pages_take_at(p, at(8), 2));
-    g_assert_false(pages_take_at(p, at(NR - 1), 2));
-    g_assert_false(pages_take_at(p, at(NR), 1));
-    g_assert_cmpuint(p->in_use, ==, 7);
+    g_assert_true(pages_are_unused(p, at(0), NR));
+    pages_use(p, at(60), 10);       /* in two words */
+    g_assert_true(pages_are_used(p, at(60), 10));
+    g_assert_false(pages_are_used(p, at(59), 11));
+    g_assert_false(pages_are_used(p, at(60), 11));
+    g_assert_true(pages_are_unused(p, at(0), 60));
+    g_assert_true(pages_are_unused(p, at(70), NR - 70));
+    g_assert_false(pages_are_unused(p, at(0), 61));
+    g_assert_false(pages_are_unused(p, at(69), 2));
     free_pages(p);
 }
 
-/* Those that the program gave away to the kernel are never handed out. */
-static void test_foreign_stay_in_use(void)
+static void assert_run(const struct pages *p, const uint64_t *bits, bool wanted,
+                       size_t from, size_t first, size_t nr)
+{
+    uintptr_t address = at(from);
+
+    g_assert_cmpuint(pages_run(p, bits, wanted, &address, NR - from), ==, nr);
+    if (nr) {
+        g_assert_cmphex(address, ==, at(first));
+    }
+}
+
+/* What has been freed, and not been used since. */
+static void test_stale(void)
 {
     struct pages *p = new_pages(NR);
 
-    pages_take(p, 10, PAGE_SIZE);
-    pages_make_foreign(p, at(4), 2);
-    pages_free(p, at(0), 10);
-    g_assert_cmpuint(p->in_use, ==, 2);
-    g_assert_cmphex(pages_take(p, 5, PAGE_SIZE), ==, at(6));
-    g_assert_cmpuint(pages_alike(p, at(0), NR), ==, 4);
-    g_assert_cmpuint(pages_alike(p, at(4), NR - 4), ==, 2);
-    g_assert_cmpuint(pages_alike(p, at(5), 1), ==, 1);
-    g_assert_cmpuint(pages_alike(p, at(6), NR - 6), ==, NR - 6);
-    g_assert_true(pages_are_foreign(p, at(5)));
-    g_assert_false(pages_are_foreign(p, at(6)));
+    assert_run(p, p->stale, true, 0, 0, 0);
+    take(p, 100, PAGE_SIZE);
+    assert_run(p, p->stale, true, 0, 0, 0);
+    assert_run(p, p->used, false, 0, 100, NR - 100);
+    pages_free(p, at(10), 60);
+    pages_free(p, at(90), 20);      /* 10 of them never were in use */
+    pages_use(p, at(20), 5);
+    assert_run(p, p->stale, true, 0, 10, 10);
+    assert_run(p, p->stale, true, 20, 25, 45);
+    assert_run(p, p->stale, true, 70, 90, 10);
+    assert_run(p, p->stale, true, 100, 0, 0);
+    free_pages(p);
+}
+
+/* Those to which the kernel refers are not found, until all are let go. */
+static void test_held(void)
+{
+    struct pages *p = new_pages(NR);
+
+    take(p, NR, PAGE_SIZE);
+    pages_free(p, at(0), 8);
+    g_assert_false(pages_release(p));
+    pages_hold(p, at(2), 2);
+    g_assert_cmphex(pages_find(p, 3, PAGE_SIZE), ==, at(4));
+    g_assert_cmphex(pages_find(p, 5, PAGE_SIZE), ==, 0);
+    g_assert_true(pages_are_unused(p, at(0), 8));
+    g_assert_cmpuint(p->in_use, ==, NR - 8);
+    g_assert_true(pages_release(p));
+    g_assert_false(pages_release(p));
+    g_assert_cmphex(pages_find(p, 8, PAGE_SIZE), ==, at(0));
+    /* Used, whatever they were, and free again afterwards. */
+    pages_hold(p, at(2), 2);
+    pages_use(p, at(2), 2);
+    pages_free(p, at(2), 2);
+    g_assert_cmphex(pages_find(p, 8, PAGE_SIZE), ==, at(0));
     free_pages(p);
 }
 
@@ -101,7 +148,7 @@ static void test_most_in_use(void)
 {
     struct pages *p = new_pages(NR);
 
-    pages_take(p, 100, PAGE_SIZE);
+    take(p, 100, PAGE_SIZE);
     pages_free(p, at(0), 60);
     pages_free(p, at(0), 60);       /* once more changes nothing */
     pages_use(p, at(50), 20);       /* 10 of them are in use */
@@ -133,12 +180,12 @@ static void test_equal_model(void)
         size_t nr = 1 + random_below(rand, 39), in_use = 0;
         size_t align = PAGE_SIZE << random_below(rand, 4);
         size_t first = random_below(rand, NR);
-        bool take = random_bool(rand);
+        bool taken = random_bool(rand);
 
-        if (take) {
+        if (taken) {
             size_t found = model_find(used, nr, align);
 
-            g_assert_cmphex(pages_take(p, nr, align), ==,
+            g_assert_cmphex(take(p, nr, align), ==,
                             found < NR ? at(found) : 0);
             first = found;
         } else {
@@ -146,7 +193,7 @@ static void test_equal_model(void)
             pages_free(p, at(first), nr);
         }
         for (size_t i = first; i < NR && i < first + nr; i++) {
-            used[i] = take;
+            used[i] = taken;
         }
         for (size_t i = 0; i < NR; i++) {
             in_use += used[i];
@@ -160,11 +207,12 @@ static void test_equal_model(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/pages/takes-the-lowest", test_takes_the_lowest);
+    g_test_add_func("/pages/finds-the-lowest", test_finds_the_lowest);
     g_test_add_func("/pages/full", test_full);
     g_test_add_func("/pages/addresses-are-aligned", test_alignment);
-    g_test_add_func("/pages/take-at-an-address", test_take_at);
-    g_test_add_func("/pages/foreign-stay-in-use", test_foreign_stay_in_use);
+    g_test_add_func("/pages/used-and-unused", test_used_and_unused);
+    g_test_add_func("/pages/stale-are-those-freed", test_stale);
+    g_test_add_func("/pages/held-are-not-found", test_held);
     g_test_add_func("/pages/most-in-use", test_most_in_use);
     g_test_add_func("/pages/random-takes-equal-the-model", test_equal_model);
     return g_test_run();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit tests of linux/run/preload: what a program that maps memory sees, and
- * that the page tables of its region do not change
+ * Unit tests of linux/run/preload and region: what a program that maps memory
+ * sees, and that the page tables of its region do not change
  *
  * The library is part of this program, its functions under names of their own;
  * the device is played by anonymous memory, and what goes to the kernel is
@@ -20,27 +20,41 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int device_ioctl(int fd, unsigned long request, void *argument);
-static long watched_syscall(long number, ...);
-
-#define ioctl device_ioctl
-/* As many arguments as any has. */
-#define syscall(...) watched_syscall(__VA_ARGS__, 0l, 0l, 0l, 0l)
+#define dlopen run_dlopen
+#define ioctl run_ioctl
+#define madvise run_madvise
+#define mincore run_mincore
+#define mlock run_mlock
+#define mlock2 run_mlock2
+#define mlockall run_mlockall
 #define mmap run_mmap
 #define mmap64 run_mmap64
-#define munmap run_munmap
-#define madvise run_madvise
 #define mprotect run_mprotect
 #define mremap run_mremap
+#define msync run_msync
+#define munlock run_munlock
+#define munmap run_munmap
+#define pkey_mprotect run_pkey_mprotect
+#define posix_madvise run_posix_madvise
+#define prctl run_prctl
+#define pvalloc run_pvalloc
+#define shmat run_shmat
+#define syscall run_syscall
+#include "../../linux/run/region.c"
 #include "../../linux/run/preload.c"
-#undef ioctl
-#undef syscall
+#include "../../linux/run/neighbours.c"
 #undef mmap
+#undef mprotect
 #undef munmap
+#undef prctl
+#undef syscall
 
 #define REGION 64u                      /* pages */
 #define MIB (UINT64_C(1) << 20)
@@ -51,43 +65,95 @@ static long watched_syscall(long number, ...);
 
 static uint64_t largest;                /* bytes that the device can have */
 static bool changed;                    /* page tables of the region */
+static bool busy[REGION];               /* pages that the kernel refers to */
+static bool no_device;                  /* it can't be opened (any more) */
 
-static int device_ioctl(int fd, unsigned long request, void *argument)
+static bool is_inside(const void *address, size_t size)
 {
-    struct dseg_guest_create *want = argument;
+    return region_part(address, size) == INSIDE;
+}
 
-    (void)fd;
-    if (request != DSEG_GUEST_CREATE || want->reserved[0]) {
-        errno = EINVAL;
-        return -1;
+static long device_create(struct dseg_guest_create *want)
+{
+    if (want->reserved[0]) {
+        return -EINVAL;
     }
     if (want->size > largest) {
-        errno = ENOMEM;
-        return -1;
+        return -ENOMEM;
     }
     /* With nothing before it. */
-    want->address = (uintptr_t)mmap(NULL, PAGE_SIZE + want->size, RW, ANONYMOUS,
-                                    -1, 0) + PAGE_SIZE;
+    want->address = (uintptr_t)mmap(NULL, PAGE_SIZE + want->size, RW,
+                                    ANONYMOUS | MAP_POPULATE, -1, 0) +
+                    PAGE_SIZE;
+    if (want->address == (uintptr_t)MAP_FAILED + PAGE_SIZE) {
+        return -ENOMEM;
+    }
     munmap((void *)(want->address - PAGE_SIZE), PAGE_SIZE);
     return 0;
 }
 
-/* Whatever takes an address and a size, and is not answered with an error. */
-static long watched_syscall(long number, ...)
+static long device_clear(struct dseg_guest_clear *clear)
 {
-    long argument[6], result;
-    uintptr_t first;
-    va_list list;
+    size_t first = (clear->address - region.start) / PAGE_SIZE;
+    size_t nr = clear->size / PAGE_SIZE, done = 0, busy_nr = 0;
 
-    va_start(list, number);
-    for (int i = 0; i < 6; i++) {
-        argument[i] = va_arg(list, long);
+    if (changed) {
+        return -ENOENT;
     }
-    va_end(list);
-    result = syscall(number, argument[0], argument[1], argument[2], argument[3],
-                     argument[4], argument[5]);
-    changed |= result != -1 && part_inside((void *)argument[0], argument[1],
-                                           &first);
+    if (!is_inside((void *)clear->address, clear->size) ||
+        clear->size % PAGE_SIZE || clear->reserved) {
+        return -EINVAL;
+    }
+    while (done < nr && !busy[first + done]) {
+        done++;
+    }
+    while (done + busy_nr < nr && busy[first + done + busy_nr]) {
+        busy_nr++;
+    }
+    if (!(clear->flags & DSEG_GUEST_CLEAR_LOOK)) {
+        memset((void *)clear->address, 0, done * PAGE_SIZE);
+    }
+    clear->done = done * PAGE_SIZE;
+    clear->busy = busy_nr * PAGE_SIZE;
+    return 0;
+}
+
+/* Whatever takes an address and a size, and is not answered with an error. */
+static void watch(long number, long address, long size)
+{
+    static const long numbers[] = { SYS_madvise, SYS_mlock, SYS_mmap,
+        SYS_mprotect, SYS_mremap, SYS_munmap, SYS_pkey_mprotect };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        changed |= number == numbers[i] &&
+                   region_part((void *)address, size) != OUTSIDE;
+    }
+}
+
+long kernel_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    int error = errno;
+    long result;
+
+    if (number == SYS_ioctl && b == (long)DSEG_GUEST_CREATE) {
+        return device_create((void *)c);
+    }
+    if (number == SYS_ioctl && b == (long)DSEG_GUEST_CLEAR) {
+        return device_clear((void *)c);
+    }
+    if (number == SYS_openat && !strcmp((char *)b, DSEG_GUEST_DEVICE)) {
+        if (no_device) {
+            return -EMFILE;
+        }
+        b = (long)"/dev/null";
+    }
+    result = syscall(number, a, b, c, d, e, f);
+    if (result == -1) {
+        result = -errno;
+    } else {
+        watch(number, a, b);
+    }
+    errno = error;
     return result;
 }
 
@@ -106,7 +172,11 @@ static struct run_page *start_program(struct run_page wanted)
     snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
     setenv(RUN_ENVIRONMENT, name, 1);
     state = NOT_YET;
+    begun = 0;
     page = NULL;
+    region = (struct pages) { 0 };
+    memset(busy, 0, sizeof(busy));
+    no_device = false;
     start();
     changed = false;
     return ours;
@@ -119,7 +189,7 @@ static struct run_page *start_with_region(void)
                                              .at_least = largest });
 }
 
-static unsigned char *map(size_t pages)
+static unsigned char *map_pages(size_t pages)
 {
     unsigned char *p = run_mmap(NULL, pages * PAGE_SIZE, RW, ANONYMOUS, -1, 0);
 
@@ -129,7 +199,7 @@ static unsigned char *map(size_t pages)
 
 static unsigned char *map_filled(size_t pages)
 {
-    return memset(map(pages), FILLED, pages * PAGE_SIZE);
+    return memset(map_pages(pages), FILLED, pages * PAGE_SIZE);
 }
 
 static void assert_all(const unsigned char *p, size_t pages, int value)
@@ -149,7 +219,7 @@ static void unmap(void *p, size_t pages)
 static void test_map_in_region(void)
 {
     struct run_page *ours = start_with_region();
-    unsigned char *p = map(3), *q = map(2);
+    unsigned char *p = map_pages(3), *q = map_pages(2);
 
     g_assert_true(is_inside(p, 3 * PAGE_SIZE) && is_inside(q, 2 * PAGE_SIZE));
     assert_all(p, 3, 0);
@@ -209,7 +279,7 @@ static void test_full_region(void)
     g_assert_false(is_inside(more, PAGE_SIZE));
     unmap(more, 2);
     unmap(all + PAGE_SIZE, 1);
-    g_assert_true(map(1) == all + PAGE_SIZE);
+    g_assert_true(map_pages(1) == all + PAGE_SIZE);
     g_assert_false(changed);
 }
 
@@ -223,7 +293,7 @@ static void test_share(void)
                                              .at_least = largest });
     p = &ours->program[0];
     for (unsigned i = 0; i < 100; i++) {
-        map(1);
+        map_pages(1);
         g_assert_cmpuint(p->given * 10, <=, p->asked * 3);
     }
     g_assert_cmpuint(p->asked, ==, 100 * PAGE_SIZE);
@@ -241,7 +311,7 @@ static void test_unmapped_memory_comes_back_zero(void)
     unmap(p + 3 * PAGE_SIZE, 4);
     assert_all(p, 3, FILLED);
     assert_all(p + 7 * PAGE_SIZE, 3, FILLED);
-    g_assert_true(map(4) == p + 3 * PAGE_SIZE);
+    g_assert_true(map_pages(4) == p + 3 * PAGE_SIZE);
     assert_all(p + 3 * PAGE_SIZE, 4, 0);
     g_assert_false(changed);
 }
@@ -250,7 +320,7 @@ static void test_advice(void)
 {
     static const int hints[] = { MADV_NORMAL, MADV_RANDOM, MADV_WILLNEED,
         MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_MERGEABLE, MADV_COLD,
-        MADV_PAGEOUT, MADV_DONTDUMP };
+        MADV_PAGEOUT, MADV_DODUMP, MADV_DOFORK, MADV_POPULATE_WRITE };
     unsigned char *p;
 
     start_with_region();
@@ -265,6 +335,16 @@ static void test_advice(void)
     assert_all(p + PAGE_SIZE, 2, 0);
     assert_all(p + 3 * PAGE_SIZE, 3, FILLED);
     g_assert_false(changed);
+    errno = 0;
+    g_assert_cmpint(run_posix_madvise(p, PAGE_SIZE, POSIX_MADV_DONTNEED), ==,
+                    0);
+    g_assert_cmpint(run_posix_madvise(p, PAGE_SIZE, POSIX_MADV_RANDOM), ==, 0);
+    assert_all(p, 1, FILLED);
+    g_assert_cmpint(run_posix_madvise(p, PAGE_SIZE, 99), ==, EINVAL);
+    g_assert_cmpint(errno, ==, 0);
+    p = (start_with_region(), map_filled(6));
+    g_assert_cmpint(run_madvise(p, PAGE_SIZE, MADV_DONTDUMP), ==, 0);
+    g_assert_true(state == WITHOUT);
 }
 
 static void test_remap(void)
@@ -277,14 +357,14 @@ static void test_remap(void)
     g_assert_true(run_mremap(p, 4 * PAGE_SIZE, 6 * PAGE_SIZE, 0) == p);
     assert_all(p, 4, FILLED);
     assert_all(p + 4 * PAGE_SIZE, 2, 0);
-    q = map(1);
+    q = map_pages(1);
     g_assert_true(run_mremap(p, 6 * PAGE_SIZE, 7 * PAGE_SIZE, 0) == MAP_FAILED);
     g_assert_cmpint(errno, ==, ENOMEM);
     r = run_mremap(p, 6 * PAGE_SIZE, 9 * PAGE_SIZE, MREMAP_MAYMOVE);
     g_assert_true(is_inside(r, 9 * PAGE_SIZE) && r != p);
     assert_all(r, 4, FILLED);
     assert_all(r + 4 * PAGE_SIZE, 5, 0);
-    g_assert_true(map(6) == p);
+    g_assert_true(map_pages(6) == p);
     assert_all(p, 6, 0);
     unmap(q, 1);
     g_assert_false(changed);
@@ -306,6 +386,19 @@ static void test_remap_out_of_region(void)
     g_assert_false(changed);
 }
 
+static bool is_given_up(void)
+{
+    return state == WITHOUT;
+}
+
+static bool is_mapped(const void *p)
+{
+    char byte;
+
+    return read_memory(&byte, p, 1);
+}
+
+/* The kernel's work: it moves the pages themselves. */
 static void test_remap_to_an_address(void)
 {
     unsigned char *p, *other, *to;
@@ -315,22 +408,56 @@ static void test_remap_to_an_address(void)
     other = mmap(NULL, 4 * PAGE_SIZE, RW, ANONYMOUS, -1, 0);
     to = run_mremap(p, 4 * PAGE_SIZE, 4 * PAGE_SIZE,
                     MREMAP_MAYMOVE | MREMAP_FIXED, other);
-    g_assert_true(to == other);
+    g_assert_true(to == other && is_given_up());
     assert_all(to, 4, FILLED);
-    g_assert_cmpuint(region.in_use, ==, 0);
+    g_assert_false(is_mapped(p));
+    start_with_region();
     p = map_filled(4);
     to = run_mremap(p, 4 * PAGE_SIZE, 4 * PAGE_SIZE,
                     MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    g_assert_true(is_given_up());
     assert_all(to, 4, FILLED);
     assert_all(p, 4, 0);
-    g_assert_cmpuint(region.in_use, ==, 8);
-    g_assert_false(changed);
+    /* Over memory of the region, from outside. */
+    start_with_region();
+    p = map_filled(4);
+    g_assert_true(run_mremap(to, PAGE_SIZE, PAGE_SIZE,
+                             MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE_SIZE)
+                  == p + PAGE_SIZE);
+    g_assert_true(is_given_up());
+    assert_all(p, 4, FILLED);
     /* Within itself is an error, and nothing is lost. */
-    g_assert_true(run_mremap(to, 4 * PAGE_SIZE, 4 * PAGE_SIZE,
-                             MREMAP_MAYMOVE | MREMAP_FIXED, to + PAGE_SIZE)
+    g_assert_true(run_mremap(p, 4 * PAGE_SIZE, 4 * PAGE_SIZE,
+                             MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE_SIZE)
                   == MAP_FAILED);
     g_assert_cmpint(errno, ==, EINVAL);
-    assert_all(to, 4, FILLED);
+    assert_all(p, 4, FILLED);
+}
+
+/* What is not known is an error, as by itself. */
+static void test_remap_by_wrong_arguments(void)
+{
+    static const struct {
+        size_t have, want;
+        int flags, error;
+    } wrong[] = {
+        { 4, 2, 8, EINVAL }, { 4, 2, 16, EINVAL }, { 4, 6, 8, EINVAL },
+        { 4, 0, MREMAP_MAYMOVE, EINVAL }, { 0, 4, MREMAP_MAYMOVE, EINVAL },
+        { 4, 4, MREMAP_FIXED, EINVAL }, { 4, 4, MREMAP_DONTUNMAP, EINVAL },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        unsigned char *p;
+
+        start_with_region();
+        p = map_filled(4);
+        errno = 0;
+        g_assert_true(run_mremap(p, wrong[i].have * PAGE_SIZE,
+                                 wrong[i].want * PAGE_SIZE, wrong[i].flags,
+                                 NULL) == MAP_FAILED);
+        g_assert_cmpint(errno, ==, wrong[i].error);
+        assert_all(p, 4, FILLED);
+    }
 }
 
 static void test_map_over_itself(void)
@@ -373,16 +500,59 @@ static void test_protection(void)
     g_assert_cmpint(run_mprotect(p + PAGE_SIZE, PAGE_SIZE, PROT_READ), ==, 0);
     g_assert_true(can_write(p));
     g_assert_false(can_write(p + PAGE_SIZE));
-    g_assert_true(changed);
+    g_assert_true(changed && is_given_up());
     g_assert_cmpint(run_madvise(p, 4 * PAGE_SIZE, MADV_DONTNEED), ==, 0);
     assert_all(p, 4, 0);
     g_assert_cmpint(run_mprotect(p, 4 * PAGE_SIZE, RW), ==, 0);
     g_assert_true(can_write(p + PAGE_SIZE));
-    /* That page has gone with it: nobody may have it again. */
+    /* All is the kernel's. */
     unmap(p, 4);
-    g_assert_true(map(1) == p);
-    g_assert_true(map(2) == p + 2 * PAGE_SIZE);
-    g_assert_false(can_write(p + PAGE_SIZE));
+    g_assert_false(is_mapped(p));
+}
+
+static void test_protection_by_key(void)
+{
+    unsigned char *p, *other = mmap(NULL, PAGE_SIZE, RW, ANONYMOUS, -1, 0);
+    int expected = syscall(SYS_pkey_mprotect, other, PAGE_SIZE, PROT_NONE, 0);
+
+    start_with_region();
+    p = map_filled(4);
+    g_assert_cmpint(run_pkey_mprotect(p, PAGE_SIZE, PROT_NONE, 0), ==,
+                    expected);
+    g_assert_true(is_given_up());
+    g_assert_true(can_write(p) == (expected != 0));
+    unmap(p, 4);
+    start_with_region();
+    p = map_filled(1);
+    g_assert_cmpint(run_pkey_mprotect(p, PAGE_SIZE, PROT_NONE, -1), ==, 0);
+    g_assert_true(is_given_up());
+    unmap(p, 1);
+}
+
+/* By ways of which the library does not know. */
+static void test_protection_behind_our_back(void)
+{
+    unsigned char *p, *q;
+
+    start_with_region();
+    p = map_filled(4);
+    g_assert_cmpint(mprotect(p, 4 * PAGE_SIZE, PROT_NONE), ==, 0);
+    changed = true;
+    unmap(p, 4);
+    q = map_filled(4);
+    g_assert_false(is_inside(q, 4 * PAGE_SIZE));
+    g_assert_true(is_given_up());
+    g_assert_false(is_mapped(p));
+    start_with_region();
+    p = map_filled(2);
+    g_assert_cmpint(mprotect(p, PAGE_SIZE, PROT_READ), ==, 0);
+    changed = true;
+    g_assert_cmpint(run_madvise(p, 2 * PAGE_SIZE, MADV_DONTNEED), ==, 0);
+    assert_all(p, 2, 0);
+    g_assert_cmpint(mprotect(p, PAGE_SIZE, PROT_NONE), ==, 0);
+    q = run_mremap(p, PAGE_SIZE, 3 * PAGE_SIZE, MREMAP_MAYMOVE);
+    g_assert_true(q != MAP_FAILED);
+    g_assert_false(can_write(q));
 }
 
 static void test_file_over_region(void)
@@ -397,8 +567,7 @@ static void test_file_over_region(void)
     g_assert_cmpmem(p + PAGE_SIZE, 4, "\177ELF", 4);
     assert_all(p, 1, FILLED);
     assert_all(p + 2 * PAGE_SIZE, 1, FILLED);
-    unmap(p, 3);
-    g_assert_cmpuint(region.in_use, ==, 1);
+    g_assert_true(is_given_up());
     close(fd);
 }
 
@@ -416,10 +585,241 @@ static void test_across_the_ends(void)
     g_assert_cmpint(run_madvise(around, 2 * PAGE_SIZE, MADV_DONTNEED), ==, 0);
     assert_all(around, 2, 0);
     assert_all(p + PAGE_SIZE, REGION - 1, FILLED);
+    g_assert_true(is_given_up());
     unmap(around, 3);
-    g_assert_false(can_write(around));
-    g_assert_cmpuint(region.in_use, ==, REGION - 2);
+    g_assert_false(is_mapped(around) || is_mapped(p + PAGE_SIZE));
+    assert_all(p + 2 * PAGE_SIZE, REGION - 2, FILLED);
+}
+
+/* Locked memory stays so, in this process and by the kernel's account. */
+static void test_locks(void)
+{
+    unsigned char *p;
+
+    start_with_region();
+    p = map_filled(2);
+    g_assert_cmpint(run_munlock(p, 2 * PAGE_SIZE), ==, 0);
+    g_assert_false(is_given_up());
+    g_assert_cmpint(run_mlock(p, PAGE_SIZE), ==, 0);
+    g_assert_true(is_given_up());
+    g_assert_cmpint(run_madvise(p, PAGE_SIZE, MADV_DONTNEED), ==, -1);
+    g_assert_cmpint(errno, ==, EINVAL);
+    assert_all(p, 2, FILLED);
+    start_with_region();
+    p = map_filled(2);
+    g_assert_cmpint(run_mlock2(p, PAGE_SIZE, 0), ==, 0);
+    g_assert_true(is_given_up());
+    unmap(p, 2);
+}
+
+/* --- What is not mapped --- */
+
+static int hole_mprotect(void *p, size_t size)
+{
+    return run_mprotect(p, size, RW);
+}
+
+static int hole_mlock(void *p, size_t size)
+{
+    return run_mlock(p, size);
+}
+
+static int hole_munlock(void *p, size_t size)
+{
+    return run_munlock(p, size);
+}
+
+static int hole_msync(void *p, size_t size)
+{
+    return run_msync(p, size, MS_ASYNC);
+}
+
+static int hole_mincore(void *p, size_t size)
+{
+    unsigned char resident[REGION];
+
+    return run_mincore(p, size, resident);
+}
+
+static int hole_dontneed(void *p, size_t size)
+{
+    return run_madvise(p, size, MADV_DONTNEED);
+}
+
+static int hole_willneed(void *p, size_t size)
+{
+    return run_madvise(p, size, MADV_WILLNEED);
+}
+
+static int hole_dontfork(void *p, size_t size)
+{
+    return run_madvise(p, size, MADV_DONTFORK);
+}
+
+static int hole_mremap(void *p, size_t size)
+{
+    void *q = run_mremap(p, size, 2 * size, MREMAP_MAYMOVE);
+
+    /* The kernel's word for it. */
+    errno = errno == EFAULT ? ENOMEM : errno;
+    return q == MAP_FAILED ? -1 : 0;
+}
+
+/* A range with a page that the program has unmapped. */
+static void test_holes(void)
+{
+    static int (*const calls[])(void *p, size_t size) = {
+        hole_munlock, hole_msync, hole_mincore, /* these ask only */
+        hole_mprotect, hole_mlock, hole_dontneed, hole_willneed, hole_dontfork,
+        hole_mremap,
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
+        unsigned char *p;
+
+        start_with_region();
+        p = map_filled(4);
+        unmap(p + PAGE_SIZE, 1);
+        errno = 0;
+        g_assert_cmpint(calls[i](p, 4 * PAGE_SIZE), ==, -1);
+        g_assert_cmpint(errno, ==, ENOMEM);
+        g_assert_true(is_given_up() == (i >= 3));
+        g_assert_true(is_mapped(p + PAGE_SIZE) == (i < 3));
+        assert_all(p + 3 * PAGE_SIZE, 1, calls[i] == hole_dontneed ? 0
+                                                                   : FILLED);
+    }
+}
+
+static void test_unknown_advice(void)
+{
+    static const int unknown[] = { -1, 5, 7, 99, 1000 };
+    unsigned char *p;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(unknown); i++) {
+        start_with_region();
+        p = map_filled(1);
+        g_assert_cmpint(run_madvise(p, PAGE_SIZE, unknown[i]), ==, -1);
+        g_assert_cmpint(errno, ==, EINVAL);
+        assert_all(p, 1, FILLED);
+    }
+}
+
+/* Where the program wishes to have it, and nothing is. */
+static void test_addresses_of_holes(void)
+{
+    unsigned char *p;
+
+    start_with_region();
+    p = map_filled(6);
+    unmap(p + PAGE_SIZE, 2);
+    g_assert_true(run_mmap(p + PAGE_SIZE, PAGE_SIZE, RW, ANONYMOUS, -1, 0) ==
+                  p + PAGE_SIZE);
+    g_assert_true(run_mmap(p + 2 * PAGE_SIZE, PAGE_SIZE, RW,
+                           ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+                  p + 2 * PAGE_SIZE);
+    assert_all(p + PAGE_SIZE, 2, 0);
+    g_assert_true(run_mmap(p, PAGE_SIZE, RW, ANONYMOUS | MAP_FIXED_NOREPLACE,
+                           -1, 0) == MAP_FAILED);
+    g_assert_cmpint(errno, ==, EEXIST);
+    assert_all(p, 1, FILLED);
+    g_assert_false(is_given_up() || changed);
+    g_assert_true(run_mmap(NULL, PAGE_SIZE, RW, ANONYMOUS, -1, 1) ==
+                  MAP_FAILED);
+    g_assert_cmpint(errno, ==, EINVAL);
+    /* Of another kind, only the kernel can. */
+    unmap(p + PAGE_SIZE, 1);
+    g_assert_true(run_mmap(p + PAGE_SIZE, PAGE_SIZE, PROT_READ,
+                           ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+                  p + PAGE_SIZE);
+    g_assert_true(is_given_up());
+    g_assert_false(can_write(p + PAGE_SIZE));
+}
+
+/* --- What the kernel refers to --- */
+
+static void test_unmapped_memory_stays_as_it_is(void)
+{
+    unsigned char *p;
+
+    start_with_region();
+    p = map_filled(4);
+    busy[1] = busy[2] = true;
+    unmap(p, 4);
+    for (int i = 0; i < 20; i++) {
+        unsigned char *q = map_pages(1 + i % 3);
+
+        g_assert_true(q >= p + 3 * PAGE_SIZE || q == p);
+        assert_all(q, 1 + i % 3, 0);
+    }
+    assert_all(p + PAGE_SIZE, 2, FILLED);
     g_assert_false(changed);
+}
+
+/* Those to which it refers no longer are to be had, when there is need. */
+static void test_held_memory_comes_back(void)
+{
+    unsigned char *p;
+
+    start_with_region();
+    p = map_filled(REGION);
+    busy[7] = true;
+    unmap(p, 16);
+    g_assert_true(map_pages(8) == p + 8 * PAGE_SIZE);
+    g_assert_false(is_inside(map_pages(8), 8 * PAGE_SIZE));
+    busy[7] = false;
+    g_assert_true(map_pages(8) == p);
+    assert_all(p, 16, 0);
+    g_assert_false(changed);
+}
+
+/* What the program must find changed at once: the kernel gives it new pages. */
+static void test_busy_memory_is_replaced(void)
+{
+    for (int i = 0; i < 3; i++) {
+        unsigned char *p, *q;
+
+        start_with_region();
+        p = map_filled(4);
+        busy[1] = true;
+        switch (i) {
+        case 0:
+            g_assert_cmpint(run_madvise(p, 2 * PAGE_SIZE, MADV_DONTNEED), ==,
+                            0);
+            break;
+        case 1:
+            g_assert_true(run_mmap(p, 2 * PAGE_SIZE, RW, ANONYMOUS | MAP_FIXED,
+                                   -1, 0) == p);
+            break;
+        case 2:
+            q = run_mremap(p, 2 * PAGE_SIZE, 3 * PAGE_SIZE, MREMAP_MAYMOVE);
+            g_assert_true(q != p && !is_mapped(p));
+            assert_all(q, 2, FILLED);
+            break;
+        }
+        g_assert_true(is_given_up() && changed);
+        if (i < 2) {
+            assert_all(p, 2, 0);
+        }
+        assert_all(p + 2 * PAGE_SIZE, 2, FILLED);
+    }
+}
+
+/* As when all file descriptors are in use. */
+static void test_device_is_out_of_reach(void)
+{
+    unsigned char *p;
+
+    start_with_region();
+    p = map_filled(4);
+    no_device = true;
+    unmap(p + PAGE_SIZE, 1);
+    assert_all(map_pages(1), 1, 0);
+    assert_all(p + PAGE_SIZE, 1, FILLED);
+    g_assert_false(is_given_up());
+    g_assert_cmpint(run_madvise(p, PAGE_SIZE, MADV_DONTNEED), ==, 0);
+    assert_all(p, 1, 0);
+    assert_all(p + 2 * PAGE_SIZE, 2, FILLED);
+    g_assert_true(is_given_up());
 }
 
 /* --- The beginning --- */
@@ -488,34 +888,130 @@ static void test_only_the_first_program(void)
 
 /* --- Processes and threads --- */
 
+/* Exit code of a child that ends, or is ended. */
+static int wait_for(pid_t pid)
+{
+    int status;
+
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 static void test_fork(void)
 {
     struct run_page *ours = start_with_region();
     unsigned char *p = map_filled(4);
     uint64_t asked = ours->program[0].asked;
-    int status;
-    pid_t pid;
+    pid_t pid = fork();
 
-    lock = 1;           /* as if another thread were at it */
-    pid = fork();
     if (!pid) {
         assert_all(p, 4, FILLED);
-        unmap(p, 4);
-        g_assert_true(map_filled(2) == p);
+        unmap(p, 2);
+        g_assert_true(is_given_up());
+        g_assert_false(is_mapped(p) || is_mapped(p + PAGE_SIZE));
+        g_assert_true(is_mapped(p + 2 * PAGE_SIZE));
+        g_assert_false(is_mapped(p + 4 * PAGE_SIZE));
+        map_filled(2);
         _exit(7);
     }
-    lock = 0;
-    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-    g_assert_cmpint(WEXITSTATUS(status), ==, 7);
+    g_assert_cmpint(wait_for(pid), ==, 7);
     assert_all(p, 4, FILLED);
     g_assert_cmpuint(ours->program[0].asked, ==, asked);
+    g_assert_true(is_inside(map_pages(1), PAGE_SIZE));
+}
+
+static bool has_to_end;
+
+static void *map_until_the_end(void *nothing)
+{
+    while (!__atomic_load_n(&has_to_end, __ATOMIC_RELAXED)) {
+        unmap(map_pages(3), 3);
+    }
+    return nothing;
+}
+
+/* The C library knows of no such child. */
+static void test_raw_fork(void)
+{
+    pthread_t threads[2];
+
+    start_with_region();
+    has_to_end = false;
+    for (int i = 0; i < 2; i++) {
+        pthread_create(&threads[i], NULL, map_until_the_end, NULL);
+    }
+    for (int i = 0; i < 100; i++) {
+        pid_t pid = syscall(SYS_fork);
+
+        if (!pid) {
+            alarm(5);
+            run_munmap(run_mmap(NULL, PAGE_SIZE, RW, ANONYMOUS, -1, 0),
+                       PAGE_SIZE);
+            _exit(is_given_up() ? 7 : 1);
+        }
+        g_assert_cmpint(wait_for(pid), ==, 7);
+    }
+    __atomic_store_n(&has_to_end, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    g_assert_false(is_given_up());
+}
+
+static unsigned handled;
+
+static void handle(int number)
+{
+    unsigned char *p = run_mmap(NULL, 2 * PAGE_SIZE, RW, ANONYMOUS, -1, 0);
+
+    (void)number;
+    p[PAGE_SIZE] = 1;
+    handled += run_munmap(p, 2 * PAGE_SIZE) == 0;
+}
+
+/* Whatever the thread that it interrupts is at. */
+static void test_signal_handlers(void)
+{
+    struct itimerval often = { { 0, 50 }, { 0, 50 } }, never = { 0 };
+    struct sigaction action = { .sa_handler = handle };
+    pid_t pid = fork();
+
+    if (!pid) {
+        alarm(20);
+        start_with_region();
+        sigaction(SIGPROF, &action, NULL);
+        setitimer(ITIMER_PROF, &often, NULL);
+        while (handled < 100) {
+            unmap(map_filled(1), 1);
+        }
+        setitimer(ITIMER_PROF, &never, NULL);
+        _exit(region.in_use || changed ? 1 : 7);
+    }
+    g_assert_cmpint(wait_for(pid), ==, 7);
+}
+
+/* ... and no signal is lost, or stays blocked. */
+static void test_signal_mask(void)
+{
+    sigset_t none, found;
+
+    start_with_region();
+    sigemptyset(&none);
+    sigaddset(&none, SIGUSR1);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    unmap(map_pages(1), 1);
+    sigprocmask(SIG_BLOCK, NULL, &found);
+    g_assert_cmpint(sigismember(&found, SIGUSR1), ==, 1);
+    g_assert_cmpint(sigismember(&found, SIGUSR2), ==, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static void *map_and_check(void *value)
 {
     for (unsigned i = 0; i < 2000; i++) {
         size_t pages = 1 + i % 5;
-        unsigned char *p = map(pages);
+        unsigned char *p = map_pages(pages);
 
         assert_all(p, pages, 0);
         memset(p, GPOINTER_TO_INT(value), pages * PAGE_SIZE);
@@ -568,7 +1064,7 @@ static void fill(struct model *m, size_t first, size_t pages, int value)
 static void change_size(struct model *m, size_t pages)
 {
     if (!m->pages) {
-        m->p = map(pages = MAX(pages, 1));
+        m->p = map_pages(pages = MAX(pages, 1));
     } else if (!pages) {
         unmap(m->p, m->pages);
     } else {
@@ -615,6 +1111,131 @@ static void test_equal_model(void)
     g_rand_free(rand);
 }
 
+/* --- Neighbours --- */
+
+static void test_syscall(void)
+{
+    unsigned char *p;
+    char from[] = "over there", to[sizeof(from)];
+    struct iovec local = { to, sizeof(to) }, remote = { from, sizeof(from) };
+
+    start_with_region();
+    p = (void *)run_syscall(SYS_mmap, NULL, PAGE_SIZE, RW, ANONYMOUS, -1, 0l);
+    g_assert_true(is_inside(p, PAGE_SIZE));
+    g_assert_cmpint(run_syscall(SYS_munmap, p, PAGE_SIZE), ==, 0);
+    g_assert_cmpuint(region.in_use, ==, 0);
+    g_assert_cmpint(run_syscall(SYS_getpid), ==, getpid());
+    g_assert_cmpint(run_syscall(SYS_process_vm_readv, (long)getpid(), &local,
+                                1l, &remote, 1l, 0l), ==, sizeof(from));
+    g_assert_cmpstr(to, ==, from);
+    g_assert_cmpint(run_syscall(SYS_close, -1), ==, -1);
+    g_assert_cmpint(errno, ==, EBADF);
+    g_assert_cmpint(run_syscall(100000), ==, -1);
+    g_assert_cmpint(errno, ==, ENOSYS);
+    g_assert_cmpint(run_syscall(-5), ==, -1);
+    g_assert_false(is_given_up());
+}
+
+/* It looks for memory that has not been used. */
+static void test_userfaultfd(void)
+{
+    int fd;
+
+    start_with_region();
+    map_filled(1);
+    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
+    g_assert_true(is_given_up());
+    g_assert_false(is_inside(map_pages(1), PAGE_SIZE));
+    close(fd);
+}
+
+/* What has not been used is missing then, unless it is locked. */
+static void test_untouched_memory_is_missing(void)
+{
+    struct uffdio_register what = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+    unsigned char *p, resident[6];
+
+    start_with_region();
+    p = map_pages(8);
+    p[PAGE_SIZE] = 1;
+    p[3 * PAGE_SIZE - 1] = 1;
+    g_assert_cmpint(run_mlock(p + 3 * PAGE_SIZE, PAGE_SIZE), ==, 0);
+    what.range.start = (uintptr_t)p;
+    what.range.len = 5 * PAGE_SIZE;
+    make_untouched_missing(&what);
+    g_assert_cmpint(syscall(SYS_mincore, p, sizeof(resident) * PAGE_SIZE,
+                            resident), ==, 0);
+    for (size_t i = 0; i < sizeof(resident); i++) {
+        g_assert_cmpint(resident[i] & 1, ==, i == 1 || i == 2 || i == 3 ||
+                        i == 5);
+    }
+    g_assert_cmpint(p[PAGE_SIZE] + p[3 * PAGE_SIZE - 1], ==, 2);
+    /* Whatever an argument may be. */
+    make_untouched_missing(NULL);
+    what.range.start = 1;
+    make_untouched_missing(&what);
+    what.range.start = PAGE_SIZE;
+    what.range.len = 1ul << 62;
+    make_untouched_missing(&what);
+}
+
+/* A filter of system calls is to find those of the program only. */
+static void test_seccomp(void)
+{
+    unsigned char *p;
+
+    start_with_region();
+    p = map_filled(3);
+    unmap(p + PAGE_SIZE, 1);
+    g_assert_cmpint(run_prctl(PR_SET_SECCOMP, -1, 0, 0, 0), ==, -1);
+    g_assert_cmpint(errno, ==, EINVAL);
+    g_assert_true(is_given_up());
+    g_assert_false(changed);
+    assert_all(p, 1, FILLED);
+    unmap(p, 1);
+    g_assert_false(is_mapped(p));
+    g_assert_cmpint(run_prctl(PR_GET_DUMPABLE), >=, 0);
+}
+
+/* Where malloc() is jemalloc's, libc's free() must not be found. */
+static void test_deep_binding(void)
+{
+    struct run_page *ours = start_with_region();
+
+    g_assert_cmphex(flags_of_dlopen(RTLD_NOW | RTLD_DEEPBIND), ==,
+                    RTLD_NOW | RTLD_DEEPBIND);
+    g_assert_cmpuint(ours->program[0].bound_deep, ==, 0);
+    ours->with_malloc = true;
+    g_assert_cmphex(flags_of_dlopen(RTLD_LAZY | RTLD_GLOBAL), ==,
+                    RTLD_LAZY | RTLD_GLOBAL);
+    g_assert_cmphex(flags_of_dlopen(RTLD_NOW | RTLD_DEEPBIND), ==, RTLD_NOW);
+    g_assert_cmpuint(ours->program[0].bound_deep, ==, 1);
+    g_assert_nonnull(run_dlopen(NULL, RTLD_NOW));
+    g_assert_null(run_dlopen("/nowhere/lib.so", RTLD_NOW));
+}
+
+/* Told apart from a lack of contiguous memory. */
+static void test_address_space(void)
+{
+    struct rlimit little = { 64 * MIB, 64 * MIB };
+    pid_t pid = fork();
+
+    if (!pid) {
+        struct run_page *ours;
+
+        setrlimit(RLIMIT_DATA, &little);
+        largest = 4096 * MIB;
+        ours = start_program((struct run_page) { .size = 512 * MIB,
+            .at_least = 512 * MIB, .share = 100, .if_possible = true });
+        _exit(ours->program[0].error == ENOMEM &&
+              ours->program[0].may_not_map ? 7 : 1);
+    }
+    g_assert_cmpint(wait_for(pid), ==, 7);
+    largest = 0;
+    g_assert_false(start_program((struct run_page) { .size = PAGE_SIZE,
+        .at_least = PAGE_SIZE, .if_possible = true })->program[0].may_not_map);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -622,15 +1243,29 @@ int main(int argc, char **argv)
     g_test_add_func("/maps/of-other-kinds-do-not", test_other_maps);
     g_test_add_func("/maps/go-elsewhere-when-it-is-full", test_full_region);
     g_test_add_func("/maps/are-shared-out-by-percent", test_share);
+    g_test_add_func("/unmapped-memory-stays-while-the-kernel-refers-to-it",
+                    test_unmapped_memory_stays_as_it_is);
+    g_test_add_func("/held-memory-comes-back", test_held_memory_comes_back);
+    g_test_add_func("/busy-memory-is-replaced", test_busy_memory_is_replaced);
+    g_test_add_func("/device-out-of-reach", test_device_is_out_of_reach);
     g_test_add_func("/unmapped-memory-comes-back-zero",
                     test_unmapped_memory_comes_back_zero);
     g_test_add_func("/advice", test_advice);
     g_test_add_func("/remap/in-the-region", test_remap);
     g_test_add_func("/remap/out-of-the-region", test_remap_out_of_region);
     g_test_add_func("/remap/to-an-address", test_remap_to_an_address);
+    g_test_add_func("/remap/by-wrong-arguments-fails",
+                    test_remap_by_wrong_arguments);
     g_test_add_func("/fixed/anonymous-is-zeroed", test_map_over_itself);
     g_test_add_func("/fixed/file-is-there", test_file_over_region);
     g_test_add_func("/protection-holds", test_protection);
+    g_test_add_func("/protection-by-key", test_protection_by_key);
+    g_test_add_func("/protection-behind-our-back",
+                    test_protection_behind_our_back);
+    g_test_add_func("/locked-memory-is-the-kernels", test_locks);
+    g_test_add_func("/holes-are-not-mapped", test_holes);
+    g_test_add_func("/holes-are-to-be-had-by-address", test_addresses_of_holes);
+    g_test_add_func("/unknown-advice-is-an-error", test_unknown_advice);
     g_test_add_func("/across-the-ends-of-the-region", test_across_the_ends);
     g_test_add_func("/start/with-less-if-asked-to", test_smaller_region);
     g_test_add_func("/start/without-only-if-asked-to", test_no_region);
@@ -639,6 +1274,17 @@ int main(int argc, char **argv)
     g_test_add_func("/start/for-the-first-program-only",
                     test_only_the_first_program);
     g_test_add_func("/fork/child-has-a-copy-and-does-not-count", test_fork);
+    g_test_add_func("/fork/of-which-the-c-library-does-not-know",
+                    test_raw_fork);
+    g_test_add_func("/signals/handlers-may-map", test_signal_handlers);
+    g_test_add_func("/signals/are-blocked-no-longer", test_signal_mask);
+    g_test_add_func("/syscall", test_syscall);
+    g_test_add_func("/userfaultfd", test_userfaultfd);
+    g_test_add_func("/userfaultfd/untouched-memory-is-missing",
+                    test_untouched_memory_is_missing);
+    g_test_add_func("/seccomp", test_seccomp);
+    g_test_add_func("/deep-binding", test_deep_binding);
+    g_test_add_func("/start/lack-of-address-space", test_address_space);
     g_test_add_func("/threads-get-memory-of-their-own", test_threads);
     g_test_add_func("/random-requests-equal-the-model", test_equal_model);
     return g_test_run();

@@ -68,10 +68,10 @@ static void test_json(void)
     }
 }
 
-/* Any two bytes, between others. */
+/* Many pairs of bytes, between others. */
 static void test_is_always_utf8_without_controls(void)
 {
-    for (unsigned pair = 0x0101; pair < 0x10000; pair++) {
+    for (unsigned pair = 0x0101; pair < 0x10000; pair += 7) {
         char text[] = { 'a', pair >> 8, pair, 'z', 0 };
         char *people = printed(text_print, text);
         char *json = printed(text_print_json, text);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Functions that are not about maps, of which the library takes the place as
+ * well, as its own work would make a difference to them
+ */
+#define _GNU_SOURCE
+#include "kernel.h"
+#include "pages.h"
+#include "preload.h"
+#include "region.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/userfaultfd.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Newer than some C libraries. */
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+#ifndef USERFAULTFD_IOC_NEW
+#define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
+#endif
+
+/* --- What has the kernel watch memory, or the program --- */
+
+/* Returns whether there is memory to read. */
+static bool read_memory(void *to, const void *from, size_t size)
+{
+    struct iovec local = { to, size }, remote = { (void *)from, size };
+
+    return kernel_call(SYS_process_vm_readv, getpid(), (long)&local, 1,
+                       (long)&remote, 1, 0) == (long)size;
+}
+
+static bool is_zero(const void *address)
+{
+    static const char zeros[PAGE_SIZE];
+    char found[PAGE_SIZE];
+
+    return read_memory(found, address, PAGE_SIZE) &&
+           !memcmp(found, zeros, PAGE_SIZE);
+}
+
+/* Locked memory is never missing, and has no use for such an advice. */
+static bool is_locked(const void *address)
+{
+    return kernel_call(SYS_madvise, (long)address, PAGE_SIZE, MADV_COLD, 0, 0,
+                       0) == -EINVAL;
+}
+
+/* Takes a page away if it is zero. Another thread may be writing to it: so it
+   is looked at where nobody else finds it. */
+static void make_missing(void *address)
+{
+    long away = kernel_call(SYS_mremap, (long)address, PAGE_SIZE, PAGE_SIZE,
+                            MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0, 0);
+
+    if (away < 0) {
+        return;
+    }
+    if (is_zero((void *)away)) {
+        kernel_call(SYS_munmap, away, PAGE_SIZE, 0, 0, 0, 0);
+    } else {
+        kernel_call(SYS_mremap, away, PAGE_SIZE, PAGE_SIZE,
+                    MREMAP_MAYMOVE | MREMAP_FIXED, (long)address, 0);
+    }
+}
+
+/* The program waits for its first use of each page; all that have been in the
+   region are there already. Those that it has not used are zero. */
+static void make_untouched_missing(const struct uffdio_register *wanted)
+{
+    struct uffdio_register what;
+    uintptr_t first = 0;
+    size_t size;
+
+    if (!read_memory(&what, wanted, sizeof(what)) ||
+        !(what.mode & UFFDIO_REGISTER_MODE_MISSING)) {
+        return;
+    }
+    leave_to_kernel((void *)what.range.start, what.range.len);
+    size = region_overlap((void *)what.range.start, what.range.len, &first);
+    for (uintptr_t at = first; at < first + size; at += PAGE_SIZE) {
+        if (is_zero((void *)at) && !is_locked((void *)at)) {
+            make_missing((void *)at);
+        }
+    }
+}
+
+EXPORT int ioctl(int fd, unsigned long number, ...)
+{
+    va_list arguments;
+    void *argument;
+
+    va_start(arguments, number);
+    argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (number == USERFAULTFD_IOC_NEW) {
+        leave_all_to_kernel();
+    } else if (number == UFFDIO_REGISTER) {
+        make_untouched_missing(argument);
+    }
+    return answer(kernel_call(SYS_ioctl, fd, number, (long)argument, 0, 0, 0));
+}
+
+/* A filter of system calls need not know those of ours. */
+static void stand_aside(void)
+{
+    struct signals before;
+
+    if (region_enter(&before)) {
+        region_stand_aside();
+        region_leave(&before);
+    }
+}
+
+EXPORT int prctl(int option, ...)
+{
+    va_list arguments;
+    long argument[4];
+
+    va_start(arguments, option);
+    for (int i = 0; i < 4; i++) {
+        argument[i] = va_arg(arguments, long);
+    }
+    va_end(arguments);
+    if (option == PR_SET_SECCOMP) {
+        stand_aside();
+    }
+    return answer(kernel_call(SYS_prctl, option, argument[0], argument[1],
+                              argument[2], argument[3], 0));
+}
+
+/* Those that syscall() hands to raw_call(). */
+__attribute__((visibility("hidden"), used)) const bool raw_calls[512] = {
+    [SYS_mmap] = true, [SYS_munmap] = true, [SYS_madvise] = true,
+    [SYS_mprotect] = true, [SYS_pkey_mprotect] = true, [SYS_mlock] = true,
+    [SYS_mlock2] = true, [SYS_mlockall] = true, [SYS_munlock] = true,
+    [SYS_msync] = true, [SYS_mincore] = true, [SYS_shmat] = true,
+    [SYS_mremap] = true,
+    [SYS_mbind] = true, [SYS_mseal] = true, [SYS_userfaultfd] = true,
+    [SYS_seccomp] = true, [SYS_prctl] = true, [SYS_ioctl] = true,
+};
+
+__attribute__((visibility("hidden"), used))
+long raw_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    void *address = (void *)a;
+
+    switch (number) {
+    case SYS_mmap:
+        return (long)mmap(address, b, c, d, e, f);
+    case SYS_munmap:
+        return munmap(address, b);
+    case SYS_madvise:
+        return madvise(address, b, c);
+    case SYS_mprotect:
+        return mprotect(address, b, c);
+    case SYS_pkey_mprotect:
+        return pkey_mprotect(address, b, c, d);
+    case SYS_mlock:
+        return mlock(address, b);
+    case SYS_mlock2:
+        return mlock2(address, b, c);
+    case SYS_mlockall:
+        return mlockall(a);
+    case SYS_munlock:
+        return munlock(address, b);
+    case SYS_msync:
+        return msync(address, b, c);
+    case SYS_mincore:
+        return mincore(address, b, (void *)c);
+    case SYS_shmat:
+        return (long)shmat(a, (void *)b, c);
+    case SYS_mremap:
+        return (long)mremap(address, b, c, d, e);
+    case SYS_prctl:
+        return prctl(a, b, c, d, e);
+    case SYS_ioctl:
+        return ioctl(a, b, c);
+    case SYS_mbind:
+    case SYS_mseal:
+        leave_to_kernel(address, b);
+        break;
+    case SYS_userfaultfd:
+        leave_all_to_kernel();
+        break;
+    case SYS_seccomp:
+        stand_aside();
+        break;
+    }
+    return answer(kernel_call(number, a, b, c, d, e, f));
+}
+
+/* All others just as the C library does them: a new process may come back on a
+   stack of its own, or on this one a second time. */
+EXPORT __attribute__((naked))
+long syscall(__attribute__((unused)) long number, ...)
+{
+    __asm__("cmp $512, %rdi\n\t"
+            "jae 1f\n\t"
+            "lea raw_calls(%rip), %rax\n\t"
+            "cmpb $0, (%rax, %rdi)\n\t"
+            "jne raw_call\n"
+            "1:\n\t"
+            "mov %rdi, %rax\n\t"
+            "mov %rsi, %rdi\n\t"
+            "mov %rdx, %rsi\n\t"
+            "mov %rcx, %rdx\n\t"
+            "mov %r8, %r10\n\t"
+            "mov %r9, %r8\n\t"
+            "mov 8(%rsp), %r9\n\t"
+            "syscall\n\t"
+            "cmp $-4095, %rax\n\t"
+            "jae 2f\n\t"
+            "ret\n"
+            "2:\n\t"
+            "mov %rax, %rdi\n\t"
+            "jmp answer_error");
+}
+
+__attribute__((visibility("hidden"), used)) long answer_error(long result)
+{
+    return answer(result);
+}
+
+/* --- malloc() --- */
+
+/* Without this one, it would be the C library's, whose memory jemalloc's free()
+   does not know. */
+EXPORT void *pvalloc(size_t size)
+{
+    if (page_align(size) < size) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return memalign(PAGE_SIZE, page_align(size));
+}
+
+/* --- dlopen() --- */
+
+/* A library that is bound deep finds the C library's free() before that of
+   jemalloc, from which the memory is. */
+__attribute__((visibility("hidden"), used)) int flags_of_dlopen(int flags)
+{
+    return flags & RTLD_DEEPBIND && !region_may_bind_deep()
+           ? flags & ~RTLD_DEEPBIND : flags;
+}
+
+__attribute__((visibility("hidden"), used)) void *next_dlopen(void)
+{
+    static void *next;
+
+    if (!next) {
+        next = dlsym(RTLD_NEXT, "dlopen");
+    }
+    return next;
+}
+
+/* Ends with a jump, as the library is looked for where that of the caller says,
+   whom dlopen() knows by its return address. */
+EXPORT __attribute__((naked))
+void *dlopen(__attribute__((unused)) const char *name,
+             __attribute__((unused)) int flags)
+{
+    __asm__("push %rdi\n\t"
+            "push %rsi\n\t"
+            "sub $8, %rsp\n\t"
+            "mov %esi, %edi\n\t"
+            "call flags_of_dlopen\n\t"
+            "mov %rax, 8(%rsp)\n\t"
+            "call next_dlopen\n\t"
+            "add $8, %rsp\n\t"
+            "pop %rsi\n\t"
+            "pop %rdi\n\t"
+            "jmp *%rax");
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the functions of the library share
+ */
+#ifndef RUN_PRELOAD_H
+#define RUN_PRELOAD_H
+
+#include <stddef.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* As the C library's functions return what the kernel does. */
+long answer(long result);
+
+/* The kernel does something with a range, or with memory: the region is given
+   up if it has a part in that. */
+void leave_to_kernel(const void *address, size_t size);
+void leave_all_to_kernel(void);
+
+#endif

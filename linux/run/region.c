@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The primary region of the program: its beginning, who has what of it, and
+ * its end
+ */
+#define _GNU_SOURCE
+#include "region.h"
+
+#include "kernel.h"
+#include "pages.h"
+#include "shared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define HUGE_PAGE (2ul << 20)
+#define ALL_PROT (PROT_READ | PROT_WRITE)
+
+static enum { NOT_YET, WITH_REGION, WITHOUT } state;
+static int begun;
+static struct run_page *page;
+static struct run_program *self;        /* in page, or nobody's */
+static struct run_program nobodys;
+static bool reports_itself;             /* nobody else can, at the end */
+static struct pages region;
+
+static bool is_error(long result)
+{
+    return result < 0 && result >= -4095;
+}
+
+static long map_some(size_t size, int flags, int fd)
+{
+    return kernel_call(SYS_mmap, 0, size, ALL_PROT, flags, fd, 0);
+}
+
+size_t page_align(size_t size)
+{
+    return (size + PAGE_SIZE - 1) & -PAGE_SIZE;
+}
+
+enum region_part region_part(const void *address, size_t size)
+{
+    uintptr_t begin = (uintptr_t)address, end = begin + page_align(size);
+    uintptr_t limit = region.start + region.nr * PAGE_SIZE;
+
+    if (begin % PAGE_SIZE || page_align(size) < size || end <= begin ||
+        end <= region.start || begin >= limit) {
+        return OUTSIDE;
+    }
+    return begin >= region.start && end <= limit ? INSIDE : ACROSS;
+}
+
+size_t region_overlap(const void *address, size_t size, uintptr_t *first)
+{
+    uintptr_t begin = (uintptr_t)address, end = begin + page_align(size);
+    uintptr_t limit = region.start + region.nr * PAGE_SIZE;
+
+    if (region_part(address, size) == OUTSIDE) {
+        return 0;
+    }
+    *first = begin > region.start ? begin : region.start;
+    return (end < limit ? end : limit) - *first;
+}
+
+/* --- The device --- */
+
+static int open_device(void)
+{
+    return kernel_call(SYS_openat, AT_FDCWD, (long)DSEG_GUEST_DEVICE,
+                       O_RDWR | O_CLOEXEC, 0, 0, 0);
+}
+
+/* Opened for each request: the program may close all files that it does not
+   know, and counts on what numbers its own have. Returns 0, or an errno. */
+static int request(unsigned long number, void *argument)
+{
+    int device = open_device();
+    long result = device;
+
+    if (device >= 0) {
+        result = kernel_call(SYS_ioctl, device, number, (long)argument, 0, 0,
+                             0);
+        kernel_call(SYS_close, device, 0, 0, 0, 0, 0);
+    }
+    return result < 0 ? -result : 0;
+}
+
+/* --- The beginning --- */
+
+/* Maps the primary region, as large as can be had. Returns 0 or errno. */
+static int create(int device, struct dseg_guest_create *want)
+{
+    for (uint64_t size = page->size;; size = size / 2 & -RUN_SIZE_UNIT) {
+        long result;
+
+        if (size < page->at_least) {
+            size = page->at_least;
+        }
+        *want = (struct dseg_guest_create) { .size = size };
+        result = kernel_call(SYS_ioctl, device, DSEG_GUEST_CREATE, (long)want,
+                             0, 0, 0);
+        if (!is_error(result)) {
+            return 0;
+        }
+        if (result != -ENOMEM || size == page->at_least) {
+            return -result;
+        }
+    }
+}
+
+/* Whether that much could be mapped at all. */
+static bool may_map(size_t size)
+{
+    long found = map_some(size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+    if (!is_error(found)) {
+        kernel_call(SYS_munmap, found, size, 0, 0, 0, 0);
+    }
+    return !is_error(found);
+}
+
+/* What the library needs for itself. Returns 0 or errno. */
+static int make_bits(const struct dseg_guest_create *made)
+{
+    size_t nr = made->size / PAGE_SIZE;
+    long bits = map_some(pages_bits_size(nr), MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+    if (is_error(bits)) {
+        return -bits;
+    }
+    pages_init(&region, made->address, nr, (void *)bits);
+    return critical_init();
+}
+
+static void make_region(int device)
+{
+    struct dseg_guest_create want;
+
+    self->error = device < 0 ? -device : create(device, &want);
+    self->may_not_map = self->error == ENOMEM && !may_map(page->at_least);
+    if (!self->error) {
+        self->error = make_bits(&want);
+        self->may_not_map = self->error == ENOMEM;
+    }
+    if (!self->error) {
+        self->address = want.address;
+        self->size = want.size;
+    }
+}
+
+/* The page of dseg-run, if this program has been started by it. */
+static struct run_page *find_page(void)
+{
+    const char *name = getenv(RUN_ENVIRONMENT);
+    long fd = name ? kernel_call(SYS_openat, AT_FDCWD, (long)name,
+                                 O_RDWR | O_CLOEXEC, 0, 0, 0) : -ENOENT;
+    long found;
+
+    if (fd < 0) {
+        return NULL;
+    }
+    found = map_some(sizeof(*page), MAP_SHARED, fd);
+    kernel_call(SYS_close, fd, 0, 0, 0, 0, 0);
+    return is_error(found) ? NULL : (void *)found;
+}
+
+static bool begin(void)
+{
+    unsigned number;
+    int device;
+
+    self = &nobodys;
+    page = find_page();
+    if (!page) {
+        return false;
+    }
+    number = __atomic_fetch_add(&page->programs, 1, __ATOMIC_RELAXED);
+    if (number >= RUN_PROGRAMS || (number && !page->children)) {
+        return false;
+    }
+    self = &page->program[number];
+    self->pid = getpid();
+    kernel_call(SYS_prctl, PR_GET_NAME, (long)self->name, 0, 0, 0, 0);
+    /* dseg-run asks the first one's file for the walks, whatever ends it. */
+    device = number ? open_device() : page->device;
+    make_region(device);
+    if (device >= 0) {
+        kernel_call(SYS_close, device, 0, 0, 0, 0, 0);
+    }
+    reports_itself = number && self->size;
+    if (!self->size && !page->if_possible) {
+        _exit(RUN_EXIT_NO_REGION);
+    }
+    return self->size;
+}
+
+static void begin_once(void)
+{
+    struct signals before;
+    int error = errno;
+
+    signals_block(&before);
+    if (!__atomic_exchange_n(&begun, 1, __ATOMIC_ACQUIRE)) {
+        __atomic_store_n(&state, begin() ? WITH_REGION : WITHOUT,
+                         __ATOMIC_RELEASE);
+    }
+    while (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == NOT_YET) {
+        sched_yield();
+    }
+    signals_restore(&before);
+    errno = error;
+}
+
+static bool has_region(void)
+{
+    /* malloc() may be called before there is an environment. */
+    if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == NOT_YET && environ) {
+        begin_once();
+    }
+    return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == WITH_REGION;
+}
+
+/* Programs that this one starts shall not find what dseg-run has set. */
+static void restore_environment(void)
+{
+    char *preload = getenv("LD_PRELOAD");
+    size_t ours = strlen(page->preloaded);
+
+    unsetenv(RUN_ENVIRONMENT);
+    if (preload && !strncmp(preload, page->preloaded, ours)) {
+        if (preload[ours] == ':') {
+            memmove(preload, preload + ours + 1, strlen(preload + ours));
+        } else {
+            unsetenv("LD_PRELOAD");
+        }
+    }
+}
+
+void region_start(void)
+{
+    has_region();
+    if (page && !page->children) {
+        restore_environment();
+    }
+}
+
+void region_end(void)
+{
+    struct signals before;
+
+    if (reports_itself && region_enter(&before)) {
+        self->has_walks = !request(DSEG_GUEST_WALKS, &self->walks);
+        region_leave(&before);
+    }
+}
+
+bool region_enter(struct signals *before)
+{
+    if (!has_region()) {
+        return false;
+    }
+    critical_enter(before);
+    if (critical_in_child() && state == WITH_REGION) {
+        /* Of a copy, which neither counts nor reports. */
+        self = &nobodys;
+        region_give_up();
+    }
+    if (state != WITH_REGION) {
+        critical_leave(before);
+        return false;
+    }
+    return true;
+}
+
+void region_leave(const struct signals *before)
+{
+    critical_leave(before);
+}
+
+/* --- Dealing out --- */
+
+static size_t nr_of(size_t size)
+{
+    return page_align(size) / PAGE_SIZE;
+}
+
+bool region_is_used(const void *address, size_t size)
+{
+    return pages_are_used(&region, (uintptr_t)address, nr_of(size));
+}
+
+bool region_is_unused(const void *address, size_t size)
+{
+    return pages_are_unused(&region, (uintptr_t)address, nr_of(size));
+}
+
+void region_free(const void *address, size_t size)
+{
+    pages_free(&region, (uintptr_t)address, nr_of(size));
+}
+
+/* Pages on their way to a list of the kernel's have one more reference. An
+   munmap() completes that for those of its CPU. */
+static void complete_lists(void)
+{
+    long found = map_some(PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+    if (!is_error(found)) {
+        kernel_call(SYS_munmap, found, PAGE_SIZE, 0, 0, 0, 0);
+    }
+}
+
+static bool clear_all(const void *address, size_t size, uint64_t flags)
+{
+    struct dseg_guest_clear clear = {
+        .address = (uintptr_t)address, .size = page_align(size), .flags = flags,
+    };
+
+    if (!request(DSEG_GUEST_CLEAR, &clear) && clear.busy) {
+        complete_lists();
+        request(DSEG_GUEST_CLEAR, &clear);
+    }
+    return clear.done == clear.size;
+}
+
+bool region_zero(const void *address, size_t size)
+{
+    return clear_all(address, size, 0);
+}
+
+bool region_can_zero(const void *address, size_t size)
+{
+    return clear_all(address, size, DSEG_GUEST_CLEAR_LOOK);
+}
+
+/* Zeroes what is stale of @nr free pages. Returns 0; EBUSY: some are held back
+   now; another errno: it can't be done. */
+static int make_clean(uintptr_t address, size_t nr)
+{
+    uintptr_t at = address, end = address + nr * PAGE_SIZE;
+    size_t run;
+
+    while ((run = pages_run(&region, region.stale, true, &at,
+                            (end - at) / PAGE_SIZE))) {
+        struct dseg_guest_clear clear = {
+            .address = at, .size = run * PAGE_SIZE,
+        };
+        int error = request(DSEG_GUEST_CLEAR, &clear);
+
+        if (error) {
+            return error;
+        }
+        if (clear.busy) {
+            pages_hold(&region, at + clear.done, clear.busy / PAGE_SIZE);
+            return EBUSY;
+        }
+        at += clear.size;
+    }
+    return 0;
+}
+
+static uintptr_t find_clean(size_t nr, size_t align)
+{
+    uintptr_t address;
+    int error = EBUSY;
+
+    while (error == EBUSY) {
+        address = pages_find(&region, nr, align);
+        error = address ? make_clean(address, nr) : 0;
+    }
+    if (error == ENOENT) {
+        region_give_up();       /* the segment has ended, by other means */
+    }
+    return error ? 0 : address;
+}
+
+uintptr_t region_take(size_t size)
+{
+    /* Large maps as the kernel aligns them: allocators like that. */
+    size_t align = size >= HUGE_PAGE ? HUGE_PAGE : PAGE_SIZE;
+    uintptr_t address;
+
+    self->asked += size;
+    if ((self->given + size) * 100.0 > (double)self->asked * page->share) {
+        return 0;
+    }
+    address = find_clean(nr_of(size), align);
+    if (!address && state == WITH_REGION && pages_release(&region)) {
+        address = find_clean(nr_of(size), align);
+    }
+    if (address) {
+        pages_use(&region, address, nr_of(size));
+        self->given += size;
+        self->most_in_use = region.most_in_use * PAGE_SIZE;
+    }
+    return address;
+}
+
+bool region_take_at(const void *address, size_t size)
+{
+    if (!region_zero(address, size)) {
+        return false;
+    }
+    pages_use(&region, (uintptr_t)address, nr_of(size));
+    self->most_in_use = region.most_in_use * PAGE_SIZE;
+    return true;
+}
+
+/* --- The end --- */
+
+void region_stand_aside(void)
+{
+    __atomic_store_n(&state, WITHOUT, __ATOMIC_RELEASE);
+}
+
+void region_give_up(void)
+{
+    uintptr_t at = region.start, end = at + region.nr * PAGE_SIZE;
+    size_t run;
+
+    while ((run = pages_run(&region, region.used, false, &at,
+                            (end - at) / PAGE_SIZE))) {
+        kernel_call(SYS_munmap, at, run * PAGE_SIZE, 0, 0, 0, 0);
+        at += run * PAGE_SIZE;
+    }
+    region_stand_aside();
+}
+
+bool region_may_bind_deep(void)
+{
+    if (!page || !page->with_malloc) {
+        return true;
+    }
+    self->bound_deep++;
+    return false;
+}
