@@ -10,7 +10,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get('DSEG_OUT', ROOT / 'out')).absolute()
 
-
 FULL = 'free some space on that disk, or name a folder on another one by DSEG_OUT'
 NOT_OURS = ('if another user, as root by sudo, has made it, make it yours: '
             f'sudo chown -R "$(id -un)" {OUT}')
@@ -21,6 +20,11 @@ REMEDIES = {errno.ENOSPC: FULL, errno.EDQUOT: FULL,
 
 class Failure(Exception):
     """Something that the user can mend: the text says what is wrong and what to do next."""
+
+
+def unwritable(what, error):
+    """The Failure that says why the file or stream of that name can't be written."""
+    return Failure(f'{what} can\'t be written: {error.strerror}')
 
 
 def patient(seconds):
@@ -45,10 +49,20 @@ def run_main(name, main):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        sys.exit(main(sys.argv[1:]))
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
     except Failure as failure:
-        sys.exit(f'{name}: {failure}')
+        code = f'{name}: {failure}'
+    except BrokenPipeError as error:
+        code = f'{name}: {unwritable("standard output", error)}'
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
-        sys.exit(f'{name}: {error.filename or OUT}: {error.strerror}: {REMEDIES[error.errno]}')
+        where = error.filename or f'standard output, or a file in {OUT}'
+        code = f'{name}: {where}: {error.strerror}: {REMEDIES[error.errno]}'
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Or Python would try to write the rest in the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -7,7 +7,7 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import Failure
+from . import Failure, unwritable
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def beside(path):
             part.chmod(place.stat().st_mode & 0o777)
         part.replace(place)
     except OSError as error:
-        raise Failure(f'{path} can\'t be written: {error.strerror}') from error
+        raise unwritable(path, error) from error
     finally:
         if part.exists():
             part.unlink()

@@ -8,8 +8,9 @@ import threading
 import time
 from pathlib import Path
 
-from . import Failure, patient
+from . import Failure, patient, unwritable
 
+L2_ENDED = 'l2: the VMM ended with exit code'       # as linux/init/l2 says it
 LAST_LINES = 20
 TAIL = 16384            # characters kept to take the last lines from
 NOT_TEXT = re.compile(r'\r|\x1b\[[0-9;?]*[A-Za-z]')
@@ -49,16 +50,24 @@ class Console:
         self._listener = None
         self._count = 0         # of commands, to tell their marks apart
         self._command = None    # the one that runs now
+        self._failure = None    # why nobody reads any more, if it is not QEMU's end
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read_all, daemon=True)
         self._thread.start()
 
     def _read_all(self):
-        with open(self._log, 'wb', buffering=0) as log:
-            while data := self._read():
-                log.write(data)
-                self._take(data)
+        failure = None
+        try:
+            with open(self._log, 'wb', buffering=0) as log:
+                while data := self._read():
+                    log.write(data)
+                    self._take(data)
+        except OSError as error:
+            failure = StackError(unwritable(self._log, error))
+        except Failure as error:
+            failure = error             # the listener's
         with self._changed:
+            self._failure = failure
             self.ended = True
             self._changed.notify_all()
 
@@ -78,8 +87,16 @@ class Console:
         if listener:
             listener(data)
 
+    def check(self):
+        """Raise the failure, if any, that has ended the reading of what the guest prints."""
+        if self._failure:
+            raise self._failure
+
     def listen(self, listener):
-        """Call a function with all that the guest prints from now on; None: no more."""
+        """Call a function with all that the guest prints from now on; None: no more.
+
+        A Failure that it raises is raised to whoever waits for the guest, or checks.
+        """
         with self._changed:
             self._listener = listener
 
@@ -122,6 +139,7 @@ class Console:
         with self._changed:
             while not (found := pattern.search(self._text)):
                 if self.ended:
+                    self.check()
                     raise self._has_ended()
                 if left <= 0:
                     raise TimeOut(f'{self.name}: {timeout:g} s passed without '

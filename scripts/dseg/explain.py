@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import Failure, grid, patient, run_main
+from . import Failure, grid, patient, run_main, unwritable
 from .atomically import beside
 
 FORMATS = ('.svg', '.png', '.pdf')
@@ -70,7 +70,7 @@ def write(path, how):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Failure(f'{path} can\'t be written: {error}') from error
+        raise unwritable(path, error) from error
     with beside(path) as part:
         how(part)
     print(path)

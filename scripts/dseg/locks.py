@@ -27,6 +27,8 @@ def alone(what, path=None, *, shared=False):
     try:
         fd = _acquire(path, kind, what)
     except OSError as error:
+        if error.filename:
+            raise               # run_main() knows what to do
         raise Failure(f'{path} can\'t be locked: {error.strerror}') from error
     processes.held_locks.add(fd)
     try:

@@ -62,7 +62,10 @@ def _follow(process, log, line, deadline):
                 data = os.read(process.stdout.fileno(), 65536)
                 if not data:
                     return
-                log.write(data)
+                try:
+                    log.write(data)
+                except OSError as error:
+                    raise OSError(error.errno, error.strerror, log.name) from error
                 lines = re.split(r'[\r\n]+', data.decode(errors='replace'))
                 last = next((text for text in reversed(lines) if text.strip()), last)
             elif process.poll() is not None:
@@ -80,7 +83,8 @@ def run_logged(title, command, log, *, timeout, cwd=None, env=None, hint=''):
     log.parent.mkdir(parents=True, exist_ok=True)
     line = Line(title)
     try:
-        with open(log, 'wb') as output, running(
+        # Without a buffer, so that it is the write that says that it has failed.
+        with open(log, 'wb', buffering=0) as output, running(
                 command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT) as process:
             _follow(process, output, line, line.start + timeout)

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from . import OUT, patient
-from .console import CommandError, Console, StackError, TimeOut
+from .console import L2_ENDED, CommandError, Console, StackError, TimeOut
 from .layout import Layout, parse_size, size_text
 from .processes import dying_with_us
 
@@ -42,7 +42,6 @@ GUEST = OUT / 'guest'
 PROGRAMS = GUEST / 'debian.img'         # of scripts/build-programs: there or not
 FIRMWARE_DIRS = ('/usr/share/seabios', '/usr/share/qemu', '/usr/lib/ipxe/qemu')
 CPU = 'EPYC,+svm,+npt'
-L2_ENDED = 'l2: the VMM ended with exit code'       # as linux/init/l2 says it
 
 
 class BootError(StackError):
@@ -138,10 +137,13 @@ class Stack:
             if not Path(file).exists():
                 raise BootError(f'{file} does not exist (scripts/build-qemu makes QEMU, with '
                                 '--stock the other one; scripts/build-guests the rest)')
-        if not self._keep_logs:
-            self._log_dir = tempfile.mkdtemp(prefix='dseg-')
-        logs = Path(self._log_dir)
-        logs.mkdir(parents=True, exist_ok=True)
+        try:
+            if not self._keep_logs:
+                self._log_dir = tempfile.mkdtemp(prefix='dseg-')
+            logs = Path(self._log_dir)
+            logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BootError(f'there is no place for the consoles\' output: {error}') from error
         self._vm = Machine(str(self._qemu), args=self._arguments(), name='qemu',
                            log_dir=str(logs))
         self.l1, qemus_l1 = self._add_console('L1', logs / 'l1.log')
@@ -150,7 +152,7 @@ class Stack:
         try:
             self._vm.launch()
         except VMLaunchFailure as error:
-            raise BootError(f'QEMU did not start: {error.output}') from error
+            raise BootError(f'QEMU did not start: {error.output or error.__cause__}') from error
         finally:
             qemus_l1.close()
             qemus_l2.close()

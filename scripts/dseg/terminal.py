@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Connects the user's terminal with the consoles of the stack."""
 
+import errno
 import os
 import select
 import sys
@@ -8,8 +9,8 @@ import termios
 import time
 import tty
 
-from .console import TimeOut
-from .stack import L2_ENDED
+from . import unwritable
+from .console import L2_ENDED, TimeOut
 
 CTRL_A = b'\x01'
 HINT = '''\
@@ -55,6 +56,9 @@ class _Switch:
     def run(self, timeout):
         deadline = None
         while not self._console.ended:
+            require_reader()
+            for console in self._consoles.values():
+                console.check()
             if deadline:
                 time.sleep(0.1)
                 if L2_ENDED in self._console.last_lines():
@@ -67,6 +71,7 @@ class _Switch:
                 self._type(data)
                 if not data:
                     deadline = time.monotonic() + timeout
+        self._console.check()
 
     def _type(self, data):
         """Pass on what was typed, but for the keys that switch between consoles."""
@@ -83,5 +88,16 @@ class _Switch:
 
 
 def _show(data):
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise unwritable('standard output', error) from error
+
+
+def require_reader():
+    """Raise Failure if the other end of a pipe is gone, also while there is nothing to write."""
+    poll = select.poll()
+    poll.register(sys.stdout, 0)
+    if poll.poll(0):
+        raise unwritable('standard output', BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))

@@ -117,6 +117,21 @@ def test_boot_ends_when_its_time_is_up(boot):
     assert 'L1 did not boot' in output and f'{patient(0.1):g} s passed' in output
 
 
+def test_boot_ends_at_once_when_there_is_no_space_for_its_logs(boot, tmp_path):
+    (tmp_path / 'l1.log').symlink_to('/dev/full')
+    code, output = boot('--logs', str(tmp_path)).finish(timeout=45)
+    assert code == 1
+    assert f'{tmp_path}/l1.log can\'t be written: No space left on device' in output
+    assert 'passed without' not in output and 'Traceback' not in output
+
+
+def test_boot_ends_at_once_when_nobody_reads_its_output():
+    done = subprocess.run(
+        ['sh', '-c', 'printf "uname -r\\npoweroff -f\\n" | "$0" | head -n 1', ROOT / 'scripts/boot'],
+        check=False, capture_output=True, text=True, timeout=patient(100))
+    assert 'still runs' not in done.stderr and 'Traceback' not in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT,
                                     signal.SIGKILL])
 def test_boot_takes_qemu_with_it_when_it_is_killed(boot, number):
