@@ -78,3 +78,23 @@ def new_folder(path):
         path.rename(old)
     new.rename(path)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def filled(path):
+    """For what makes a folder in place: empties it first if that was cut short. Needs a lock."""
+    mark = Path(path) / 'dseg-cut-short'
+    if mark.exists():
+        for left in mark.parent.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            elif left != mark:
+                left.unlink()
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    try:
+        yield
+    except Failure:
+        mark.unlink()           # it has ended by itself
+        raise
+    mark.unlink()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, run_main
-from .atomically import link, write_text
+from .atomically import filled, link, write_text
 from .guests import GUEST
 from .locks import alone
 from .patches import OVERLAY
@@ -217,9 +217,10 @@ def build_guests(name):
 
 def build_tests(name, suites):
     """Build what the tests of these suites run."""
-    if not (BUILD / 'build.ninja').exists():
-        run(f'{name}: configure', ['meson', 'setup', BUILD, COPY], 300)
-    run(f'{name}: configure', ['ninja', '-C', BUILD, 'build.ninja'], 300)
+    with filled(BUILD):
+        if not (BUILD / 'build.ninja').exists():
+            run(f'{name}: configure', ['meson', 'setup', BUILD, COPY], 300)
+        run(f'{name}: configure', ['ninja', '-C', BUILD, 'build.ninja'], 300)
     files = {target['id']: target['filename'] for target in introspect('--targets')}
     needed = {file for test in introspect('--tests')
               if test['suite'][0].partition(':')[2] in suites

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import OUT, ROOT, Failure, coverage, run_main
+from .atomically import filled
 from .locks import alone
 from .processes import run, running
 from .progress import run_logged
@@ -62,10 +63,11 @@ def main(arguments):
 
 def configure(build, *settings):
     """Make the build directory, or bring it up to date."""
-    run_logged(f'Configuring {build.name}',
-               ['meson', 'setup', '--reconfigure', build, ROOT, *settings],
-               OUT / 'log' / 'configure.log', timeout=300,
-               hint=f'If nothing else helps, remove {build} and try again.')
+    with filled(build):
+        run_logged(f'Configuring {build.name}',
+                   ['meson', 'setup', '--reconfigure', build, ROOT, *settings],
+                   OUT / 'log' / 'configure.log', timeout=300,
+                   hint=f'If nothing else helps, remove {build} and try again.')
 
 
 def chosen(names):

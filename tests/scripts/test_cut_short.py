@@ -341,6 +341,38 @@ def test_a_link_that_is_changed_is_never_missing(start_python, tmp_path):
     assert seen == {'one', 'two'}
 
 
+CONFIGURING = '''
+import sys
+from pathlib import Path
+from dseg import run_main, testrun
+testrun.ROOT = Path(sys.argv[1])
+run_main('test', lambda _: testrun.configure(Path(sys.argv[1]) / 'build'))
+'''
+
+
+def test_configuring_the_tests_that_was_cut_short_begins_again(start_python, tmp_path):
+    """Meson would read what is half written, and end in a traceback, time after time."""
+    (tmp_path / 'meson.build').write_text("project('small')\n")
+    build = tmp_path / 'build'
+    assert start_python(CONFIGURING, tmp_path, env={'DSEG_OUT': str(tmp_path)}).end()[0] == 0
+    arguments = build / 'meson-private/cmd_line.txt'
+    (build / 'dseg-cut-short').touch()      # as a kill leaves them in such a moment
+    arguments.write_text('')
+    code, output = start_python(CONFIGURING, tmp_path, env={'DSEG_OUT': str(tmp_path)}).end()
+    assert code == 0, output
+    assert '[options]' in arguments.read_text()
+    assert not (build / 'dseg-cut-short').exists()
+
+
+def test_configuring_the_tests_notes_that_it_may_be_cut_short(start_python, tmp_path):
+    (tmp_path / 'meson.build').write_text("project('small')\nrun_command('sh', '-c', 'exec sleep 1001')\n")
+    running = start_python(CONFIGURING, tmp_path, env={'DSEG_OUT': str(tmp_path)})
+    running.wait_for('sleep 1001')
+    running.process.kill()
+    assert running.left() == {}
+    assert (tmp_path / 'build/dseg-cut-short').exists()
+
+
 def test_a_folder_that_is_not_finished_takes_no_place(tmp_path):
     place = tmp_path / 'place'
     with new_folder(place) as new:
