@@ -61,7 +61,10 @@ static u64 read_counter(int i)
 	return read_regime(DSEG_WALKS, i);
 }
 
-/* A change of the segment drops all translations: what walks are there next? */
+/*
+ * What kind of walk does a read need whose translation has just been dropped?
+ * INVLPG always drops it; writing the same segment once more may drop nothing.
+ */
 static bool walks_are_nested(void)
 {
 	unsigned long flags;
@@ -69,7 +72,8 @@ static bool walks_are_nested(void)
 
 	local_irq_save(flags);
 	before = read_nested(DSEG_WALKS);
-	dseg_set_guest_segment(0, 0, 0);
+	asm volatile("invlpg %0" : : "m" (nested) : "memory");
+	READ_ONCE(nested);
 	after = read_nested(DSEG_WALKS);
 	local_irq_restore(flags);
 	return before != after;

@@ -6,6 +6,8 @@ of: its code, its stack and the generator's state fit. So an update walks unless
 among the entries.
 """
 
+import json
+
 import pytest
 
 from dseg import OUT
@@ -47,9 +49,18 @@ def of_one_round(stack, workload, mode):
     return walks / result.rounds[0].updates
 
 
+def counts_of_a_process(guest):
+    """What dseg-guest says of the walks of a program in its primary region, by regime."""
+    guest.run('modprobe dseg-guest')
+    guest.run('dseg-run --size 16M --report /tmp/report.json python3 -c '
+              '"sum(bytearray(8 << 20)[::64])"', timeout=120)
+    return json.loads(guest.run('cat /tmp/report.json'))['programs'][0]['walks']
+
+
 @pytest.fixture(scope='module')
-def found():
-    """Mode to walks per update, in guests whose work areas are outside of their kernels."""
+def both():
+    """Mode to walks per update, in guests whose work areas are outside of their kernels; and what a
+    process's walks in L2 were."""
     with Stack(cpu_extra=f'dseg=on,dseg-tlb={PRESET}', log_dir=OUT / 'log/test-linux-tlb') as stack:
         stack.boot_l1()
         stack.boot_l2()
@@ -61,7 +72,12 @@ def found():
                 found[mode] = walks_per_update(stack, workload, mode)
             workload.stop()
             stack.qmp('x86-dseg-clear')
-        return found
+        return found, counts_of_a_process(stack.l2)
+
+
+@pytest.fixture(scope='module')
+def found(both):
+    return both[0]
 
 
 @pytest.mark.parametrize('mode', ['native', 'base', 'vmm-direct', 'guest-direct'])
@@ -76,6 +92,13 @@ def test_native_and_vmm_direct_walk_equally_often(found):
 @pytest.mark.parametrize('mode', ['dual-direct', 'native-direct'])
 def test_program_in_a_primary_region_hardly_walks_in_0d(found, mode):
     assert found[mode] < NOISE
+
+
+def test_counts_of_a_process_in_l2_are_not_those_of_its_host(both):
+    """The module finds out where it is, whatever translations the TLB has kept."""
+    walks = both[1]
+    assert walks['native'] == walks['native-direct'] == 0, walks
+    assert walks['guest-direct'] > 0 and walks['base'] > 0, walks
 
 
 @pytest.fixture(scope='module')
