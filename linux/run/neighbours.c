@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -141,15 +142,25 @@ EXPORT int prctl(int option, ...)
                               argument[2], argument[3], 0));
 }
 
+/* All that is readable may be executable from now on: a segment is for data.
+   (exec() turns that off again.) */
+EXPORT int personality(unsigned long persona)
+{
+    if ((unsigned)persona != 0xffffffff && persona & READ_IMPLIES_EXEC) {
+        leave_all_to_kernel();
+    }
+    return answer(kernel_call(SYS_personality, persona, 0, 0, 0, 0, 0));
+}
+
 /* Those that syscall() hands to raw_call(). */
 __attribute__((visibility("hidden"), used)) const bool raw_calls[512] = {
     [SYS_mmap] = true, [SYS_munmap] = true, [SYS_madvise] = true,
     [SYS_mprotect] = true, [SYS_pkey_mprotect] = true, [SYS_mlock] = true,
     [SYS_mlock2] = true, [SYS_mlockall] = true, [SYS_munlock] = true,
     [SYS_msync] = true, [SYS_mincore] = true, [SYS_shmat] = true,
-    [SYS_mremap] = true,
-    [SYS_mbind] = true, [SYS_mseal] = true, [SYS_userfaultfd] = true,
-    [SYS_seccomp] = true, [SYS_prctl] = true, [SYS_ioctl] = true,
+    [SYS_mremap] = true, [SYS_mbind] = true, [SYS_mseal] = true,
+    [SYS_userfaultfd] = true, [SYS_seccomp] = true, [SYS_personality] = true,
+    [SYS_prctl] = true, [SYS_ioctl] = true,
 };
 
 __attribute__((visibility("hidden"), used))
@@ -184,6 +195,8 @@ long raw_call(long number, long a, long b, long c, long d, long e, long f)
         return (long)shmat(a, (void *)b, c);
     case SYS_mremap:
         return (long)mremap(address, b, c, d, e);
+    case SYS_personality:
+        return personality(a);
     case SYS_prctl:
         return prctl(a, b, c, d, e);
     case SYS_ioctl:

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -42,6 +43,7 @@
 #define munlock run_munlock
 #define munmap run_munmap
 #define pkey_mprotect run_pkey_mprotect
+#define personality run_personality
 #define posix_madvise run_posix_madvise
 #define prctl run_prctl
 #define pvalloc run_pvalloc
@@ -53,6 +55,7 @@
 #undef mmap
 #undef mprotect
 #undef munmap
+#undef personality
 #undef prctl
 #undef syscall
 
@@ -1214,6 +1217,25 @@ static void test_deep_binding(void)
     g_assert_null(run_dlopen("/nowhere/lib.so", RTLD_NOW));
 }
 
+/* Memory of a segment can't be executable, whatever else is. */
+static void test_executable_personality(void)
+{
+    pid_t pid = fork();
+
+    if (!pid) {
+        start_with_region();
+        g_assert_true(is_inside(map_pages(1), PAGE_SIZE));
+        g_assert_cmpint(run_personality(0xffffffff), ==, 0);
+        g_assert_cmpint(run_personality(-1), ==, 0);
+        g_assert_false(is_given_up());
+        g_assert_cmpint(run_personality(READ_IMPLIES_EXEC), ==, 0);
+        g_assert_true(is_given_up());
+        g_assert_false(is_inside(map_pages(1), PAGE_SIZE));
+        _exit(7);
+    }
+    g_assert_cmpint(wait_for(pid), ==, 7);
+}
+
 /* Told apart from a lack of contiguous memory. */
 static void test_address_space(void)
 {
@@ -1284,6 +1306,7 @@ int main(int argc, char **argv)
                     test_untouched_memory_is_missing);
     g_test_add_func("/seccomp", test_seccomp);
     g_test_add_func("/deep-binding", test_deep_binding);
+    g_test_add_func("/executable-personality", test_executable_personality);
     g_test_add_func("/start/lack-of-address-space", test_address_space);
     g_test_add_func("/threads-get-memory-of-their-own", test_threads);
     g_test_add_func("/random-requests-equal-the-model", test_equal_model);
