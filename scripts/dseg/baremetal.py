@@ -29,6 +29,7 @@ def main(arguments):
                         help='does the CPU have direct segments (default: on)')
     parser.add_argument('--cpu', default='', metavar='FEATURES',
                         help='more of what -cpu takes: --cpu=-pcid,-invpcid')
+    parser.add_argument('--cpus', type=int, default=2, metavar='N', help='default: 2')
     parser.add_argument('--device', action='append', default=[], metavar='DEVICE',
                         help='one more device, as QEMU has it: --device edu')
     parser.add_argument('--timeout', type=float, default=60, metavar='SECONDS')
@@ -36,7 +37,7 @@ def main(arguments):
                         default=os.environ.get('DSEG_QEMU', OUT / 'qemu/qemu-system-x86_64'),
                         help='default: $DSEG_QEMU, or the one that scripts/build-qemu has built')
     options = parser.parse_args(arguments)
-    words = command(options, options.device, options.cpu)
+    words = command(options, options.device, options.cpu, options.cpus)
 
     try:
         run = subprocess.run(dying_with_us(words), stdin=subprocess.DEVNULL,
@@ -52,14 +53,15 @@ def main(arguments):
     return 0
 
 
-def command(options, devices=(), cpu=''):
+def command(options, devices=(), cpu='', cpus=2):
     """QEMU's command line."""
     if not Path(options.qemu).exists():
         raise Failure(f'there is no {options.qemu}: run scripts/build-qemu')
     firmware = [word for folder in FIRMWARE for word in ('-L', folder)]
     more = [word for device in devices for word in ('-device', device)]
     return [options.qemu, *firmware, '-M', 'pc', '-accel', 'tcg,thread=multi', '-m', '64M',
-            '-smp', '2', '-cpu', ','.join(filter(None, [CPU, f'dseg={options.dseg}', cpu])),
+            '-smp', str(cpus),
+            '-cpu', ','.join(filter(None, [CPU, f'dseg={options.dseg}', cpu])),
             '-nodefaults', '-no-reboot', '-display', 'none',
             '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
             '-debugcon', 'stdio', *more, '-kernel', options.program]
