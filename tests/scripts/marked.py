@@ -28,7 +28,10 @@ class Marked:
     def __init__(self, command, **options):
         self._mark = f'{MARK}={uuid.uuid4()}'
         name, _, value = self._mark.partition('=')
-        env = {**os.environ, 'PYTHONPATH': str(ROOT / 'scripts'), 'PYTHONDONTWRITEBYTECODE': '1',
+        # scripts/test has set these, for the project itself.
+        inherited = {key: text for key, text in os.environ.items()
+                     if key not in ('DSEG_OUT', 'DSEG_ROOT')}
+        env = {**inherited, 'PYTHONPATH': str(ROOT / 'scripts'), 'PYTHONDONTWRITEBYTECODE': '1',
                **options.pop('env', {}), name: value}
         self.process = subprocess.Popen(
             [str(word) for word in command], **{
