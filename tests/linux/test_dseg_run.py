@@ -84,6 +84,42 @@ MEMCASLAP = '''
     1 0.9
 '''
 
+# A pool, a lock, a queue and shared memory: they need fork, semaphores and /dev/shm.
+MULTIPROCESSING = '''
+    import hashlib, multiprocessing
+    from multiprocessing import shared_memory
+
+    def digest(number):
+        return hashlib.sha256(str(number).encode() * 2000).hexdigest()[:8]
+
+    def work(lock, queue, name, first):
+        memory = shared_memory.SharedMemory(name)
+        for i in range(first, 4096, 4):
+            with lock:
+                memory.buf[4096] = (memory.buf[4096] + 1) % 251
+            memory.buf[i] = i % 251
+        memory.close()
+        queue.put(first)
+
+    if __name__ == '__main__':
+        multiprocessing.set_start_method('fork')
+        with multiprocessing.Pool(4) as pool:
+            print(hashlib.sha256(''.join(pool.map(digest, range(400))).encode()).hexdigest())
+        lock, queue = multiprocessing.Lock(), multiprocessing.Queue()
+        memory = shared_memory.SharedMemory(create=True, size=8192)
+        workers = [multiprocessing.Process(target=work, args=(lock, queue, memory.name, i))
+                   for i in range(4)]
+        for worker in workers:
+            worker.start()
+        print(sorted(queue.get() for worker in workers))
+        for worker in workers:
+            worker.join()
+            assert worker.exitcode == 0
+        print(hashlib.sha256(bytes(memory.buf[:4097])).hexdigest())
+        memory.close()
+        memory.unlink()
+'''
+
 REDIS_FILL = ("for i=1,{keys} do "
               "redis.call('SET','k'..i,string.rep(tostring(i*7919%1000003),500)) end return 1")
 # A different order than that of the keys.
@@ -224,6 +260,22 @@ def test_python_computes_the_same(guest):
                               capture_output=True, text=True).stdout
     assert output == expected
     check_walks(guest, program)
+
+
+def test_python_multiprocessing_computes_the_same(guest):
+    put(guest, '/tmp/processes.py', MULTIPROCESSING)
+    output, program = run(guest, 'python3 /tmp/processes.py')
+    expected = subprocess.run(['/usr/bin/python3', '-c', textwrap.dedent(MULTIPROCESSING)],
+                              check=True, capture_output=True, text=True).stdout
+    assert output == expected
+    assert program['walks'][DIRECT[guest.name]] > 1000
+
+
+def test_shared_memory_has_its_file_system(guest):
+    assert guest.run('stat -c %a /dev/shm; grep " /dev/shm " /proc/mounts').split()[:4] == [
+        '1777', 'shm', '/dev/shm', 'tmpfs']
+    guest.run('echo seen >/dev/shm/file')
+    assert guest.run('debian cat /dev/shm/file; rm /dev/shm/file') == 'seen\n'
 
 
 def test_sqlite_finds_what_was_inserted(guest):
