@@ -11,6 +11,7 @@ and what is asserted is well below what docs/dseg-run.md reports.
 import base64
 import hashlib
 import json
+import os
 import subprocess
 import textwrap
 import time
@@ -18,7 +19,7 @@ import time
 import pytest
 
 import guest_programs
-from dseg import OUT, patient
+from dseg import OUT, memcalls, patient
 from dseg.stack import PROGRAMS, CommandError, Stack
 from pinning import pin_l2
 
@@ -138,7 +139,8 @@ def stack(tmp_path_factory):
                initrd=guest_programs.ramdisk(folder), log_dir=OUT / 'log/test-dseg-run',
                extra_args=['-drive', f'file={PROGRAMS},format=raw,if=virtio,readonly=on',
                            '-drive', f'file={disk},format=raw,if=virtio,'
-                                     'throttling.bps-total=4194304']) as both:
+                                     'throttling.bps-total=4194304',
+                           *memcalls.disk(folder)]) as both:
         both.boot_l1()
         yield both
 
@@ -372,6 +374,21 @@ def fail(guest, command):
     with pytest.raises(CommandError) as caught:
         guest.run(command)
     return caught.value.code, caught.value.output
+
+
+SEQUENCES = 60 * int(os.environ.get('DSEG_TEST_EFFORT', 1))
+SEED = int(os.environ.get('DSEG_TEST_SEED', 2014))
+
+
+def test_random_calls_say_the_same_as_without_dseg_run(l1):
+    comparison = memcalls.Comparison(l1, SEED)
+    for first in range(0, SEQUENCES, memcalls.BATCH):
+        comparison.batch(first)
+    print(comparison.report())
+    assert not comparison.differences, '\n'.join(map(str, comparison.differences))
+    # And there was something that could have differed.
+    assert comparison.lines > 20 * SEQUENCES
+    assert comparison.kept > SEQUENCES / 3 and comparison.edges > 0
 
 
 @pytest.mark.parametrize('option, said', [
