@@ -376,7 +376,7 @@ def fail(guest, command):
     return caught.value.code, caught.value.output
 
 
-SEQUENCES = 60 * int(os.environ.get('DSEG_TEST_EFFORT', 1))
+SEQUENCES = 24 * int(os.environ.get('DSEG_TEST_EFFORT', 1))
 SEED = int(os.environ.get('DSEG_TEST_SEED', 2014))
 
 
@@ -388,7 +388,7 @@ def test_random_calls_say_the_same_as_without_dseg_run(l1):
     assert not comparison.differences, '\n'.join(map(str, comparison.differences))
     # And there was something that could have differed.
     assert comparison.lines > 20 * SEQUENCES
-    assert comparison.kept > SEQUENCES / 3 and comparison.edges > 0
+    assert comparison.kept > SEQUENCES / 3
 
 
 @pytest.mark.parametrize('option, said', [
