@@ -116,10 +116,11 @@ static int create(int device, struct dseg_guest_create *want)
     }
 }
 
-/* Whether that much could be mapped at all. */
+/* Whether the limits of this process allow that much, were there the memory. */
 static bool may_map(size_t size)
 {
-    long found = map_some(size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    long found = map_some(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                          -1);
 
     if (!is_error(found)) {
         kernel_call(SYS_munmap, found, size, 0, 0, 0, 0);
