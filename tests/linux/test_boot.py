@@ -14,9 +14,10 @@ from dseg import ROOT, patient
 MARK = 'DSEG_TEST_BOOT'     # in the environment of all that a test starts
 
 
-def heed_interrupts():
-    """As on a terminal; what a shell starts in the background ignores them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def heed_signals():
+    """As on a terminal; what a shell starts in the background, or nohup, ignores some of them."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Boot:
@@ -27,7 +28,7 @@ class Boot:
         self._process = subprocess.Popen(
             [ROOT / 'scripts/boot', *args], stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=heed_interrupts, env={**os.environ, MARK: mark})
+            preexec_fn=heed_signals, env={**os.environ, MARK: mark})
 
     def command_lines(self):
         """Of all its processes: those that have inherited the mark."""

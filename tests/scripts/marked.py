@@ -16,10 +16,10 @@ MARK = 'DSEG_TEST_MARK'
 PYTHON = '/usr/bin/python3'
 
 
-def heed_interrupts():
-    """As on a terminal; what a shell starts in the background ignores them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+def heed_signals():
+    """As on a terminal; what a shell starts in the background, or nohup, ignores some of them."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Marked:
@@ -36,7 +36,7 @@ class Marked:
         self.process = subprocess.Popen(
             [str(word) for word in command], **{
                 'env': env, 'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE, 'text': True,
-                'stderr': subprocess.STDOUT, 'preexec_fn': heed_interrupts,
+                'stderr': subprocess.STDOUT, 'preexec_fn': heed_signals,
                 'start_new_session': True, **options})
 
     def pids(self):
