@@ -22,6 +22,26 @@ static bool is_known(uint64_t hpa)
     return is_tables_or_data(hpa) || hpa >= HOLE;
 }
 
+/*
+ * The bits that the steps before will have set in an entry. It may be one of
+ * PAE's topmost entries, too, where they are reserved.
+ */
+static uint64_t set_before(const struct trial *trial, uint64_t hpa)
+{
+    uint64_t bits = 0;
+
+    for (unsigned i = 0; i + 1 < trial->steps; i++) {
+        const struct ref_result *result = &trial->step[i].result;
+
+        for (unsigned k = 0; k < result->updates; k++) {
+            if (result->update[k].hpa == hpa && result->update[k].certain) {
+                bits |= result->update[k].bits;
+            }
+        }
+    }
+    return bits;
+}
+
 /* For the reference; notes in the last step what it reads. */
 static uint64_t read_memory(void *opaque, uint64_t hpa)
 {
@@ -33,7 +53,8 @@ static uint64_t read_memory(void *opaque, uint64_t hpa)
     }
     step->known = step->known && is_known(hpa);
     step->in_hole = step->in_hole || hpa >= HOLE;
-    return is_tables_or_data(hpa) ? *(uint64_t *)at_hpa(hpa) : 0;
+    return is_tables_or_data(hpa)
+        ? *(uint64_t *)at_hpa(hpa) | set_before(trial, hpa) : 0;
 }
 
 /* -- The plan -- */
