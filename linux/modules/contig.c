@@ -12,7 +12,6 @@
 #include <linux/sched/signal.h>
 
 #include "contig.h"
-#include "fault.h"
 
 /* What a range begins at a multiple of: the unit in which frames are isolated. */
 #define STEP pageblock_nr_pages
@@ -38,12 +37,6 @@ static bool is_in_use_elsewhere(struct page *page)
 	return folio_ref_count(folio) > known;
 }
 
-/* A file's server (FUSE, NFS) may never send it; who moves it would wait. */
-static bool is_being_read(struct page *page)
-{
-	return PageLocked(page) && !PageUptodate(page);
-}
-
 /*
  * Can the content of this frame be moved elsewhere, or is it free?  A guess
  * without any lock, to skip what is hopeless: alloc_contig_range() decides.
@@ -55,31 +48,21 @@ static bool may_become_free(struct page *page, const struct zone *zone)
 	if (!page_count(page))
 		return true;
 	if (PageLRU(page))
-		return !is_in_use_elsewhere(page) && !is_being_read(page);
+		return !is_in_use_elsewhere(page);
 	return __PageMovable(page);
 }
 
 /* What is looked for, and what has been found. */
 struct search {
 	unsigned long nr;
-	bool (*get_held)(unsigned long pfn);
+	bool (*is_held)(unsigned long pfn);
 	unsigned long pfn;
 	unsigned long in_use;
 };
 
-static bool get_held(const struct search *search, unsigned long pfn)
-{
-	return search->get_held && search->get_held(pfn);
-}
-
-/* For the moment: it may be made good, and come into use. */
 static bool is_held(const struct search *search, unsigned long pfn)
 {
-	bool held = get_held(search, pfn);
-
-	if (held)
-		put_page(pfn_to_page(pfn));
-	return held;
+	return search->is_held && search->is_held(pfn);
 }
 
 /*
@@ -107,12 +90,21 @@ static unsigned long first_obstacle(struct search *search)
 	return pfn;
 }
 
-/* Where a piece from @from on ends: at a held frame, or with its block. */
+static void give_back(const struct search *search, unsigned long end)
+{
+	unsigned long pfn;
+
+	for (pfn = search->pfn; pfn < end; pfn++)
+		if (!is_held(search, pfn))
+			put_page(pfn_to_page(pfn));
+}
+
+/* How far a piece from @from on goes: to a held frame, or the end of its block. */
 static unsigned long piece_end(const struct search *search, unsigned long from)
 {
 	unsigned long end = min(search->pfn + search->nr,
 				ALIGN(from + 1, STEP));
-	unsigned long to = from + 1;
+	unsigned long to = from;
 
 	while (to < end && !is_held(search, to))
 		to++;
@@ -120,9 +112,9 @@ static unsigned long piece_end(const struct search *search, unsigned long from)
 }
 
 /*
- * Take a reference to each frame of the range at search->pfn, block by block:
- * alloc_contig_range() does not say what has stopped it, and to move a long
- * range out of the way once for each block before that takes for ever.
+ * Take the range at search->pfn, all but the frames that are held, block by
+ * block: alloc_contig_range() does not say what has stopped it, and to move a
+ * long range out of the way once for each block before that takes for ever.
  * Returns its end, or the frame that begins the piece that cannot be had.
  */
 static unsigned long take(const struct search *search)
@@ -131,15 +123,14 @@ static unsigned long take(const struct search *search)
 	unsigned long from = search->pfn, to;
 
 	while (from < end) {
-		if (get_held(search, from)) {
-			from++;
+		to = piece_end(search, from);
+		if (to == from) {
+			from++;		/* held */
 			continue;
 		}
-		to = piece_end(search, from);
-		if (dseg_fault() ||
-		    alloc_contig_range(from, to, MIGRATE_MOVABLE,
+		if (alloc_contig_range(from, to, MIGRATE_MOVABLE,
 				       GFP_KERNEL | __GFP_NOWARN)) {
-			dseg_contig_free(search->pfn, from - search->pfn);
+			give_back(search, from);
 			return from;
 		}
 		from = to;
@@ -169,15 +160,15 @@ static int search_node(int nid, struct search *search)
 
 int dseg_contig_alloc(unsigned long nr, unsigned long *pfn,
 		      unsigned long *displaced,
-		      bool (*get_held)(unsigned long pfn))
+		      bool (*is_held)(unsigned long pfn))
 {
-	struct search search = { .nr = nr, .get_held = get_held };
+	struct search search = { .nr = nr, .is_held = is_held };
 	int nid, err = -ENOMEM;
 
 	/* To take the last would have the OOM killer look for more. */
-	if (nr > si_mem_available() || dseg_fault())
+	if (nr > si_mem_available())
 		return -ENOMEM;
-	if (dseg_fault() || mutex_lock_killable(&search_lock))
+	if (mutex_lock_killable(&search_lock))
 		return -EINTR;
 	for_each_online_node(nid) {
 		err = search_node(nid, &search);
@@ -191,33 +182,7 @@ int dseg_contig_alloc(unsigned long nr, unsigned long *pfn,
 	return err;
 }
 
-/*
- * A page that came into use a moment ago is on a list of its CPU, where it
- * can't be isolated.  To take any other frame has the kernel empty these lists.
- */
-static void put_all_on_lru(void)
-{
-	struct search any = { .nr = 1 };
-
-	if (!search_node(numa_node_id(), &any))
-		dseg_contig_free(any.pfn, any.nr);
-}
-
-int dseg_contig_take(unsigned long pfn, unsigned long nr,
-		     bool (*get_held)(unsigned long pfn))
-{
-	struct search search = { .pfn = pfn, .nr = nr, .get_held = get_held };
-	unsigned long end;
-
-	mutex_lock(&search_lock);
-	put_all_on_lru();
-	end = take(&search);
-	mutex_unlock(&search_lock);
-	return end == pfn + nr ? 0 : -EBUSY;
-}
-
 void dseg_contig_free(unsigned long pfn, unsigned long nr)
 {
-	for (; nr; pfn++, nr--)
-		put_page(pfn_to_page(pfn));
+	free_contig_range(pfn, nr);
 }

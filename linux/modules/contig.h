@@ -10,34 +10,22 @@
  * @pfn: out: the number of the first
  * @displaced: out: how many of them were in use, and had to be migrated away;
  *	or NULL
- * @get_held: takes one reference more to a frame that the caller keeps out of
- *	use, and returns whether it is one: such frames may be in the range,
- *	and stay as they are; or NULL
+ * @is_held: of which frames the caller has a reference already, so that these
+ *	may be in the range, and stay as they are; or NULL
  *
  * Looks for a range that has nothing unmovable in it and lets the kernel
  * migrate the rest away.  Each frame is a page of its own with one reference,
  * outside of ZONE_MOVABLE, so that it may be pinned for long.
  *
  * Return: 0; -ENOMEM if there is no such range; -EINTR if the process is to
- * die.
+ * die.  Free them with put_page() each.
  */
 int dseg_contig_alloc(unsigned long nr, unsigned long *pfn,
 		      unsigned long *displaced,
-		      bool (*get_held)(unsigned long pfn));
+		      bool (*is_held)(unsigned long pfn));
 
 /**
- * dseg_contig_take() - these very frames, whatever is in them now
- * @pfn: the first
- * @nr: how many
- * @get_held: as above
- *
- * Return: 0, with a reference to each; -EBUSY: they cannot be had.
- */
-int dseg_contig_take(unsigned long pfn, unsigned long nr,
-		     bool (*get_held)(unsigned long pfn));
-
-/**
- * dseg_contig_free() - give back one reference to each frame
+ * dseg_contig_free() - give back frames that nobody has used
  * @pfn: the first
  * @nr: how many
  */

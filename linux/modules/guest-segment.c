@@ -18,8 +18,6 @@
 
 #include <dseg.h>
 
-#include "crash.h"
-#include "fault.h"
 #include "guest.h"
 #include "tracepoint.h"
 
@@ -109,26 +107,20 @@ static int cpu_up(unsigned int cpu)
 	return 0;
 }
 
-/* With interrupts off. */
-static void stop(void)
-{
-	__this_cpu_write(in_use, false);
-	load((struct guest_segment) {});
-}
-
 static int cpu_down(unsigned int cpu)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
-	stop();
+	__this_cpu_write(in_use, false);
+	load((struct guest_segment) {});
 	local_irq_restore(flags);
 	return 0;
 }
 
 static void on_stop(void *unused)
 {
-	stop();
+	cpu_down(smp_processor_id());
 }
 
 /* kexec starts a kernel that may not know segments, and does not reset CPUs. */
@@ -150,8 +142,7 @@ int guest_segment_init(void)
 	err = dseg_tracepoint_on("tlb_flush", on_tlb_flush);
 	if (err)
 		return err;
-	hotplug_state = dseg_fault() ? -ENOMEM :
-			cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
+	hotplug_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
 					  "dseg/guest:online", cpu_up,
 					  cpu_down);
 	if (hotplug_state < 0) {
@@ -159,13 +150,11 @@ int guest_segment_init(void)
 		return hotplug_state;
 	}
 	register_reboot_notifier(&reboot_notifier);
-	dseg_crash_on(stop);
 	return 0;
 }
 
 void guest_segment_exit(void)
 {
-	dseg_crash_off();
 	unregister_reboot_notifier(&reboot_notifier);
 	cpuhp_remove_state(hotplug_state);
 	dseg_tracepoint_off("tlb_flush", on_tlb_flush);

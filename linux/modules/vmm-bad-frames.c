@@ -16,8 +16,6 @@
 
 #include <dseg-bad-frames.h>
 
-#include "contig.h"
-#include "fault.h"
 #include "vmm.h"
 
 #define NAME "dseg-vmm"
@@ -27,7 +25,7 @@
  * struct bad_frame - a frame that is bad
  *
  * @pfn: which
- * @held: we have a reference of our own to it, so that nobody uses it
+ * @held: we have a reference to it, so that nobody uses it
  */
 struct bad_frame {
 	unsigned long pfn;
@@ -52,7 +50,7 @@ static struct bad_frame *find(unsigned long pfn)
 	return NULL;
 }
 
-bool vmm_bad_frame_get(unsigned long pfn)
+bool vmm_bad_frame_held(unsigned long pfn)
 {
 	struct bad_frame *frame;
 	bool held;
@@ -62,8 +60,6 @@ bool vmm_bad_frame_get(unsigned long pfn)
 	mutex_lock(&known_lock);
 	frame = find(pfn);
 	held = frame && frame->held;
-	if (held)
-		get_page(pfn_to_page(pfn));
 	mutex_unlock(&known_lock);
 	return held;
 }
@@ -74,35 +70,10 @@ bool vmm_bad_frame_hold(unsigned long pfn)
 
 	mutex_lock(&known_lock);
 	frame = find(pfn);
-	if (frame && !frame->held) {
-		get_page(pfn_to_page(pfn));
+	if (frame)
 		frame->held = true;
-	}
 	mutex_unlock(&known_lock);
 	return frame;
-}
-
-/* Those of a range that nobody has seen to; returns how many. */
-static unsigned int list_not_held(unsigned long pfn, unsigned long nr,
-				  unsigned long *list)
-{
-	unsigned int i, count = 0;
-
-	mutex_lock(&known_lock);
-	for (i = 0; i < nr_known; i++)
-		if (!known[i].held && known[i].pfn - pfn < nr)
-			list[count++] = known[i].pfn;
-	mutex_unlock(&known_lock);
-	return count;
-}
-
-void vmm_bad_frames_replace(unsigned long pfn, unsigned long nr)
-{
-	unsigned long bad[MOST];
-	unsigned int i, count = list_not_held(pfn, nr, bad);
-
-	for (i = 0; i < count; i++)
-		vmm_replace_frame(bad[i]);
 }
 
 /*
@@ -112,10 +83,8 @@ void vmm_bad_frames_replace(unsigned long pfn, unsigned long nr)
 static void learn(unsigned long pfn)
 {
 	mutex_lock(&known_lock);
-	if (nr_known < MOST) {
-		known[nr_known] = (struct bad_frame) { .pfn = pfn };
-		WRITE_ONCE(nr_known, nr_known + 1);
-	}
+	if (nr_known < MOST)
+		known[nr_known++] = (struct bad_frame) { .pfn = pfn };
 	mutex_unlock(&known_lock);
 }
 
@@ -124,15 +93,16 @@ static void retire(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
-	if (!page || vmm_frames_reserved(pfn) || vmm_replace_frame(pfn))
+	if (!page || vmm_frames_reserved(pfn))
 		return;
-	if (!page_count(page) && !dseg_contig_take(pfn, 1, NULL)) {
+	if (vmm_replace_frame(pfn) ||
+	    (!page_count(page) &&
+	     !alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE,
+				 GFP_KERNEL | __GFP_NOWARN)))
 		vmm_bad_frame_hold(pfn);
-		put_page(page);
-	} else {
+	else
 		pr_notice(NAME ": bad frame %#llx is in use, and stays so\n",
 			  PFN_PHYS(pfn));
-	}
 }
 
 /* It is good again, or not our business any longer. */
@@ -145,8 +115,7 @@ static void forget(unsigned long pfn)
 	frame = find(pfn);
 	if (frame) {
 		held = frame->held;
-		*frame = known[nr_known - 1];
-		WRITE_ONCE(nr_known, nr_known - 1);
+		*frame = known[--nr_known];
 	}
 	mutex_unlock(&known_lock);
 	if (held)
@@ -262,7 +231,7 @@ static struct pci_driver driver = {
 
 int vmm_bad_frames_init(void)
 {
-	return dseg_fault() ? -ENOMEM : pci_register_driver(&driver);
+	return pci_register_driver(&driver);
 }
 
 void vmm_bad_frames_exit(void)

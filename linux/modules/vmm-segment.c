@@ -17,8 +17,6 @@
 
 #include <dseg.h>
 
-#include "crash.h"
-#include "fault.h"
 #include "tracepoint.h"
 #include "vmm.h"
 
@@ -103,9 +101,8 @@ static struct vmm_segment *wanted(struct kvm_vcpu *vcpu)
 	struct vmm_segment *segment = vmm_segment_of(vcpu->kvm);
 	bool fits;
 
-	/* Acquire: what escapes is read after that. */
 	if (!segment || !READ_ONCE(segment->active) ||
-	    smp_load_acquire(&segment->paused))
+	    READ_ONCE(segment->paused))
 		return NULL;
 	fits = may_use(vcpu, segment);
 	if (fits != READ_ONCE(segment->fits))
@@ -165,19 +162,13 @@ static int cpu_up(unsigned int cpu)
 	return 0;
 }
 
-/* With interrupts off. */
-static void stop(void)
-{
-	__this_cpu_write(in_use, false);
-	load_none();
-}
-
 static int cpu_down(unsigned int cpu)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
-	stop();
+	__this_cpu_write(in_use, false);
+	load_none();
 	local_irq_restore(flags);
 	return 0;
 }
@@ -191,17 +182,13 @@ int vmm_segment_init(void)
 	err = dseg_tracepoint_on("sched_switch", on_sched_switch);
 	if (err)
 		return err;
-	err = dseg_fault() ? -ENOMEM :
-	      register_trace_kvm_entry(on_kvm_entry, NULL);
+	err = register_trace_kvm_entry(on_kvm_entry, NULL);
 	if (err)
 		goto no_entry;
-	hotplug_state = dseg_fault() ? -ENOMEM :
-			cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
+	hotplug_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
 					  "dseg/vmm:online", cpu_up, cpu_down);
-	if (hotplug_state >= 0) {
-		dseg_crash_on(stop);
+	if (hotplug_state >= 0)
 		return 0;
-	}
 	err = hotplug_state;
 	unregister_trace_kvm_entry(on_kvm_entry, NULL);
 no_entry:
@@ -211,7 +198,6 @@ no_entry:
 
 void vmm_segment_exit(void)
 {
-	dseg_crash_off();
 	cpuhp_remove_state(hotplug_state);
 	unregister_trace_kvm_entry(on_kvm_entry, NULL);
 	dseg_tracepoint_off("sched_switch", on_sched_switch);
