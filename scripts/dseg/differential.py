@@ -18,6 +18,7 @@ from .processes import dying_with_us
 
 TRANSLATIONS = 1_000_000
 SEED = '1'
+WORLDS = 1_000_000  # from where one part begins to where the next one does
 SLOWEST = 500       # translations a second, on a machine that is busy
 
 
@@ -33,6 +34,8 @@ def main(arguments):
                         help=f'of all that is random: a number, or "random" (default: {SEED})')
     parser.add_argument('--first', type=int, default=0, metavar='W',
                         help='begin with this world: that of a mismatch, to repeat it')
+    parser.add_argument('--part', type=part, default=(1, 1), metavar='I/N',
+                        help='only the I-th of N equal parts, which can run at the same time')
     parser.add_argument('--phys-bits', type=int, default=40, choices=range(36, 48),
                         metavar='36..47', help='MAXPHYADDR of the CPU (default: 40)')
     parser.add_argument('--qemu', metavar='FILE',
@@ -42,8 +45,19 @@ def main(arguments):
     options.dseg = f'on,phys-bits={options.phys_bits}'
     if options.seed == 'random':
         options.seed = random.getrandbits(63)
+    number, parts = options.part
+    options.translations = int(options.translations) // parts
+    options.first += (number - 1) * WORLDS
     run(options)
     return 0
+
+
+def part(text):
+    """(I, N) of "I/N"."""
+    number, parts = map(int, text.split('/'))
+    if not 1 <= number <= parts:
+        raise ValueError
+    return number, parts
 
 
 def run(options):
