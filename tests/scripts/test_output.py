@@ -23,7 +23,11 @@ for name in ('L1', 'L2'):
     ours, guest = socket.socketpair()
     consoles.append(Console(name, ours, sys.argv[1]))
     guests.append(guest)
+attached = threading.Event()
+listen = consoles[0].listen
+consoles[0].listen = lambda listener: (listen(listener), attached.set())
 def guest():
+    attached.wait()         # what came before is not shown
     for number in range(int(sys.argv[2])):
         guests[0].sendall(b'line %d\\n' % number)
         time.sleep(0.01)
