@@ -103,12 +103,11 @@ def test_a_command_whose_log_is_full_ends_and_says_so(full):
 
 
 @pytest.mark.parametrize('redirection, reason', [
-    ('| head -n 1 >&2', 'standard output can\'t be written: Broken pipe'),
+    ('| head -n 1 >/dev/null', 'standard output can\'t be written: Broken pipe'),
     ('>/dev/full', f'standard output, or a file in {OUT}: No space left on device: {FULL}')])
 def test_a_script_whose_output_can_t_be_written_says_so_in_a_line(tmp_path, redirection, reason):
     (tmp_path / 'script.py').write_text('from dseg import run_main\n'
                                         'run_main("script", lambda _: print("text\\n" * 100000))')
     done = processes.run(['sh', '-c', f'/usr/bin/python3 "$0" {redirection}',
                           tmp_path / 'script.py'], capture_output=True, text=True, timeout=30)
-    lines = [line for line in done.stderr.splitlines() if line != 'text']
-    assert lines == [f'script: {reason}']
+    assert done.stderr == f'script: {reason}\n'
