@@ -4,6 +4,7 @@
  */
 
 #include "scan.h"
+#include "sweep.h"
 
 /* Puts @run where it belongs among the longest, if it is one of them. */
 static void keep(DsegScan *scan, const DsegRun *run)
@@ -42,7 +43,9 @@ static void add_mapping(DsegScan *scan, uint64_t base, uint64_t size,
 {
     DsegRun *open = &scan->open;
 
-    if (open->size && mapping->addr != open->target + open->size) {
+    /* Where there is a hole, the run ends before it. */
+    if (open->size && (base != open->base + open->size ||
+                       mapping->addr != open->target + open->size)) {
         dseg_scan_end_run(scan);
     }
     if (!open->size) {
@@ -60,35 +63,33 @@ static bool is_suitable(const DsegScan *scan, const DsegMapping *mapping)
            (mapping->executable || !scan->in_executable);
 }
 
-/* The page or hole at scan->next, up to the limit. */
-static void look_up(DsegScan *scan)
+static bool visit(void *opaque, uint64_t addr, uint64_t size,
+                  const DsegMapping *mapping)
 {
-    DsegMapping mapping;
-    bool mapped = dseg_tables_lookup(scan->in_tables, scan->next, &mapping) ==
-                  DSEG_LOOKUP_MAPPED;
-    uint64_t page = UINT64_C(1) << mapping.lg_size;
-    uint64_t size = page - (scan->next & (page - 1));
+    DsegScan *scan = opaque;
 
-    if (size > scan->in_limit - scan->next) {
-        size = scan->in_limit - scan->next;
-    }
-    if (mapped) {
-        scan->out_mapped += size;
-    }
-    if (mapped && is_suitable(scan, &mapping)) {
-        add_mapping(scan, scan->next, size, &mapping);
+    scan->out_mapped += size;
+    if (is_suitable(scan, mapping)) {
+        add_mapping(scan, addr, size, mapping);
     } else {
         dseg_scan_end_run(scan);
     }
-    scan->next += size;
+    return true;
 }
 
 bool dseg_scan_step(DsegScan *scan, unsigned lookups)
 {
-    for (; lookups && scan->next < scan->in_limit; lookups--) {
-        look_up(scan);
-    }
-    if (scan->next < scan->in_limit) {
+    DsegSweep sweep = {
+        .in_tables = scan->in_tables,
+        .in_limit = scan->in_limit,
+        .in_visit = visit,
+        .in_opaque = scan,
+        .next = scan->next,
+    };
+    DsegSwept swept = dseg_sweep_step(&sweep, lookups);
+
+    scan->next = sweep.next;
+    if (swept == DSEG_SWEPT_PART) {
         return false;
     }
     dseg_scan_end_run(scan);

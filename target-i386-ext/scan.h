@@ -32,7 +32,7 @@ typedef struct DsegScan {
     bool in_executable;     /* the segment would grant fetches too */
 
     uint64_t next;          /* address to go on from; at first, to start at */
-    DsegRun open;           /* the run that ends there, if its size is not 0 */
+    DsegRun open;           /* the last run, which may go on, if its size is not 0 */
     uint64_t out_mapped;    /* how much is mapped, ... */
     uint64_t out_suitable;  /* ... and of that with the permissions, in bytes */
     unsigned out_runs;
@@ -40,16 +40,14 @@ typedef struct DsegScan {
 } DsegScan;
 
 /*
- * Looks up to @lookups more addresses up: one for each page that is mapped and
- * for each hole, whatever its size.  Returns whether the scan is complete; the
- * results hold then.  The tables may change between two steps; each step sees
- * them as they are.
+ * Looks up to @lookups more addresses up, as dseg_sweep_step() does.  Returns
+ * whether the scan is complete; the results hold then.
  */
 bool dseg_scan_step(DsegScan *scan, unsigned lookups);
 
 /*
- * The run that is open ends at scan->next.  For a scan that stops there before
- * it is complete: then the results hold for what has been looked at.
+ * The run that is open has ended.  For a scan that stops before it is complete:
+ * then the results hold for what has been looked at.
  */
 void dseg_scan_end_run(DsegScan *scan);
 

@@ -3,64 +3,27 @@
  * Unit tests of the sweep over page tables
  */
 
-#include <string.h>
-
 #include "sweep.h"
+#include "page-memory.h"
 #include "random.h"
 
-#define ALL UINT64_C(7)                 /* P, W, U */
-#define PS (UINT64_C(1) << 7)
-#define PAGE DSEG_PAGE_SIZE
 #define LARGE (512 * PAGE)
-#define BASE (UINT64_C(5) << 30)        /* of the GiB that the tables map */
-#define TABLES 16
+#define BASE (5 * GIB)                  /* of the GiB in which pages are */
 #define LEVELS 4
-
-/* 4-level tables: 0 is the root, 1 and 2 lead to the GiB, the others map it. */
-typedef struct Memory {
-    uint64_t entry[TABLES][512];
-    unsigned used;
-    unsigned loads;
-    DsegTables tables;
-} Memory;
-
-static bool load(void *opaque, uint64_t addr, unsigned size, uint64_t *value)
-{
-    Memory *memory = opaque;
-
-    g_assert_cmpuint(size, ==, 8);
-    memory->loads++;
-    *value = memory->entry[addr / PAGE][addr % PAGE / 8];
-    return true;
-}
-
-static void make_tables(Memory *memory)
-{
-    memset(memory, 0, sizeof(*memory));
-    memory->entry[0][0] = 1 * PAGE | ALL;
-    memory->entry[1][BASE >> 30] = 2 * PAGE | ALL;
-    memory->used = 3;
-    memory->tables = (DsegTables) {
-        .mode = DSEG_PAGING_LONG4, .phys_bits = 40, .load = load, .opaque = memory,
-    };
-}
 
 /* A page of 4 KiB, number @page of the GiB; it maps to itself, plus 1 GiB. */
 static void map_small(Memory *memory, unsigned page)
 {
-    uint64_t *entry = &memory->entry[2][page / 512];
+    uint64_t addr = BASE + page * PAGE;
 
-    if (!*entry) {
-        g_assert_cmpuint(memory->used, <, TABLES);
-        *entry = memory->used++ * PAGE | ALL;
-    }
-    memory->entry[*entry / PAGE][page % 512] =
-        (BASE + page * PAGE + (UINT64_C(1) << 30)) | ALL;
+    map_page(memory, addr, addr + GIB, 12, ALL);
 }
 
 static void map_large(Memory *memory, unsigned large)
 {
-    memory->entry[2][large] = (BASE + large * LARGE + (UINT64_C(1) << 30)) | ALL | PS;
+    uint64_t addr = BASE + large * LARGE;
+
+    map_page(memory, addr, addr + GIB, 21, ALL);
 }
 
 /* What a sweep has met. */
@@ -77,7 +40,7 @@ static bool visit(void *opaque, uint64_t addr, uint64_t size,
     Met *met = opaque;
 
     g_assert_cmphex(addr, >=, met->end);
-    g_assert_cmphex(mapping->addr, ==, addr + (UINT64_C(1) << 30));
+    g_assert_cmphex(mapping->addr, ==, addr + GIB);
     met->visits++;
     met->bytes += size;
     met->end = addr + size;
