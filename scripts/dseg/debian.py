@@ -95,8 +95,7 @@ def _update_lists():
     if stamp.exists() and time.time() - stamp.stat().st_mtime < SECONDS_LISTS_STAY_FRESH:
         return
     try:
-        run_logged('Reading what Debian\'s suites have',
-                   [*APT_GET, 'update'], LOG, timeout=600)
+        run_logged('Reading Debian\'s lists of sources', [*APT_GET, 'update'], LOG, timeout=600)
     except Failure:
         # A mirror without one of the suites is no reason to stop if it has others.
         if not _have_lists():

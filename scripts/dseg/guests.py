@@ -161,7 +161,7 @@ def newest_kernel_package():
     codename = re.search(r'^VERSION_CODENAME=(\w+)', release, re.M)[1]
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
     run(ROOT / 'scripts/lib/private-apt', APT_DIR, 'deb', codename, f'{codename}-security')
-    apt('apt-get', 'update', title='Reading what kernels Debian has')
+    apt('apt-get', 'update', title='Reading Debian\'s lists of kernels')
     found = re.search(r'Depends: (linux-image-\d\S*)',
                       apt('apt-cache', 'depends', KERNEL_PACKAGE))
     if not found:

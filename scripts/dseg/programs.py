@@ -98,7 +98,7 @@ def fetch_packages():
         apt = ['apt-get', '-c', APT_DIR / 'apt.conf', '-o', 'APT::Sandbox::User=', '-o',
                f'Dir::State::status={status}', '-o', f'Dir::Cache::archives={debs}', '-o',
                'Debug::NoLocking=true', '-q']
-        run_logged('Reading what programs Debian has', [*apt, 'update'], LOG, timeout=600)
+        run_logged('Reading Debian\'s lists of programs', [*apt, 'update'], LOG, timeout=600)
         run_logged('Fetching Debian\'s programs',
                    [*apt, 'install', '-y', '--download-only', '--no-install-recommends',
                     *PACKAGES], LOG, timeout=600)
