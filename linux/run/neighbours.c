@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/userfaultfd.h>
 #include <malloc.h>
 #include <stdarg.h>
@@ -19,12 +20,19 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 /* Newer than some C libraries. */
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
+#ifndef SYS_map_shadow_stack
+#define SYS_map_shadow_stack 453
+#endif
 #ifndef SYS_mseal
 #define SYS_mseal 462
 #endif
@@ -152,6 +160,72 @@ EXPORT int personality(unsigned long persona)
     return answer(kernel_call(SYS_personality, persona, 0, 0, 0, 0, 0));
 }
 
+/* The region counts as a whole from the beginning: what comes from it would not
+   be more. */
+static void heed_limit(int resource, const struct rlimit *wanted)
+{
+    struct rlimit limit;
+
+    if ((resource == RLIMIT_AS || resource == RLIMIT_DATA) && wanted &&
+        read_memory(&limit, wanted, sizeof(limit)) &&
+        limit.rlim_cur != RLIM_INFINITY) {
+        leave_all_to_kernel();
+    }
+}
+
+EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+    heed_limit(resource, limit);
+    return answer(kernel_call(SYS_setrlimit, resource, (long)limit, 0, 0, 0,
+                              0));
+}
+
+EXPORT int setrlimit64(__rlimit_resource_t resource,
+                       const struct rlimit64 *limit)
+{
+    return setrlimit(resource, (const struct rlimit *)limit);
+}
+
+EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource,
+                   const struct rlimit *limit, struct rlimit *before)
+{
+    if (!pid || pid == getpid()) {
+        heed_limit(resource, limit);
+    }
+    return answer(kernel_call(SYS_prlimit64, pid, resource, (long)limit,
+                              (long)before, 0, 0));
+}
+
+EXPORT int prlimit64(pid_t pid, enum __rlimit_resource resource,
+                     const struct rlimit64 *limit, struct rlimit64 *before)
+{
+    return prlimit(pid, resource, (const struct rlimit *)limit,
+                   (struct rlimit *)before);
+}
+
+/* The kernel finds memory in what the program has unmapped. The process may be
+   another, of which these are no addresses here: that costs no more than the
+   region. */
+static void advise_process(const struct iovec *ranges, size_t nr)
+{
+    struct iovec range;
+
+    for (size_t i = 0; i < nr && i < IOV_MAX; i++) {
+        if (!read_memory(&range, ranges + i, sizeof(range))) {
+            return;
+        }
+        leave_holes_to_kernel(range.iov_base, range.iov_len);
+    }
+}
+
+EXPORT ssize_t process_madvise(int process, const struct iovec *ranges,
+                               size_t nr, int advice, unsigned flags)
+{
+    advise_process(ranges, nr);
+    return answer(kernel_call(SYS_process_madvise, process, (long)ranges, nr,
+                              advice, flags, 0));
+}
+
 /* Those that syscall() hands to raw_call(). */
 __attribute__((visibility("hidden"), used)) const bool raw_calls[512] = {
     [SYS_mmap] = true, [SYS_munmap] = true, [SYS_madvise] = true,
@@ -160,7 +234,9 @@ __attribute__((visibility("hidden"), used)) const bool raw_calls[512] = {
     [SYS_msync] = true, [SYS_mincore] = true, [SYS_shmat] = true,
     [SYS_mremap] = true, [SYS_mbind] = true, [SYS_mseal] = true,
     [SYS_userfaultfd] = true, [SYS_seccomp] = true, [SYS_personality] = true,
-    [SYS_prctl] = true, [SYS_ioctl] = true,
+    [SYS_prctl] = true, [SYS_ioctl] = true, [SYS_setrlimit] = true,
+    [SYS_prlimit64] = true, [SYS_process_madvise] = true,
+    [SYS_set_mempolicy_home_node] = true, [SYS_map_shadow_stack] = true,
 };
 
 __attribute__((visibility("hidden"), used))
@@ -201,8 +277,16 @@ long raw_call(long number, long a, long b, long c, long d, long e, long f)
         return prctl(a, b, c, d, e);
     case SYS_ioctl:
         return ioctl(a, b, c);
+    case SYS_setrlimit:
+        return setrlimit(a, (void *)b);
+    case SYS_prlimit64:
+        return prlimit(a, b, (void *)c, (void *)d);
+    case SYS_process_madvise:
+        return process_madvise(a, (void *)b, c, d, e);
     case SYS_mbind:
     case SYS_mseal:
+    case SYS_set_mempolicy_home_node:
+    case SYS_map_shadow_stack:
         leave_to_kernel(address, b);
         break;
     case SYS_userfaultfd:

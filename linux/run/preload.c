@@ -90,6 +90,18 @@ void leave_to_kernel(const void *address, size_t size)
     }
 }
 
+void leave_holes_to_kernel(const void *address, size_t size)
+{
+    struct signals before;
+
+    if (enter_inside(&before, address, size)) {
+        if (!region_is_used(address, size)) {
+            region_give_up();
+        }
+        region_leave(&before);
+    }
+}
+
 /* What the kernel says of a range, or of none if that has memory in the region
    which the program has unmapped: then it says no more than that. */
 static long tell_of_holes(long number, void *address, size_t size,

@@ -10,6 +10,7 @@
 #include <linux/userfaultfd.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -408,6 +409,42 @@ static void allocators(void)
     }
 }
 
+/* --- What is about the process --- */
+
+static void no_more_than_a_limit(int resource)
+{
+    struct rlimit limit = { PAGE, RLIM_INFINITY };
+    void *memory = map_filled(PIECE, resource);
+
+    CHECK(setrlimit(resource, &limit) == 0);
+    CHECK(mmap(NULL, PIECE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+          MAP_FAILED);
+    CHECK(errno == ENOMEM);
+    limit.rlim_cur = RLIM_INFINITY;
+    CHECK(setrlimit(resource, &limit) == 0);
+    CHECK(wrong_words(memory, PIECE, resource) == 0);
+    CHECK(munmap(memory, PIECE) == 0);
+}
+
+static void limit_of_memory(void)
+{
+    no_more_than_a_limit(RLIMIT_DATA);
+    no_more_than_a_limit(RLIMIT_AS);
+}
+
+static void advice_by_process(void)
+{
+    char *memory = map_filled(PIECE, 1);
+    struct iovec range = { memory, PIECE };
+    int self = syscall(SYS_pidfd_open, getpid(), 0);
+
+    CHECK(process_madvise(self, &range, 1, MADV_COLD, 0) == PIECE);
+    CHECK(munmap(memory + PAGE, PAGE) == 0);
+    CHECK(process_madvise(self, &range, 1, MADV_COLD, 0) == -1);
+    CHECK(errno == ENOMEM);
+    close(self);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -426,6 +463,8 @@ int main(int argc, char **argv)
         { "protection-by-raw-call", protection_by_raw_call },
         { "userfaultfd-then-map", userfaultfd_then_map },
         { "map-then-userfaultfd", map_then_userfaultfd },
+        { "limit-of-memory", limit_of_memory },
+        { "advice-by-process", advice_by_process },
     };
 
     /* The first ones leave the segment in force. */
