@@ -195,12 +195,22 @@ void drop_empty(struct area *area)
     area->base = NULL;
 }
 
+static bool is_sealed(const struct area *area)
+{
+    for (unsigned i = 0; i < area->pages; i++) {
+        if (area->state[i] & SEALED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void drop_all_areas(void)
 {
     for (unsigned i = 0; i < AREAS; i++) {
         struct area *area = &areas[i];
 
-        if (area->base && munmap(area->base, (size_t)area->pages * PAGE)) {
+        if (area->base && !is_sealed(area) && munmap(area->base, (size_t)area->pages * PAGE)) {
             say_broken("munmap of what is ours fails");
         }
         area->base = NULL;
@@ -367,7 +377,7 @@ static bool is_twice(const char *got, size_t length)
  */
 char *map_apart(size_t length, int protection, int flags, int fd, off_t offset)
 {
-    char *held[64], *got;
+    char *held[MOST_HOLES], *got;
     unsigned n = 0;
     int error;
 
@@ -375,7 +385,7 @@ char *map_apart(size_t length, int protection, int flags, int fd, off_t offset)
         errno = ERRNO_BEFORE;
         got = mmap(NULL, length, protection, flags, fd, offset);
         error = errno;
-        if (got == MAP_FAILED || n == 64 || !area_at(got, length)) {
+        if (got == MAP_FAILED || n == MOST_HOLES || !area_at(got, length)) {
             break;
         }
         if (is_twice(got, length)) {

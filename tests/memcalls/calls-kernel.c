@@ -23,6 +23,10 @@
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
+#ifndef SYS_set_mempolicy_home_node
+#define SYS_set_mempolicy_home_node 450
+#endif
+#define SYS_map_shadow_stack_ 453
 #define SYS_mseal_ 462
 
 static void say_value(long value)
@@ -174,6 +178,21 @@ static void call_set_mempolicy(struct random *random)
     say_value(syscall(SYS_set_mempolicy, mode, mode ? &nodes : NULL, mode ? 8 : 0));
 }
 
+static void call_home_node(struct random *random)
+{
+    unsigned long node = random_once_in(random, 4) ? 5 : 0;
+    struct range range;
+
+    if (!pick_range(random, &range)) {
+        return;
+    }
+    say(" %lu", node);
+    errno = ERRNO_BEFORE;
+    say_value(syscall(SYS_set_mempolicy_home_node, range.address, range.length, node, 0));
+    set_state(range.area, range.page, range.pages, HINTED, 0);
+    say_content(range.area, 0, range.area->pages);
+}
+
 static void call_move_pages(struct random *random)
 {
     struct range range;
@@ -229,17 +248,22 @@ static void call_process_madvise(struct random *random)
     int advice = random_of(random, advices);
     int self = syscall(SYS_pidfd_open, getpid(), 0);
     struct iovec vectors[2];
-    struct range range;
+    struct range ranges[2];
 
-    if (pick_range(random, &range) && pick_range(random, &range)) {
-        vectors[0] = vectors[1] = (struct iovec) { range.address, range.length };
+    if (pick_range(random, &ranges[0]) && pick_range(random, &ranges[1])) {
+        for (unsigned i = 0; i < 2; i++) {
+            vectors[i] = (struct iovec) { ranges[i].address, ranges[i].length };
+        }
         say(" advice %d", advice);
         errno = ERRNO_BEFORE;
-        say_value(syscall(SYS_process_madvise, self, vectors, 1, advice, 0));
-        if (advice == MADV_DONTNEED || advice == MADV_FREE) {
-            set_state(range.area, range.page, range.pages, VAGUE, 0);   /* newer kernels allow it */
+        say_value(syscall(SYS_process_madvise, self, vectors, 2, advice, 0));
+        for (unsigned i = 0; i < 2; i++) {
+            if (advice == MADV_DONTNEED || advice == MADV_FREE) {
+                /* Newer kernels allow it. */
+                set_state(ranges[i].area, ranges[i].page, ranges[i].pages, VAGUE, 0);
+            }
+            say_content(ranges[i].area, 0, ranges[i].area->pages);
         }
-        say_content(range.area, 0, range.area->pages);
     }
     close(self);
 }
@@ -258,49 +282,110 @@ static void call_name(struct random *random)
     say_content(range.area, 0, range.area->pages);
 }
 
-/* The protections in /proc/self/maps of what is mapped. */
-static void call_maps(struct random *random)
+/* What /proc/self/smaps tells of a map, but for what is only of its parts. */
+struct shown {
+    char *start, *end;
+    char protections[5];
+    char flags[32];
+};
+
+/* The protections, and those flags that are no hints. */
+static void say_shown(const struct area *area, const struct shown *all, unsigned n)
 {
-    static char text[1 << 18];
-    struct area *area = pick_area(random);
-    char shown[AREA_PAGES][5] = { 0 };
-    size_t length = 0;
-    ssize_t n;
-    int fd;
-
-    if (!area) {
-        return;
-    }
-    fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    while ((n = read(fd, text + length, sizeof(text) - 1 - length)) > 0) {
-        length += n;
-    }
-    close(fd);
-    text[length] = 0;
-    for (char *line = text; *line; line = strchr(line, '\n') + 1) {
-        char *rest, *start = (char *)strtoul(line, &rest, 16),
-                    *end = (char *)strtoul(rest + 1, &rest, 16);
-
-        for (unsigned i = 0; i < area->pages; i++) {
-            char *page = area->base + (size_t)i * PAGE;
-
-            if (page >= start && page < end) {
-                memcpy(shown[i], rest + 1, 4);
-            }
-        }
-    }
     say(" %d", (int)(area - areas));
     for (unsigned i = 0; i < area->pages; i++) {
-        bool asks = area->state[i] & MAPPED && !(area->state[i] & UNKNOWN);
+        const char *page = area->base + (size_t)i * PAGE;
+        unsigned k = 0;
 
-        say(" %s", !asks ? "-" : shown[i][0] ? shown[i] : "none");
+        if (!(area->state[i] & MAPPED) || area->state[i] & UNKNOWN) {
+            say(" -");
+            continue;
+        }
+        while (k < n && !(page >= all[k].start && page < all[k].end)) {
+            k++;
+        }
+        say(" %s%s", k < n ? all[k].protections : "none", k < n ? all[k].flags : "");
     }
+}
+
+/* Returns how many maps there are. */
+static unsigned parse_smaps(const char *text, struct shown *all, unsigned most)
+{
+    static const char *const flags[] = { "lo", "dc", "wf", "sl" };
+    unsigned n = 0;
+
+    for (const char *line = text; *line && n < most; line = strchr(line, '\n') + 1) {
+        if (!strncmp(line, "VmFlags:", 8)) {
+            const char *end = strchr(line, '\n');
+
+            for (unsigned i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+                char word[] = { ' ', flags[i][0], flags[i][1], ' ', 0 };
+                const char *found = strstr(line, word);
+
+                if (found && found < end) {
+                    strcat(all[n].flags, flags[i]);
+                }
+            }
+            n++;
+        } else if (*line < 'A' || *line > 'Z') {
+            char *rest;
+
+            all[n] = (struct shown) { .start = (char *)strtoul(line, &rest, 16) };
+            all[n].end = (char *)strtoul(rest + 1, &rest, 16);
+            memcpy(all[n].protections, rest + 1, 4);
+        }
+    }
+    return n;
+}
+
+static void call_smaps(struct random *random)
+{
+    static struct shown all[512];
+    static char text[1 << 19];
+    struct area *area = pick_area(random);
+
+    if (area && read_text("/proc/self/smaps", text, sizeof(text))) {
+        say_shown(area, all, parse_smaps(text, all, sizeof(all) / sizeof(*all)));
+    }
+}
+
+/* What is sealed stays as it is until the process ends. */
+static void call_mseal(struct random *random)
+{
+    unsigned long flags = random_once_in(random, 6);
+    struct range range;
+    int result;
+
+    if (!pick_range(random, &range)) {
+        return;
+    }
+    say(" flags %lu", flags);
+    errno = ERRNO_BEFORE;
+    result = syscall(SYS_mseal_, range.address, range.length, flags);
+    say_value(result);
+    if (result == 0) {
+        set_state(range.area, range.page, range.pages, SEALED, 0);
+    }
+    say_content(range.area, 0, range.area->pages);
+}
+
+/* No CPU of QEMU's has them. */
+static void call_map_shadow_stack(struct random *random)
+{
+    struct range range;
+
+    if (!pick_range(random, &range)) {
+        return;
+    }
+    errno = ERRNO_BEFORE;
+    say_value(syscall(SYS_map_shadow_stack_, range.address, range.length, 0));
+    say_content(range.area, 0, range.area->pages);
 }
 
 /* Where no area has a hole: see map_apart(). */
 static char *attach_apart(int id, int flags, size_t length)
 {
-    char *held[16], *got;
+    char *held[MOST_HOLES], *got;
     unsigned n = 0;
     int error;
 
@@ -308,7 +393,7 @@ static char *attach_apart(int id, int flags, size_t length)
         errno = ERRNO_BEFORE;
         got = shmat(id, NULL, flags);
         error = errno;
-        if (got == (char *)-1 || n == 16 || !area_at(got, length)) {
+        if (got == (char *)-1 || n == MOST_HOLES || !area_at(got, length)) {
             break;
         }
         held[n++] = got;
@@ -440,7 +525,7 @@ static void call_userfaultfd(struct random *random)
     struct range range;
     int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
-    if (!pick_plain_range(random, &range)) {
+    if (!pick_plain_range(random, &range) || any_in_state(&range, HINTED)) {
         close(fd);
         return;
     }
@@ -543,12 +628,15 @@ const struct call kernel_calls[] = {
     { "mbind", 4, 0, call_mbind },
     { "get_mempolicy", 2, 2, call_get_mempolicy },
     { "set_mempolicy", 1, 1, call_set_mempolicy },
+    { "home-node", 1, 0, call_home_node },
     { "move_pages", 2, 1, call_move_pages },
     { "membarrier", 1, 1, call_membarrier },
     { "remap_file_pages", 3, 1, call_remap_file_pages },
     { "process_madvise", 3, 0, call_process_madvise },
     { "name", 2, 1, call_name },
-    { "maps", 4, 4, call_maps },
+    { "smaps", 4, 4, call_smaps },
+    { "mseal", 1, 0, call_mseal },
+    { "map_shadow_stack", 1, 0, call_map_shadow_stack },
     { "shm", 5, 0, call_shm },
     { "brk", 2, 2, call_brk },
     { "userfaultfd", 5, 0, call_userfaultfd },

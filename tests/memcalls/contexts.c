@@ -117,6 +117,20 @@ void start_interrupting(void)
     set_timer(1500000);
 }
 
+void hold_interrupts(sigset_t *before)
+{
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGRTMIN);
+    pthread_sigmask(SIG_BLOCK, &mask, before);
+}
+
+void release_interrupts(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 void stop_interrupting(void)
 {
     set_timer(0);
@@ -237,6 +251,18 @@ static void run_in_child(enum topic topic, struct random *random)
     say_all_contents();
 }
 
+/* No handler maps meanwhile what that thread would find in a hole. */
+static void run_in_thread(void)
+{
+    sigset_t before;
+
+    hold_interrupts(&before);
+    sem_post(&wanted);
+    while (sem_wait(&done)) {
+    }
+    release_interrupts(&before);
+}
+
 void run_somewhere(enum topic topic, struct random *random)
 {
     unsigned where = random_below(random, 40);
@@ -247,9 +273,7 @@ void run_somewhere(enum topic topic, struct random *random)
         run_in_child(topic, random);
     } else if (where < 5 && helpers_process == getpid()) {
         say(" in thread");
-        sem_post(&wanted);
-        while (sem_wait(&done)) {
-        }
+        run_in_thread();
     } else if (where < 8) {
         say(" in handler");
         raise(SIGUSR1);

@@ -36,8 +36,8 @@ bool gentle, first_rough;
 static unsigned long sequence;
 static unsigned number;
 
-static const struct call *const calls_of[TOPICS] = { map_calls, data_calls, kernel_calls,
-                                                     malloc_calls };
+static const struct call *const calls_of[TOPICS] = { map_calls, data_calls, flight_calls,
+                                                     kernel_calls, process_calls, malloc_calls };
 
 unsigned call_number(void)
 {
@@ -115,11 +115,13 @@ static void begin_areas(struct random *random)
     add_area(got, 24, MAPPED);
 }
 
+static const enum topic rough_topics[] = { MAPS, MAPS, KERNEL, KERNEL, KERNEL, FLIGHT, PROCESS };
+
 static enum topic pick_topic(struct random *random)
 {
-    unsigned n = random_below(random, 10);
+    unsigned n = random_below(random, 20);
 
-    return n < 6 ? MAPS : n < 8 ? DATA : KERNEL;
+    return n < 11 ? MAPS : n < 13 ? DATA : n < 16 ? FLIGHT : n < 19 ? KERNEL : PROCESS;
 }
 
 /* Calls in areas, or of malloc(): areas may have holes, which malloc() would use. */
@@ -144,7 +146,7 @@ static void run_calls(bool of_malloc, bool interrupted)
         random = random_of_call(number);
         first_rough = number == rough_from && !of_malloc;
         topic = of_malloc ? MALLOC : !first_rough ? pick_topic(&random) :
-                random_once_in(&random, 2) ? MAPS : KERNEL;
+                random_of(&random, rough_topics);
         if (!is_skipped(number)) {
             say("%lu.%u", sequence, number);
             run_somewhere(topic, &random);
@@ -160,6 +162,7 @@ static void run_calls(bool of_malloc, bool interrupted)
         end_malloc_sequence();
     } else {
         end_kernel_sequence();
+        end_flight_sequence();
         drop_all_areas();
         end_data_sequence();
     }
@@ -264,6 +267,7 @@ int main(int argc, char **argv)
     find_region();
     install_fault_handler();
     prepare_files();
+    prepare_flight();
     prepare_contexts();
     for (sequence = settings.first; sequence < settings.first + settings.sequences; sequence++) {
         run_sequence();

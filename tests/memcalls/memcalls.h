@@ -15,6 +15,7 @@
 #define MEMCALLS_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@
 #define PAGE 4096u
 #define AREAS 12
 #define AREA_PAGES 64
+#define MOST_HOLES (AREAS * AREA_PAGES)
 #define FILE_PAGES 64           /* of the file that is mapped */
 
 /* Random numbers (splitmix64). */
@@ -77,6 +79,8 @@ void say_result(bool ok);
 void say_hash(uint64_t hash);
 /* Something that no system may do. */
 void say_broken(const char *what);
+/* A file of /proc as a string. Returns its length, or 0. */
+size_t read_text(const char *name, char *text, size_t size);
 
 #define ERRNO_BEFORE 1234       /* no error has this number */
 
@@ -87,6 +91,7 @@ enum {
     UNKNOWN = 4,                /* whether it is mapped isn't known */
     HOLE_IN_REGION = 8,         /* if unmapped: an access may find memory */
     HINTED = 16,                /* the kernel may have split its map there */
+    SEALED = 32,                /* by mseal(): it can't be unmapped */
 };
 
 struct area {
@@ -147,9 +152,10 @@ struct call {
     call_function *run;
 };
 
-enum topic { MAPS, DATA, KERNEL, MALLOC, TOPICS };
+enum topic { MAPS, DATA, FLIGHT, KERNEL, PROCESS, MALLOC, TOPICS };
 
-extern const struct call map_calls[], data_calls[], kernel_calls[], malloc_calls[];
+extern const struct call map_calls[], data_calls[], flight_calls[], kernel_calls[],
+    process_calls[], malloc_calls[];
 
 /* The number of the call, unique in its sequence. */
 unsigned call_number(void);
@@ -162,13 +168,26 @@ void prepare_contexts(void);
 void run_at_once(struct random *random);
 /* From now on a handler maps and unmaps from time to time. */
 void start_interrupting(void);
+/* Not in between. */
+void hold_interrupts(sigset_t *before);
+void release_interrupts(const sigset_t *before);
 /* Says whether it found anything wrong. */
 void stop_interrupting(void);
 
-extern int file_fd, read_only_fd, zero_fd, pipe_fds[2], disk_fd;
+extern int file_fd, read_only_fd, zero_fd, data_fd, disk_fd, pipe_fds[2], sockets[2];
 void prepare_files(void);
+void prepare_flight(void);
+/* What the kernel gets and gives that is not in an area. */
+#define DATA_BUFFER (AREA_PAGES * PAGE)
+extern char data_buffer[DATA_BUFFER];
+void make_pattern(uint64_t seed);
+/* Returns a hash of all that is in a pipe or socket. */
+uint64_t drain(int fd);
+/* The result of a call that returns a number of bytes. */
+void say_count(ssize_t n);
 void begin_data_sequence(void);
 void end_data_sequence(void);
+void end_flight_sequence(void);
 void end_malloc_sequence(void);
 void end_kernel_sequence(void);
 

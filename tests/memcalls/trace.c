@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "memcalls.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +82,20 @@ void say_hash(uint64_t hash)
 void say_broken(const char *what)
 {
     say(" BROKEN: %s", what);
+}
+
+size_t read_text(const char *name, char *text, size_t size)
+{
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+    ssize_t n;
+
+    while ((n = read(fd, text + length, size - 1 - length)) > 0) {
+        length += n;
+    }
+    close(fd);
+    text[length] = 0;
+    return length;
 }
 
 /* FNV-1a, by words where there are any. */
