@@ -27,7 +27,8 @@
  *
  * Who may do what: everybody may open the device, unless its mode is changed.
  * The frames of a region can't be swapped or moved, so its size counts against
- * RLIMIT_MEMLOCK, as with mlock(); a process with CAP_IPC_LOCK may have any
+ * RLIMIT_MEMLOCK, together with what the process has locked by then (mlock());
+ * it is in VmPin of /proc/PID/status.  A process with CAP_IPC_LOCK may have any
  * size.  Whatever the memory was used for before, a region is zeroed.
  */
 #ifndef DSEG_GUEST_H
@@ -47,7 +48,7 @@
  *
  * EINVAL  size or address is no multiple of 4096, size is 0, reserved is not 0
  * EBUSY   the process has a primary region already, or there is one that has
- *         been made through this file
+ *         been made through this file; or another thread is just making one
  * ENOMEM  no range of contiguous frames could be made free, or the limits of
  *         the process's memory (address space, memory cgroup) are reached
  * EPERM   RLIMIT_MEMLOCK is too low, and the process lacks CAP_IPC_LOCK

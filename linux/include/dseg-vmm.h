@@ -37,15 +37,17 @@
  * EBADF   vm_fd is not open
  * EINVAL  vm_fd is no VM of KVM; gpa or size is no multiple of 4096; size is 0
  *         and gpa is not; unknown flags; reserved is not 0
- * EBUSY   the VM has a segment already
+ * EBUSY   the VM has a segment already, or one is just being made of that
+ *         memory
  * ENXIO   the VM has no RAM there, or not in one piece, or none yet
  * EFAULT  its RAM is not private, writable, anonymous memory
  * ENOMEM  no range of contiguous frames could be made free, or the limit of
  *         the caller's memory cgroup is reached
- * EPERM   the caller's RLIMIT_MEMLOCK, against which it counts, is too low,
- *         and it lacks CAP_IPC_LOCK
+ * EPERM   the size asked for, with what the VMM has locked and pinned already,
+ *         exceeds the caller's RLIMIT_MEMLOCK, and it lacks CAP_IPC_LOCK
  * EAGAIN  the memory was being changed meanwhile, or is in use by a device
  * ESRCH   the process of the VMM has gone
+ * EINTR   the caller is being killed
  */
 struct dseg_vmm_attach {
 	__s32 vm_fd;		/* in: the VM, as KVM_CREATE_VM returned it */
@@ -95,8 +97,9 @@ enum dseg_vmm_state {
 };
 
 /*
- * The segment number @index, from 0 on.  ENOENT: there are no more.  hva and
- * hpa are 0 for a process without CAP_SYS_ADMIN, as in /proc/PID/pagemap.
+ * The segment number @index, from 0 on.  ENOENT: there are no more.  A process
+ * without CAP_SYS_ADMIN sees those of VMs that its user has made, and hva and
+ * hpa are 0, as in /proc/PID/pagemap.
  */
 struct dseg_vmm_info {
 	__u32 index;		/* in */
@@ -116,8 +119,10 @@ struct dseg_vmm_info {
 
 /*
  * Sets contiguous frames aside, which the next segments are made of, as long
- * as they suffice: while memory is not yet fragmented, say.  size 0 gives back
- * what is left of them.
+ * as they suffice: while memory is not yet fragmented, say.  They are for
+ * callers that may lock any amount of memory (CAP_IPC_LOCK, or no
+ * RLIMIT_MEMLOCK).  A request that fails leaves them as they were.  size 0 gives
+ * back what is left of them.
  *
  * EPERM   the caller lacks CAP_SYS_ADMIN
  * EINVAL  size is no multiple of 4096; reserved is not 0

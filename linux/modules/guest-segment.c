@@ -18,6 +18,7 @@
 
 #include <dseg.h>
 
+#include "fault.h"
 #include "guest.h"
 #include "tracepoint.h"
 
@@ -142,7 +143,8 @@ int guest_segment_init(void)
 	err = dseg_tracepoint_on("tlb_flush", on_tlb_flush);
 	if (err)
 		return err;
-	hotplug_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
+	hotplug_state = dseg_fault() ? -ENOMEM :
+			cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
 					  "dseg/guest:online", cpu_up,
 					  cpu_down);
 	if (hotplug_state < 0) {

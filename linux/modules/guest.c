@@ -16,11 +16,14 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "contig.h"
+#include "fault.h"
 #include "guest.h"
 
 /*
- * All processes that have a region, or had one and still run, and the lock for
- * that and for what files refer to.
+ * All processes that have a region, make one, or had one and still run, and the
+ * lock for that and for what files refer to.  Nobody holds it for long: a
+ * region is made without it, as that may have to wait for the process for ever.
  */
 static LIST_HEAD(all);
 static DEFINE_MUTEX(lock);
@@ -28,9 +31,6 @@ static DEFINE_MUTEX(lock);
 /* The same by page table, under RCU, and the lock for changes. */
 static DEFINE_HASHTABLE(by_root, 6);
 static DEFINE_SPINLOCK(by_root_lock);
-
-/* One region is made at a time: it takes contiguous frames, which are few. */
-static DEFINE_MUTEX(create_lock);
 
 struct guest_process *guest_process_of(phys_addr_t root)
 {
@@ -63,6 +63,16 @@ static void put_process(struct guest_process *process)
 static struct guest_process *process_of(struct dseg_region *region)
 {
 	return container_of(region, struct guest_process, region);
+}
+
+static int get_frames(struct dseg_region *region)
+{
+	return dseg_contig_alloc(region->nr, &region->pfn, NULL, NULL);
+}
+
+static void put_frames(struct dseg_region *region, bool made)
+{
+	dseg_contig_free(region->pfn, region->nr);
 }
 
 static void go(struct dseg_region *region)
@@ -125,11 +135,33 @@ static bool is_live(const struct guest_process *process)
 	return READ_ONCE(process->region.live);
 }
 
+static struct guest_process *new_process(u64 size)
+{
+	struct guest_process *process = dseg_fault() ? NULL :
+		kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
+
+	if (!process)
+		return NULL;
+	kref_init(&process->refs);
+	mmgrab(current->mm);
+	process->root = __pa(current->mm->pgd);
+	process->region.mm = current->mm;
+	process->region.nr = size >> PAGE_SHIFT;
+	/* mmap() has populated it if mlockall() says so. */
+	process->region.touched = current->mm->def_flags & VM_LOCKED;
+	process->region.get_frames = get_frames;
+	process->region.put_frames = put_frames;
+	process->region.stop = stop;
+	process->region.release = release;
+	return process;
+}
+
 /*
- * Make way for a new region of this process, made through @file.  -EBUSY: there
- * is one of this process, or the file refers to one.
+ * List a process whose region is to be made through @file, instead of those of
+ * its mm that have ended.  -EBUSY: there is one, or it is being made, of this
+ * mm or through that file.
  */
-static int forget_old(struct file *file)
+static int begin(struct guest_process *new, struct file *file)
 {
 	struct guest_process *of_file, *process;
 	int err = 0;
@@ -139,58 +171,37 @@ static int forget_old(struct file *file)
 	if (of_file && is_live(of_file))
 		err = -EBUSY;
 	list_for_each_entry(process, &all, all) {
-		if (process->region.mm != current->mm)
+		if (process->maker == file)
+			err = -EBUSY;
+		if (process->region.mm != new->region.mm)
 			continue;
-		if (is_live(process))
+		if (process->maker || is_live(process))
 			err = -EBUSY;
 		else
 			dseg_region_remove(&process->region);
+	}
+	if (!err) {
+		new->maker = file;
+		list_add(&new->all, &all);
 	}
 	mutex_unlock(&lock);
 	return err;
 }
 
-static struct guest_process *new_process(unsigned long start, u64 size)
+/* It has been made, and may go from now on; or it has not, and is unlisted. */
+static void finish(struct guest_process *process, struct file *file, bool made)
 {
-	struct guest_process *process = kzalloc(sizeof(*process),
-						GFP_KERNEL_ACCOUNT);
-
-	if (!process)
-		return NULL;
-	kref_init(&process->refs);
-	mmgrab(current->mm);
-	process->root = __pa(current->mm->pgd);
-	process->region.mm = current->mm;
-	process->region.start = start;
-	process->region.nr = size >> PAGE_SHIFT;
-	/* mmap() has populated it if mlockall() says so. */
-	process->region.touched = current->mm->def_flags & VM_LOCKED;
-	process->region.stop = stop;
-	process->region.release = release;
-	return process;
-}
-
-/* The region can't go before it is in the list: this process is there. */
-static int make_process(struct file *file, unsigned long start, u64 size)
-{
-	struct guest_process *process = new_process(start, size);
-	int err;
-
-	if (!process)
-		return -ENOMEM;
-	err = dseg_region_make(&process->region, go);
-	if (err) {
-		put_process(process);
-		return err;
-	}
 	mutex_lock(&lock);
-	list_add(&process->all, &all);
-	if (file->private_data)
-		put_process(file->private_data);
-	kref_get(&process->refs);
-	file->private_data = process;
+	process->maker = NULL;
+	if (made) {
+		if (file->private_data)
+			put_process(file->private_data);
+		kref_get(&process->refs);
+		file->private_data = process;
+	} else {
+		list_del(&process->all);
+	}
 	mutex_unlock(&lock);
-	return 0;
 }
 
 /*
@@ -210,25 +221,44 @@ static unsigned long aligned_hole(u64 size)
 	return ALIGN(start, PMD_SIZE);
 }
 
-static int create(struct file *file, struct dseg_guest_create *request)
+static int map_and_make(struct guest_process *process,
+			struct dseg_guest_create *request)
 {
 	unsigned long start;
-	int err = check_create(request);
+	int err;
 
-	if (!err)
-		err = forget_old(file);
-	if (err)
-		return err;
 	dseg_region_flush();
-	start = vm_mmap(NULL, request->address ?: aligned_hole(request->size),
+	start = dseg_fault() ? -ENOMEM :
+		vm_mmap(NULL, request->address ?: aligned_hole(request->size),
 			request->size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, 0);
 	if (IS_ERR_VALUE(start))
 		return start;
-	err = make_process(file, start, request->size);
+	process->region.start = start;
+	err = dseg_region_make(&process->region, go);
 	if (err)
 		vm_munmap(start, request->size);
 	request->address = start;
+	return err;
+}
+
+static int create(struct file *file, struct dseg_guest_create *request)
+{
+	struct guest_process *process;
+	int err = check_create(request);
+
+	if (err)
+		return err;
+	process = new_process(request->size);
+	if (!process)
+		return -ENOMEM;
+	err = begin(process, file);
+	if (!err) {
+		err = map_and_make(process, request);
+		finish(process, file, !err);
+	}
+	if (err)
+		put_process(process);
 	return err;
 }
 
@@ -239,10 +269,7 @@ static long ioctl_create(struct file *file, void __user *arg)
 
 	if (copy_from_user(&request, arg, sizeof(request)))
 		return -EFAULT;
-	if (mutex_lock_killable(&create_lock))
-		return -EINTR;
 	err = create(file, &request);
-	mutex_unlock(&create_lock);
 	if (err)
 		return err;
 	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
@@ -417,7 +444,7 @@ static int __init guest_init(void)
 	err = guest_walks_init();
 	if (err)
 		goto no_walks;
-	err = misc_register(&guest_device);
+	err = dseg_fault() ? -ENOMEM : misc_register(&guest_device);
 	if (!err)
 		return 0;
 	guest_walks_exit();

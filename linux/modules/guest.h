@@ -3,6 +3,7 @@
 #define DSEG_GUEST_MODULE_H
 
 #include <linux/atomic.h>
+#include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/types.h>
@@ -32,8 +33,9 @@ struct guest_segment {
  * @active: the segment is there
  * @root: physical address of its page table, as in CR3
  * @by_root: links those whose walks are counted, under RCU
- * @all: links those whose region has not been released, under the lock of
- *	guest.c
+ * @all: links those whose region is being made, or has not been released,
+ *	under the lock of guest.c
+ * @maker: the file through which the region is being made, or NULL
  * @counts: what its walks have cost
  */
 struct guest_process {
@@ -44,6 +46,7 @@ struct guest_process {
 	phys_addr_t root;
 	struct hlist_node by_root;
 	struct list_head all;
+	struct file *maker;
 	atomic64_t counts[GUEST_COUNTERS];
 };
 

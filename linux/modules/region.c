@@ -7,6 +7,7 @@
  * tells us before it changes a page table (mmu_notifier), and then it is no
  * longer in force.
  */
+#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
@@ -16,12 +17,14 @@
 #include <linux/vmalloc.h>
 
 #include "compat.h"
-#include "contig.h"
+#include "fault.h"
 #include "region.h"
 
 #define CHUNK 512	/* pages that are moved, or pinned, at once */
 #define PASSES 4	/* over all of the range, to move its pages */
 #define TRIES 3		/* with other frames each time */
+#define LOCK_TRIES 100	/* for an mmap lock that others have */
+#define LOCK_WAIT 10	/* ms between two of them */
 
 /* Ordered: a region is unpinned, which frees memory, before it is released. */
 static struct workqueue_struct *queue;
@@ -83,8 +86,9 @@ static unsigned long destination(struct dseg_region *region,
 static int make_private(struct dseg_region *region, unsigned long i,
 			unsigned long nr, struct scratch *scratch)
 {
-	long pinned = dseg_pin_pages(region->mm, address(region, i), nr,
-				     FOLL_WRITE, scratch->pages);
+	long pinned = dseg_fault() ? -EFAULT :
+		dseg_pin_pages(region->mm, address(region, i), nr, FOLL_WRITE,
+			       scratch->pages);
 
 	if (pinned < 0)
 		return pinned;
@@ -118,7 +122,7 @@ static int move_chunk(struct dseg_region *region, unsigned long i,
 	unsigned long k;
 	int err;
 
-	if (!is_suitable(&args))
+	if (dseg_fault() || !is_suitable(&args))
 		return -EFAULT;
 	if (region->touched) {
 		err = make_private(region, i, nr, scratch);
@@ -127,7 +131,7 @@ static int move_chunk(struct dseg_region *region, unsigned long i,
 	}
 	memset(scratch->src, 0, sizeof(scratch->src));
 	memset(scratch->dst, 0, sizeof(scratch->dst));
-	err = migrate_vma_setup(&args);
+	err = dseg_fault() ? -EINVAL : migrate_vma_setup(&args);
 	if (err)
 		return err;
 	for (k = 0; k < nr; k++)
@@ -147,7 +151,8 @@ static int move_chunk(struct dseg_region *region, unsigned long i,
  */
 static int make_room(unsigned long nr)
 {
-	void *room = __vmalloc(nr << PAGE_SHIFT, GFP_KERNEL_ACCOUNT |
+	void *room = dseg_fault() ? NULL :
+		     __vmalloc(nr << PAGE_SHIFT, GFP_KERNEL_ACCOUNT |
 			       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 
 	vfree(room);
@@ -166,7 +171,8 @@ static int move_all(struct dseg_region *region, struct scratch *scratch)
 		err = make_room(nr);
 		if (err)
 			return err;
-		mmap_read_lock(region->mm);
+		if (dseg_fault() || mmap_read_lock_killable(region->mm))
+			return -EINTR;
 		err = move_chunk(region, i, nr, scratch);
 		mmap_read_unlock(region->mm);
 		if (err)
@@ -202,7 +208,11 @@ static long pin_chunk(struct dseg_region *region, unsigned long i,
 {
 	long pinned, right;
 
-	mmap_read_lock(region->mm);
+	if (dseg_fault() || mmap_read_lock_killable(region->mm))
+		return -EINTR;
+	/* Some of them can be had, then. */
+	if (dseg_fault())
+		nr = (nr + 1) / 2;
 	pinned = dseg_pin_pages(region->mm, address(region, i), nr,
 				FOLL_WRITE | FOLL_LONGTERM, scratch->pages);
 	mmap_read_unlock(region->mm);
@@ -214,7 +224,7 @@ static long pin_chunk(struct dseg_region *region, unsigned long i,
 	return pinned < 0 ? pinned : right;
 }
 
-/* Returns 0, or -EAGAIN if some page is not where it ought to be. */
+/* Returns 0; -EAGAIN if some page is not where it ought to be; or -EINTR. */
 static int pin_all(struct dseg_region *region, struct scratch *scratch)
 {
 	unsigned long i, nr;
@@ -235,7 +245,8 @@ static int pin_all(struct dseg_region *region, struct scratch *scratch)
 /* Pinning faults pages in and makes them private, so that the next pass can. */
 static int move_and_pin(struct dseg_region *region)
 {
-	struct scratch *scratch = kvmalloc(sizeof(*scratch), GFP_KERNEL);
+	struct scratch *scratch = dseg_fault() ? NULL :
+				  kvmalloc(sizeof(*scratch), GFP_KERNEL);
 	int pass, err = -ENOMEM;
 
 	for (pass = 0; scratch && pass < PASSES; pass++) {
@@ -250,6 +261,31 @@ static int move_and_pin(struct dseg_region *region)
 }
 
 /*
+ * The limit of locked memory
+ *
+ * pinned_vm is atomic.  locked_vm needs the mmap lock, which the process may
+ * keep for ever, and with it everybody who waits for the queue.
+ */
+
+static void uncharge(struct dseg_region *region, unsigned long nr)
+{
+	atomic64_sub(nr, &region->mm->pinned_vm);
+}
+
+static int charge(struct dseg_region *region)
+{
+	struct mm_struct *mm = region->mm;
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	u64 all = atomic64_add_return(region->nr, &mm->pinned_vm) +
+		  READ_ONCE(mm->locked_vm);
+
+	if (!dseg_fault() && (all <= limit || capable(CAP_IPC_LOCK)))
+		return 0;
+	uncharge(region, region->nr);
+	return -EPERM;
+}
+
+/*
  * Ending
  */
 
@@ -257,7 +293,7 @@ static void end_locked(struct dseg_region *region)
 {
 	if (!region->live)
 		return;
-	region->live = false;
+	WRITE_ONCE(region->live, false);
 	region->stop(region);
 	queue_work(queue, &region->unpin_work);
 }
@@ -267,7 +303,7 @@ static void release_locked(struct dseg_region *region)
 	end_locked(region);
 	if (!region->gone)
 		queue_work(queue, &region->release_work);
-	region->gone = true;
+	WRITE_ONCE(region->gone, true);
 }
 
 /* Does fork write-protect pages?  It copies pinned ones instead. */
@@ -310,7 +346,7 @@ static void unpin_region(struct work_struct *work)
 	mutex_lock(&region->pins);
 	unpin_first(region, region->nr);
 	mutex_unlock(&region->pins);
-	account_locked_vm(region->mm, region->nr, false);
+	uncharge(region, region->nr);
 }
 
 static void release_region_work(struct work_struct *work)
@@ -354,10 +390,10 @@ static int make_watched(struct dseg_region *region,
 	if (err)
 		return err;
 	mutex_lock(&region->lock);
-	if (mmu_interval_read_retry(&region->notifier, seq)) {
+	if (mmu_interval_read_retry(&region->notifier, seq) || dseg_fault()) {
 		err = -EAGAIN;
 	} else {
-		region->live = true;
+		WRITE_ONCE(region->live, true);
 		go(region);
 	}
 	mutex_unlock(&region->lock);
@@ -382,71 +418,83 @@ static int find_substitutes(struct dseg_region *region)
 	return 0;
 }
 
+/* The pages have references of their own now, or are free. */
+static void put_substitutes(struct dseg_region *region)
+{
+	struct page *page;
+	unsigned long i;
+
+	xa_for_each(&region->substitutes, i, page)
+		put_page(page);
+}
+
+static int watch(struct dseg_region *region)
+{
+	int err;
+
+	if (dseg_fault() || mmap_write_lock_killable(region->mm))
+		return -EINTR;
+	err = dseg_fault() ? -ENOMEM :
+	      mmu_interval_notifier_insert_locked(&region->notifier, region->mm,
+						  region->start,
+						  region->nr << PAGE_SHIFT,
+						  &notifier_ops);
+	mmap_write_unlock(region->mm);
+	return err;
+}
+
 static int make_on_frames(struct dseg_region *region,
 			  void (*go)(struct dseg_region *region))
 {
-	unsigned long i;
 	int err = find_substitutes(region);
 
+	region->not_pinned = region->nr;
+	region->moved = 0;
 	if (!err)
-		err = mmu_interval_notifier_insert(&region->notifier,
-						   region->mm, region->start,
-						   region->nr << PAGE_SHIFT,
-						   &notifier_ops);
+		err = watch(region);
 	if (!err) {
 		err = make_watched(region, go);
 		if (err)
 			mmu_interval_notifier_remove(&region->notifier);
 	}
-	/* The pages have references of their own now, or are free. */
-	for (i = 0; i < region->nr; i++)
-		put_page(frame(region, i));
+	put_substitutes(region);
 	if (err)
 		xa_destroy(&region->substitutes);
 	return err;
 }
 
-/* As often as it takes: frames that have been tried may be spoilt. */
-static int make_somewhere(struct dseg_region *region,
-			  void (*go)(struct dseg_region *region))
+static int make_once(struct dseg_region *region,
+		     void (*go)(struct dseg_region *region))
 {
-	int try, err = -EAGAIN;
+	unsigned long nr = region->nr;
+	int err = region->get_frames(region);
 
-	for (try = 0; try < TRIES && err == -EAGAIN; try++) {
-		err = dseg_contig_alloc(region->nr, &region->pfn, NULL, NULL);
-		if (!err)
-			err = make_on_frames(region, go);
-	}
+	uncharge(region, nr - region->nr);
+	if (err)
+		return err;
+	err = make_on_frames(region, go);
+	region->put_frames(region, !err);
 	return err;
-}
-
-static void give_back_frames(struct dseg_region *region)
-{
-	if (region->pfn)
-		dseg_contig_free(region->pfn, region->nr);
 }
 
 int dseg_region_make(struct dseg_region *region,
 		     void (*go)(struct dseg_region *region))
 {
-	int err;
+	int try, err = charge(region);
 
-	region->not_pinned = region->nr;
+	if (err)
+		return err;
 	mutex_init(&region->pins);
 	mutex_init(&region->lock);
 	xa_init(&region->substitutes);
 	INIT_WORK(&region->unpin_work, unpin_region);
 	INIT_WORK(&region->release_work, release_region_work);
-	if (account_locked_vm(region->mm, region->nr, true)) {
-		give_back_frames(region);
-		return -EPERM;
-	}
-	if (region->pfn)
-		err = make_on_frames(region, go);
-	else
-		err = make_somewhere(region, go);
+	/* As often as it takes: frames that have been tried may be spoilt. */
+	err = -EAGAIN;
+	for (try = 0; try < TRIES && err == -EAGAIN; try++)
+		err = make_once(region, go);
 	if (err)
-		account_locked_vm(region->mm, region->nr, false);
+		uncharge(region, region->nr);
 	return err;
 }
 
@@ -474,7 +522,7 @@ static int move_onto(struct dseg_region *region, unsigned long i,
 	struct page *old = frame(region, i);
 	int err = -EAGAIN;
 
-	if (!is_suitable(&args) || migrate_vma_setup(&args))
+	if (dseg_fault() || !is_suitable(&args) || migrate_vma_setup(&args))
 		return -EAGAIN;
 	if ((src & MIGRATE_PFN_MIGRATE) && migrate_pfn_to_page(src) == old) {
 		clear_highpage(page);
@@ -494,8 +542,9 @@ static int move_onto(struct dseg_region *region, unsigned long i,
 static bool pin_again(struct dseg_region *region, unsigned long i)
 {
 	struct page *page;
-	long pinned = dseg_pin_pages(region->mm, address(region, i), 1,
-				     FOLL_WRITE | FOLL_LONGTERM, &page);
+	long pinned = dseg_fault() ? -EFAULT :
+		dseg_pin_pages(region->mm, address(region, i), 1,
+			       FOLL_WRITE | FOLL_LONGTERM, &page);
 
 	if (pinned == 1 && page != frame(region, i))
 		unpin_user_page(page);
@@ -522,20 +571,32 @@ static int replace_locked(struct dseg_region *region, unsigned long i,
 	return err;
 }
 
+/* Its process may keep it for ever. */
+static bool lock_if_possible(struct mm_struct *mm)
+{
+	int try;
+
+	for (try = 0; try < LOCK_TRIES; try++) {
+		if (mmap_read_trylock(mm))
+			return true;
+		msleep(LOCK_WAIT);
+	}
+	return false;
+}
+
 int dseg_region_replace(struct dseg_region *region, unsigned long i,
 			struct page *page)
 {
 	int err = -EAGAIN;
 
-	if (!mmget_not_zero(region->mm))
-		return -EAGAIN;
 	mutex_lock(&region->pins);
-	mmap_read_lock(region->mm);
-	if (READ_ONCE(region->live))
-		err = replace_locked(region, i, page);
-	mmap_read_unlock(region->mm);
+	if (READ_ONCE(region->live) && !dseg_fault() &&
+	    lock_if_possible(region->mm)) {
+		if (READ_ONCE(region->live))
+			err = replace_locked(region, i, page);
+		mmap_read_unlock(region->mm);
+	}
 	mutex_unlock(&region->pins);
-	mmput(region->mm);
 	return err;
 }
 
@@ -601,7 +662,8 @@ long dseg_region_clear(struct dseg_region *region, unsigned long i,
 
 int dseg_region_init(void)
 {
-	queue = alloc_ordered_workqueue("dseg", WQ_MEM_RECLAIM);
+	queue = dseg_fault() ? NULL :
+		alloc_ordered_workqueue("dseg", WQ_MEM_RECLAIM);
 	return queue ? 0 : -ENOMEM;
 }
 

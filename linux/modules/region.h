@@ -20,12 +20,15 @@
  * @start: virtual address of the first byte
  * @nr: how many pages of 4 KiB
  * @touched: it may have content already
- * @pfn: the first frame; 0: dseg_region_make() looks for frames
+ * @pfn: the first frame
  * @moved: how many pages had content, which was moved onto these frames
+ * @get_frames: finds contiguous frames: sets @pfn, takes a reference to each;
+ *	may lower @nr.  Returns an errno, or 0.  May be called several times.
+ * @put_frames: after each success of @get_frames: gives those references back;
+ *	@made: the region has been made, of which the pages have others now
  * @substitute: called for each page, once the frames are known: a page that
- *	is to be used instead of frame @i, of which the region takes over the
- *	reference in exchange for that of the frame; NULL: none; or an
- *	ERR_PTR().  May be NULL itself.
+ *	is to be used instead of frame @i, with a reference for the region;
+ *	NULL: none; or an ERR_PTR().  May be NULL itself.
  * @stop: called once, when the region ends: on return no CPU may use its
  *	segment any longer.  May sleep; must not allocate memory.
  * @release: called once, when the process has gone or dseg_region_remove()
@@ -51,6 +54,8 @@ struct dseg_region {
 	bool touched;
 	unsigned long pfn;
 	unsigned long moved;
+	int (*get_frames)(struct dseg_region *region);
+	void (*put_frames)(struct dseg_region *region, bool made);
 	struct page *(*substitute)(struct dseg_region *region, unsigned long i);
 	void (*stop)(struct dseg_region *region);
 	void (*release)(struct dseg_region *region);
@@ -68,15 +73,19 @@ struct dseg_region {
 
 /**
  * dseg_region_make() - move a range onto contiguous frames
- * @region: @mm, @start, @nr, @touched, @stop, @release are set, and maybe
- *	@substitute; the rest is zero.  Maybe @pfn: contiguous frames with one
- *	reference each, which are taken over, also on errors.
+ * @region: @mm, @start, @nr, @touched, @get_frames, @put_frames, @stop,
+ *	@release are set, and maybe @substitute; the rest is zero
  * @go: called when all is in place: puts the segment into force.  Must not
  *	allocate memory.
  *
  * The range is anonymous memory, private and writable; what it holds is kept.
  * The caller has a reference to the users of @mm (mmget(), or it is its own),
- * and does not hold its locks.
+ * and does not hold its locks, nor any that others wait for: that process may
+ * keep us waiting for its mmap lock for ever (for a file on a FUSE server that
+ * does not answer, say), until a fatal signal.
+ *
+ * The pages count against the caller's limit of locked memory before there are
+ * any frames, as what is pinned for RDMA does: in the mm's pinned_vm.
  *
  * Return: 0.  On any error nothing has been called, the caller still owns
  * @region, and the memory is ordinary memory: -ENOMEM (no contiguous frames,
@@ -108,11 +117,11 @@ void dseg_region_remove(struct dseg_region *region);
  * @page: what is to be used from now on, zeroed
  *
  * The caller sees to it that no CPU uses the segment meanwhile, and that none
- * uses it for that page afterwards.
+ * uses it for that page afterwards; and has a reference to the users of the mm.
  *
  * Return: 0: @page's reference has been taken over, in exchange for one of the
  * frame that page @i has been on.  -EAGAIN: nothing has changed, or the region
- * has ended.
+ * has ended, or its process keeps its mmap lock for too long.
  */
 int dseg_region_replace(struct dseg_region *region, unsigned long i,
 			struct page *page);

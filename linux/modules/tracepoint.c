@@ -5,6 +5,7 @@
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
+#include "fault.h"
 #include "tracepoint.h"
 
 struct search {
@@ -32,7 +33,7 @@ int dseg_tracepoint_on(const char *name, void *probe)
 {
 	struct tracepoint *tracepoint = find(name);
 
-	if (!tracepoint)
+	if (!tracepoint || dseg_fault())
 		return -ENOENT;
 	return tracepoint_probe_register(tracepoint, probe, NULL);
 }

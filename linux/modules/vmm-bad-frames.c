@@ -16,6 +16,8 @@
 
 #include <dseg-bad-frames.h>
 
+#include "contig.h"
+#include "fault.h"
 #include "vmm.h"
 
 #define NAME "dseg-vmm"
@@ -25,7 +27,7 @@
  * struct bad_frame - a frame that is bad
  *
  * @pfn: which
- * @held: we have a reference to it, so that nobody uses it
+ * @held: we have a reference of our own to it, so that nobody uses it
  */
 struct bad_frame {
 	unsigned long pfn;
@@ -70,10 +72,35 @@ bool vmm_bad_frame_hold(unsigned long pfn)
 
 	mutex_lock(&known_lock);
 	frame = find(pfn);
-	if (frame)
+	if (frame && !frame->held) {
+		get_page(pfn_to_page(pfn));
 		frame->held = true;
+	}
 	mutex_unlock(&known_lock);
 	return frame;
+}
+
+/* Those of a range that nobody has seen to; returns how many. */
+static unsigned int list_not_held(unsigned long pfn, unsigned long nr,
+				  unsigned long *list)
+{
+	unsigned int i, count = 0;
+
+	mutex_lock(&known_lock);
+	for (i = 0; i < nr_known; i++)
+		if (!known[i].held && known[i].pfn - pfn < nr)
+			list[count++] = known[i].pfn;
+	mutex_unlock(&known_lock);
+	return count;
+}
+
+void vmm_bad_frames_replace(unsigned long pfn, unsigned long nr)
+{
+	unsigned long bad[MOST];
+	unsigned int i, count = list_not_held(pfn, nr, bad);
+
+	for (i = 0; i < count; i++)
+		vmm_replace_frame(bad[i]);
 }
 
 /*
@@ -83,8 +110,10 @@ bool vmm_bad_frame_hold(unsigned long pfn)
 static void learn(unsigned long pfn)
 {
 	mutex_lock(&known_lock);
-	if (nr_known < MOST)
-		known[nr_known++] = (struct bad_frame) { .pfn = pfn };
+	if (nr_known < MOST) {
+		known[nr_known] = (struct bad_frame) { .pfn = pfn };
+		WRITE_ONCE(nr_known, nr_known + 1);
+	}
 	mutex_unlock(&known_lock);
 }
 
@@ -92,17 +121,19 @@ static void learn(unsigned long pfn)
 static void retire(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);
+	bool is_free;
 
-	if (!page || vmm_frames_reserved(pfn))
+	if (!page || vmm_frames_reserved(pfn) || vmm_replace_frame(pfn))
 		return;
-	if (vmm_replace_frame(pfn) ||
-	    (!page_count(page) &&
-	     !alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE,
-				 GFP_KERNEL | __GFP_NOWARN)))
+	is_free = !page_count(page);
+	if (is_free && !dseg_contig_take(pfn, 1, vmm_bad_frame_held)) {
 		vmm_bad_frame_hold(pfn);
-	else
-		pr_notice(NAME ": bad frame %#llx is in use, and stays so\n",
-			  PFN_PHYS(pfn));
+		put_page(page);
+		return;
+	}
+	pr_notice(NAME ": bad frame %#llx is %s, and stays so\n",
+		  PFN_PHYS(pfn),
+		  is_free ? "beside what can't be moved" : "in use");
 }
 
 /* It is good again, or not our business any longer. */
@@ -115,11 +146,12 @@ static void forget(unsigned long pfn)
 	frame = find(pfn);
 	if (frame) {
 		held = frame->held;
-		*frame = known[--nr_known];
+		*frame = known[nr_known - 1];
+		WRITE_ONCE(nr_known, nr_known - 1);
 	}
 	mutex_unlock(&known_lock);
 	if (held)
-		put_page(pfn_to_page(pfn));
+		dseg_contig_release(pfn);
 }
 
 /*
@@ -231,7 +263,7 @@ static struct pci_driver driver = {
 
 int vmm_bad_frames_init(void)
 {
-	return pci_register_driver(&driver);
+	return dseg_fault() ? -ENOMEM : pci_register_driver(&driver);
 }
 
 void vmm_bad_frames_exit(void)

@@ -17,6 +17,7 @@
 
 #include <dseg.h>
 
+#include "fault.h"
 #include "tracepoint.h"
 #include "vmm.h"
 
@@ -101,8 +102,9 @@ static struct vmm_segment *wanted(struct kvm_vcpu *vcpu)
 	struct vmm_segment *segment = vmm_segment_of(vcpu->kvm);
 	bool fits;
 
+	/* Acquire: what escapes is read after that. */
 	if (!segment || !READ_ONCE(segment->active) ||
-	    READ_ONCE(segment->paused))
+	    smp_load_acquire(&segment->paused))
 		return NULL;
 	fits = may_use(vcpu, segment);
 	if (fits != READ_ONCE(segment->fits))
@@ -182,10 +184,12 @@ int vmm_segment_init(void)
 	err = dseg_tracepoint_on("sched_switch", on_sched_switch);
 	if (err)
 		return err;
-	err = register_trace_kvm_entry(on_kvm_entry, NULL);
+	err = dseg_fault() ? -ENOMEM :
+	      register_trace_kvm_entry(on_kvm_entry, NULL);
 	if (err)
 		goto no_entry;
-	hotplug_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
+	hotplug_state = dseg_fault() ? -ENOMEM :
+			cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
 					  "dseg/vmm:online", cpu_up, cpu_down);
 	if (hotplug_state >= 0)
 		return 0;

@@ -17,20 +17,21 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "contig.h"
+#include "fault.h"
 #include "vmm.h"
 
-#define TRIES 3		/* with other frames, as those tried may be spoilt */
-
-/* All VMs that have, or had, a segment, and the lock for that. */
+/*
+ * All VMs that have, or had, a segment, or are to get one, and the lock for
+ * that.  A segment is made without it: that may have to wait for the VMM for
+ * ever.
+ */
 static LIST_HEAD(all);
 static DEFINE_MUTEX(lock);
 
 /* The same by VM, under RCU, and the lock for changes. */
 static DEFINE_HASHTABLE(by_kvm, 6);
 static DEFINE_SPINLOCK(by_kvm_lock);
-
-/* One segment is made at a time: it takes contiguous frames, which are few. */
-static DEFINE_MUTEX(attach_lock);
 
 /* A VM that has gone may have left its address to one of another process. */
 static bool is_of(const struct vmm_segment *segment, const struct kvm *kvm)
@@ -55,6 +56,38 @@ struct vmm_segment *vmm_segment_of(const struct kvm *kvm)
 static struct vmm_segment *segment_of(struct dseg_region *region)
 {
 	return container_of(region, struct vmm_segment, region);
+}
+
+static int get_frames(struct dseg_region *region)
+{
+	struct vmm_segment *segment = segment_of(region);
+	struct vmm_frames *frames = &segment->frames;
+	int err;
+
+	*frames = (struct vmm_frames) { .nr = region->nr };
+	segment->nr_escapes = 0;
+	err = vmm_frames_alloc(frames, segment->less);
+	if (err)
+		return err;
+	mutex_lock(&lock);	/* segment_with() looks */
+	region->nr = frames->nr;
+	region->pfn = frames->pfn;
+	mutex_unlock(&lock);
+	return 0;
+}
+
+static void put_frames(struct dseg_region *region, bool made)
+{
+	const struct vmm_frames *frames = &segment_of(region)->frames;
+
+	if (made) {
+		dseg_contig_free(frames->pfn, frames->nr);
+		return;
+	}
+	mutex_lock(&lock);
+	region->pfn = 0;
+	mutex_unlock(&lock);
+	vmm_frames_free(frames);
 }
 
 static void go(struct dseg_region *region)
@@ -96,9 +129,10 @@ static void pause(struct vmm_segment *segment)
 	vmm_segment_sync();
 }
 
+/* Release: a CPU that sees it sees all that has been changed, too. */
 static void resume(struct vmm_segment *segment)
 {
-	WRITE_ONCE(segment->paused, false);
+	smp_store_release(&segment->paused, false);
 }
 
 /* Of a segment that no CPU may use. */
@@ -128,12 +162,9 @@ static struct page *substitute(struct dseg_region *region, unsigned long i)
 
 	if (!vmm_bad_frame_hold(region->pfn + i))
 		return NULL;
-	good = alloc_page(GFP_HIGHUSER);
-	if (!good) {
-		/* The region gives back a reference of its own then. */
-		get_page(pfn_to_page(region->pfn + i));
+	good = dseg_fault() ? NULL : alloc_page(GFP_HIGHUSER);
+	if (!good)
 		return ERR_PTR(-ENOMEM);
-	}
 	add_escape(segment, segment->gfn + i, true);
 	return good;
 }
@@ -141,6 +172,12 @@ static struct page *substitute(struct dseg_region *region, unsigned long i)
 /*
  * The requests
  */
+
+/* It has been made, and not been removed.  With the lock held. */
+static bool is_there(const struct vmm_segment *segment)
+{
+	return segment->made && !READ_ONCE(segment->region.gone);
+}
 
 static int check_attach(const struct dseg_vmm_attach *request)
 {
@@ -163,11 +200,37 @@ static bool overlaps(const struct vmm_segment *segment,
 	       range->hva < region->start + (region->nr << PAGE_SHIFT);
 }
 
+static struct vmm_segment *new_segment(const struct file *vm,
+				       const struct vmm_range *range)
+{
+	const struct kvm *kvm = vm->private_data;
+	struct vmm_segment *segment = dseg_fault() ? NULL :
+		kzalloc(sizeof(*segment), GFP_KERNEL_ACCOUNT);
+
+	if (!segment)
+		return NULL;
+	segment->kvm = kvm;
+	segment->pid = kvm->userspace_pid;
+	segment->owner = vm->f_cred->euid;
+	segment->gfn = range->gfn;
+	segment->region.mm = kvm->mm;
+	segment->region.start = range->hva;
+	segment->region.nr = range->nr;
+	segment->region.touched = true;
+	segment->region.get_frames = get_frames;
+	segment->region.put_frames = put_frames;
+	segment->region.substitute = substitute;
+	segment->region.stop = stop;
+	segment->region.release = release;
+	return segment;
+}
+
 /*
- * Make way for a new segment of this VM: -EBUSY if it has one.  Another VM of
- * the same process that has the same memory has most probably gone.
+ * List a segment that is to be made.  -EBUSY: its VM has one, or one is being
+ * made of that VM or memory.  Another VM of the same process that has the same
+ * memory has most probably gone.
  */
-static int forget_old(const struct kvm *kvm, const struct vmm_range *range)
+static int begin(struct vmm_segment *new, const struct vmm_range *range)
 {
 	struct vmm_segment *segment;
 	bool live;
@@ -175,92 +238,81 @@ static int forget_old(const struct kvm *kvm, const struct vmm_range *range)
 
 	mutex_lock(&lock);
 	list_for_each_entry(segment, &all, all) {
-		if (segment->region.gone || segment->region.mm != kvm->mm)
+		if (segment->region.mm != new->region.mm ||
+		    READ_ONCE(segment->region.gone))
 			continue;
 		live = READ_ONCE(segment->region.live);
-		if (live && segment->kvm == kvm)
+		if ((live || !segment->made) && segment->kvm == new->kvm)
 			err = -EBUSY;
+		else if (!segment->made)
+			err = overlaps(segment, range) ? -EBUSY : err;
 		else if (!live || overlaps(segment, range))
 			dseg_region_remove(&segment->region);
 	}
+	if (!err)
+		list_add_tail(&new->all, &all);
 	mutex_unlock(&lock);
 	return err;
 }
 
-static struct vmm_segment *new_segment(const struct kvm *kvm,
-				       const struct vmm_range *range)
+/* It has been made, and may go from now on; or it has not, and is unlisted. */
+static void finish(struct vmm_segment *segment, bool made)
 {
-	struct vmm_segment *segment = kzalloc(sizeof(*segment), GFP_KERNEL);
-
-	if (!segment)
-		return NULL;
-	segment->kvm = kvm;
-	segment->pid = kvm->userspace_pid;
-	segment->gfn = range->gfn;
-	segment->region.mm = kvm->mm;
-	segment->region.start = range->hva;
-	segment->region.nr = range->nr;
-	segment->region.touched = true;
-	segment->region.substitute = substitute;
-	segment->region.stop = stop;
-	segment->region.release = release;
-	return segment;
-}
-
-/* On success @range is what the segment has. */
-static int make_once(const struct kvm *kvm, struct vmm_range *range,
-		     struct dseg_vmm_attach *request)
-{
-	struct vmm_segment *segment = new_segment(kvm, range);
-	struct dseg_region *region = &segment->region;
-	int err;
-
-	if (!segment)
-		return -ENOMEM;
-	err = vmm_frames_alloc(&region->nr, request->flags & DSEG_VMM_LESS,
-			       &region->pfn, &segment->displaced);
-	if (!err)
-		err = dseg_region_make(region, go);
-	if (err) {
-		kfree(segment);
-		return err;
-	}
-	range->nr = region->nr;
-	request->displaced = segment->displaced;
-	request->moved = region->moved;
 	mutex_lock(&lock);
-	list_add_tail(&segment->all, &all);
+	if (made)
+		segment->made = true;
+	else
+		list_del(&segment->all);
 	mutex_unlock(&lock);
-	return 0;
 }
 
-static int make(const struct kvm *kvm, struct vmm_range *range,
+/* On success @request says what the segment has. */
+static int make(struct vmm_segment *segment, const struct vmm_range *range,
 		struct dseg_vmm_attach *request)
 {
-	int try, err = -EAGAIN;
+	struct dseg_region *region = &segment->region;
+	struct vmm_frames frames;
+	int err = begin(segment, range);
 
-	if (!mmget_not_zero(kvm->mm))
-		return -ESRCH;
-	for (try = 0; try < TRIES && err == -EAGAIN; try++)
-		err = make_once(kvm, range, request);
-	mmput(kvm->mm);
+	if (err)
+		return err;
+	dseg_region_flush();
+	err = dseg_region_make(region, go);
+	frames = segment->frames;
+	request->size = (u64)region->nr << PAGE_SHIFT;
+	request->displaced = frames.displaced;
+	request->moved = region->moved;
+	finish(segment, !err);
+	if (!err)
+		vmm_bad_frames_replace(frames.pfn, frames.nr);
 	return err;
 }
 
-static int attach(struct kvm *kvm, struct dseg_vmm_attach *request)
+static int attach(const struct file *vm, struct dseg_vmm_attach *request)
 {
+	struct kvm *kvm = vm->private_data;
 	struct vmm_range range = {
 		.gfn = request->gpa >> PAGE_SHIFT,
 		.nr = request->size >> PAGE_SHIFT,
 	};
+	struct mm_struct *mm = kvm->mm;
+	struct vmm_segment *segment;
 	int err = vmm_slots_find(kvm, &range);
 
-	if (!err)
-		err = forget_old(kvm, &range);
-	if (!err)
-		err = make(kvm, &range, request);
+	if (err)
+		return err;
+	segment = new_segment(vm, &range);
+	if (!segment)
+		return -ENOMEM;
+	segment->less = request->flags & DSEG_VMM_LESS;
 	request->gpa = range.gfn << PAGE_SHIFT;
-	request->size = (u64)range.nr << PAGE_SHIFT;
+	err = -ESRCH;
+	if (mmget_not_zero(mm)) {
+		err = make(segment, &range, request);
+		mmput(mm);
+	}
+	if (err)
+		kfree(segment);
 	return err;
 }
 
@@ -292,11 +344,7 @@ static long ioctl_attach(void __user *arg)
 	vm = get_vm(request.vm_fd);
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	err = -EINTR;
-	if (!mutex_lock_killable(&attach_lock)) {
-		err = attach(vm->private_data, &request);
-		mutex_unlock(&attach_lock);
-	}
+	err = attach(vm, &request);
 	fput(vm);
 	if (err)
 		return err;
@@ -313,7 +361,7 @@ static long ioctl_detach(int fd)
 		return PTR_ERR(vm);
 	mutex_lock(&lock);
 	list_for_each_entry(segment, &all, all) {
-		if (is_of(segment, vm->private_data) && !segment->region.gone) {
+		if (is_of(segment, vm->private_data) && is_there(segment)) {
 			dseg_region_remove(&segment->region);
 			err = 0;
 		}
@@ -329,7 +377,8 @@ static struct vmm_segment *find_live(const struct kvm *kvm)
 	struct vmm_segment *segment;
 
 	list_for_each_entry(segment, &all, all)
-		if (is_of(segment, kvm) && READ_ONCE(segment->region.live))
+		if (is_of(segment, kvm) && segment->made &&
+		    READ_ONCE(segment->region.live))
 			return segment;
 	return NULL;
 }
@@ -431,12 +480,19 @@ static void describe(const struct vmm_segment *segment,
 	info->escapes = segment->nr_escapes;
 	info->gpa = segment->gfn << PAGE_SHIFT;
 	info->size = (u64)region->nr << PAGE_SHIFT;
-	info->displaced = segment->displaced;
+	info->displaced = segment->frames.displaced;
 	info->moved = region->moved;
 	if (capable(CAP_SYS_ADMIN)) {
 		info->hva = region->start;
 		info->hpa = (u64)region->pfn << PAGE_SHIFT;
 	}
+}
+
+/* Others' are none of a user's business.  With the lock held. */
+static bool may_see(const struct vmm_segment *segment)
+{
+	return is_there(segment) && (uid_eq(segment->owner, current_euid()) ||
+				     capable(CAP_SYS_ADMIN));
 }
 
 static long ioctl_info(void __user *arg)
@@ -451,7 +507,7 @@ static long ioctl_info(void __user *arg)
 	left = info.index;
 	mutex_lock(&lock);
 	list_for_each_entry(segment, &all, all) {
-		if (segment->region.gone || left--)
+		if (!may_see(segment) || left--)
 			continue;
 		describe(segment, &info);
 		err = 0;
@@ -508,13 +564,14 @@ static long vmm_ioctl(struct file *file, unsigned int request,
  * Bad frames
  */
 
-/* With the lock held. */
+/* One that is in use, or being made.  With the lock held. */
 static struct vmm_segment *segment_with(unsigned long pfn)
 {
 	struct vmm_segment *segment;
 
 	list_for_each_entry(segment, &all, all)
-		if (READ_ONCE(segment->region.live) &&
+		if ((READ_ONCE(segment->region.live) || !segment->made) &&
+		    segment->region.pfn &&
 		    pfn - segment->region.pfn < segment->region.nr)
 			return segment;
 	return NULL;
@@ -529,17 +586,19 @@ static int replace(struct vmm_segment *segment, unsigned long i)
 
 	if (!escape && segment->nr_escapes == VMM_ESCAPES_MAX)
 		return -ENOSPC;
-	good = alloc_page(GFP_HIGHUSER);
+	good = dseg_fault() ? NULL : alloc_page(GFP_HIGHUSER);
 	if (!good)
 		return -ENOMEM;
 	err = dseg_region_replace(&segment->region, i, good);
-	if (err)
+	if (err) {
 		put_page(good);
-	else if (escape)
+		return err;
+	}
+	if (escape)
 		escape->bad = true;
 	else
 		add_escape(segment, segment->gfn + i, true);
-	return err;
+	return 0;
 }
 
 /* Is the page that would have this frame on another one already? */
@@ -551,24 +610,41 @@ static bool is_replaced(struct vmm_segment *segment, unsigned long pfn)
 	return escape && escape->bad;
 }
 
+/* With the lock held, and a reference to the users of the mm. */
+static bool replace_or_end(struct vmm_segment *segment, unsigned long pfn)
+{
+	int err;
+
+	pause(segment);
+	err = replace(segment, pfn - segment->region.pfn);
+	if (err) {
+		dseg_region_end(&segment->region);
+	} else {
+		vmm_bad_frame_hold(pfn);
+		put_page(pfn_to_page(pfn));	/* replace() has taken it */
+	}
+	resume(segment);
+	return !err;
+}
+
 bool vmm_replace_frame(unsigned long pfn)
 {
+	struct mm_struct *mm = NULL;
 	struct vmm_segment *segment;
-	bool replaced = false;
+	bool done = false;
 
-	mutex_lock(&attach_lock);	/* or it might be on its way into one */
 	mutex_lock(&lock);
 	segment = segment_with(pfn);
-	if (segment && !is_replaced(segment, pfn)) {
-		pause(segment);
-		replaced = !replace(segment, pfn - segment->region.pfn);
-		if (!replaced)
-			dseg_region_end(&segment->region);
-		resume(segment);
-	}
+	if (segment && (!segment->made || is_replaced(segment, pfn)))
+		done = true;
+	else if (segment && mmget_not_zero(segment->region.mm))
+		mm = segment->region.mm;
+	if (mm)
+		done = replace_or_end(segment, pfn);
 	mutex_unlock(&lock);
-	mutex_unlock(&attach_lock);
-	return replaced;
+	if (mm)
+		mmput(mm);
+	return done;
 }
 
 /*
@@ -609,7 +685,7 @@ static int __init vmm_init(void)
 	err = vmm_bad_frames_init();
 	if (err)
 		goto no_bad_frames;
-	err = misc_register(&vmm_device);
+	err = dseg_fault() ? -ENOMEM : misc_register(&vmm_device);
 	if (!err)
 		return 0;
 	vmm_bad_frames_exit();
@@ -623,7 +699,6 @@ no_segment:
 /* VMs go on without their segments: the nested page tables do the same. */
 static void __exit vmm_exit(void)
 {
-	unsigned long pfn, displaced;
 	struct vmm_segment *segment;
 
 	misc_deregister(&vmm_device);
@@ -632,7 +707,7 @@ static void __exit vmm_exit(void)
 		dseg_region_remove(&segment->region);
 	mutex_unlock(&lock);
 	dseg_region_exit();
-	vmm_frames_reserve(0, &pfn, &displaced);
+	vmm_frames_exit();
 	vmm_bad_frames_exit();
 	vmm_segment_exit();
 }

@@ -5,6 +5,7 @@
 #include <linux/kvm_host.h>
 #include <linux/list.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
 
 #include <dseg-vmm.h>
 
@@ -25,27 +26,48 @@ struct vmm_escape {
 };
 
 /**
+ * struct vmm_frames - contiguous frames, with a reference to each
+ *
+ * @pfn: the first
+ * @nr: how many
+ * @displaced: pages that were migrated to make room
+ * @of_reserve: which reserve they were set aside in; 0: none
+ */
+struct vmm_frames {
+	unsigned long pfn;
+	unsigned long nr;
+	unsigned long displaced;
+	unsigned int of_reserve;
+};
+
+/**
  * struct vmm_segment - the VMM segment of a VM
  *
  * @region: the memory of the VMM
+ * @frames: what it is put onto, while it is being made
  * @kvm: whose it is; only to compare with, as the VM may have gone
  * @gfn: the first page, in guest-physical memory
  * @pid: of the process that made the VM
- * @displaced: pages that were migrated to make room for it
+ * @owner: who made the VM
+ * @less: fewer pages will do
+ * @made: it has been made, or has been and has ended; under the lock of vmm.c
  * @active: a CPU may use it
  * @paused: no CPU may use it for the moment
  * @fits: could the VM use it when it last ran?
  * @escapes: what the filter keeps out of it
  * @nr_escapes: how many pages
  * @by_kvm: links all, under RCU
- * @all: links all, under the lock of vmm.c
+ * @all: links all, also those that are being made, under the lock of vmm.c
  */
 struct vmm_segment {
 	struct dseg_region region;
+	struct vmm_frames frames;
 	const struct kvm *kvm;
 	gfn_t gfn;
 	pid_t pid;
-	unsigned long displaced;
+	kuid_t owner;
+	bool less;
+	bool made;
 	bool active;
 	bool paused;
 	bool fits;
@@ -70,10 +92,11 @@ struct vmm_segment *vmm_segment_of(const struct kvm *kvm);
  * @pfn: which
  *
  * If a segment has it, the page there is on another frame then, full of
- * zeros, and escapes; or, if that can't be done, the segment has ended.
+ * zeros, and escapes, and the bad frame is held; or, if that can't be done, the
+ * segment has ended.
  *
- * Return: the bad frame is in nobody's page tables any longer, and the caller
- * has a reference to it.
+ * Return: that has been done, before or now, or is done by who is just making
+ * the segment.
  */
 bool vmm_replace_frame(unsigned long pfn);
 
@@ -131,16 +154,24 @@ bool vmm_slots_have(struct kvm *kvm, const struct vmm_range *range);
 /* vmm-frames.c: contiguous frames, those set aside first */
 
 /**
- * vmm_frames_alloc() - contiguous frames, with a reference to each
- * @nr: how many; becomes how many there are
+ * vmm_frames_alloc() - contiguous frames
+ * @frames: @nr: how many; becomes how many there are; and the rest, but for
+ *	@displaced, which becomes larger
  * @less: fewer will do, if there are not so many
- * @pfn: the first
- * @displaced: becomes larger by the pages that were migrated to make room
+ *
+ * The reserve is for callers with CAP_IPC_LOCK or without RLIMIT_MEMLOCK.
  *
  * Return: 0, -ENOMEM, -EINTR.
  */
-int vmm_frames_alloc(unsigned long *nr, bool less, unsigned long *pfn,
-		     unsigned long *displaced);
+int vmm_frames_alloc(struct vmm_frames *frames, bool less);
+
+/**
+ * vmm_frames_free() - give the references back, after a failure
+ * @frames: which; pages of processes may be on some
+ *
+ * What is of the reserve goes there, once it has been cleared.
+ */
+void vmm_frames_free(const struct vmm_frames *frames);
 
 /**
  * vmm_frames_reserve() - set frames aside
@@ -158,6 +189,11 @@ int vmm_frames_reserve(unsigned long nr, unsigned long *pfn,
  * @pfn: which
  */
 bool vmm_frames_reserved(unsigned long pfn);
+
+/**
+ * vmm_frames_exit() - give back what is set aside, whatever happens
+ */
+void vmm_frames_exit(void);
 
 /* vmm-bad-frames.c: the device that knows them */
 
@@ -177,10 +213,17 @@ bool vmm_bad_frame_held(unsigned long pfn);
 
 /**
  * vmm_bad_frame_hold() - keep a frame out of use if it is bad
- * @pfn: which; the caller has a reference to it, which is ours then
+ * @pfn: which; the caller has a reference to it, and keeps that
  *
- * Return: it is bad.
+ * Return: it is bad, and we have a reference of our own.
  */
 bool vmm_bad_frame_hold(unsigned long pfn);
+
+/**
+ * vmm_bad_frames_replace() - see to frames that went bad as a segment was made
+ * @pfn: the first frame of the segment
+ * @nr: how many
+ */
+void vmm_bad_frames_replace(unsigned long pfn, unsigned long nr);
 
 #endif

@@ -39,7 +39,7 @@ SELF_BALLOON = [ROOT / 'scripts/dseg' / f'{name}.py'
 # are there too, for modprobe.
 L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
 L2_MODULES = ('virtio_mmio', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
-SPARE_MODULES = ('zram', 'lzo_rle')     # in both, for modprobe, too
+SPARE_MODULES = ('zram', 'lzo_rle', 'fuse')   # in both, for modprobe, too
 
 # What QEMU's microvm (-bios qboot.rom) and q35 want of firmware, and where Debian's packages have
 # it. Not microvm's default, bios-microvm.bin: that is qboot, too, in Debian 12, but in 13 it is

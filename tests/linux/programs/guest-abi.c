@@ -280,6 +280,35 @@ static void become_nobody(void)
           setuid(NOBODY) == 0);
 }
 
+/* VmPin of this process. */
+static long pinned_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = -1;
+
+    CHECK(file);
+    while (fgets(line, sizeof(line), file)) {
+        sscanf(line, "VmPin: %ld", &kib);
+    }
+    fclose(file);
+    return kib;
+}
+
+/* What it has locked counts, too. */
+static void locked_memory_counts(void)
+{
+    static char locked[8 * MIB];
+
+    become_nobody();
+    CHECK(mlock(locked, 4 * MIB) == 0);
+    check_create(open_device(), (struct dseg_guest_create) {
+        .size = 4 * MIB + PAGE }, EPERM);
+    CHECK(pinned_kib() == 0);
+    CHECK(munlock(locked, sizeof(locked)) == 0);
+    make_region(open_device(), 8 * MIB, 0);
+}
+
 /* As much as it may lock; again, when that has been given back; no address. */
 static void unprivileged(void)
 {
@@ -293,9 +322,9 @@ static void unprivileged(void)
         uint64_t *memory = make_region(fd, 8 * MIB, 0);
 
         CHECK(region_info(fd).phys == 0);
-        CHECK(mlock(&memory, PAGE) != 0);
-        CHECK(i % 2 ? munmap(memory, 8 * MIB) == 0 :
-              request(fd, DSEG_GUEST_DROP, NULL) == 0);
+        CHECK(pinned_kib() == 8 * 1024);
+        CHECK(i % 2 || request(fd, DSEG_GUEST_DROP, NULL) == 0);
+        CHECK(munmap(memory, 8 * MIB) == 0);
     }
 }
 
@@ -463,6 +492,7 @@ int main(int argc, char **argv)
         { "closed-file", closed_file },
         { "too-large", too_large },
         { "unprivileged", unprivileged },
+        { "locked-memory-counts", locked_memory_counts },
         { "ask-after-exit", ask_after_exit },
         { "ask-after-signal", ask_after_signal },
         { "ask-after-exec", ask_after_exec },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What /dev/dseg-vmm answers, as linux/include/dseg-vmm.h has it: as a VMM of
- * its own, with VMs that never run.  Run by root; prints what is wrong.
+ * its own, with VMs that never run.  Run by root; prints what is wrong.  With
+ * the argument over-limit, it only asks for more than it may lock.
  */
 #define _GNU_SOURCE
 #include "../../../linux/include/dseg-vmm.h"
@@ -47,12 +48,13 @@ static void *map(uint64_t size, int flags)
     return memory;
 }
 
+static int kvm;
+
 static int make_vm(void)
 {
-    int kvm = open("/dev/kvm", O_RDWR), vm = ioctl(kvm, KVM_CREATE_VM, 0);
+    int vm = ioctl(kvm, KVM_CREATE_VM, 0);
 
     CHECK(vm >= 0);
-    close(kvm);
     return vm;
 }
 
@@ -284,19 +286,112 @@ static void test_reserve(void)
     munmap(memory, SIZE);
 }
 
-/* The VM's file descriptor is all that is needed, but for locked memory. */
-static void test_non_root(void)
+static void become_user(uint64_t may_lock)
 {
-    struct rlimit low = { MIB, MIB }, enough = { 2 * SIZE, 2 * SIZE };
-    int vm = make_vm();
-    void *memory = map(SIZE, MAP_PRIVATE);
-    struct dseg_vmm_info i;
+    struct rlimit limit = { may_lock, 2 * SIZE };
 
-    set_slot(vm, 0, GPA, SIZE, memory);
-    CHECK(setrlimit(RLIMIT_MEMLOCK, &enough) == 0);
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
     CHECK(setresuid(1000, 1000, 1000) == 0);
     device = open(DSEG_VMM_DEVICE, O_RDWR);
     CHECK(device >= 0);
+}
+
+/* Whether a child of ours finds that all holds. */
+static bool holds_in_child(void (*run)(void))
+{
+    int status;
+    pid_t child;
+
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        failures = 0;
+        run();
+        fflush(stdout);
+        _exit(failures ? 1 : 0);
+    }
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* A new VM with that memory, and what an attempt to attach says: 0 or an errno. */
+static int try_to_attach(void *memory, uint64_t size)
+{
+    int vm = make_vm(), error;
+
+    set_slot(vm, 0, GPA, size, memory);
+    error = attach((struct dseg_vmm_attach){ .vm_fd = vm }) ? errno : 0;
+    if (!error) {
+        CHECK(ioctl(device, DSEG_VMM_DETACH, vm) == 0);
+    }
+    close(vm);
+    return error;
+}
+
+static void ask_over_limit(void)
+{
+    become_user(MIB);
+    CHECK(try_to_attach(map(SIZE, MAP_PRIVATE), SIZE) == EPERM);
+}
+
+static void ask_within_limit(void)
+{
+    become_user(SIZE);
+    CHECK(try_to_attach(map(SIZE, MAP_PRIVATE), SIZE) == 0);
+}
+
+/* Some of it is moved onto the frames until the rest proves to be unfit. */
+static void ask_for_shared_memory(void)
+{
+    uint64_t *memory = map(SIZE, MAP_PRIVATE);
+
+    fill(memory, SIZE / 2);
+    CHECK(mmap((char *)memory + SIZE / 2, SIZE / 2, PROT_READ | PROT_WRITE,
+               MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+    CHECK(try_to_attach(memory, SIZE) == EFAULT);
+    CHECK(is_filled(memory, SIZE / 2));
+}
+
+/* What fails takes nothing from the reserve, nor does who may not lock it all. */
+static void test_reserve_stays(void)
+{
+    void (*const requests[])(void) = {
+        ask_over_limit, ask_within_limit, ask_for_shared_memory
+    };
+    struct dseg_vmm_reserve none = { .size = 0 };
+    void *memory = map(SIZE, MAP_PRIVATE);
+
+    for (int i = 0; i < 3; i++) {
+        struct dseg_vmm_reserve request = { .size = SIZE };
+        int vm = make_vm();
+
+        CHECK(ioctl(device, DSEG_VMM_RESERVE, &request) == 0);
+        for (int round = 0; round < 3; round++) {
+            CHECK(holds_in_child(requests[i]));
+        }
+        CHECK_ERROR(EBUSY, ioctl(device, DSEG_VMM_RESERVE, &request));
+        set_slot(vm, 0, GPA, SIZE, memory);
+        CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
+        CHECK(info().hpa == request.hpa);
+        CHECK(ioctl(device, DSEG_VMM_DETACH, vm) == 0);
+        CHECK(ioctl(device, DSEG_VMM_RESERVE, &none) == 0);
+        close(vm);
+    }
+    munmap(memory, SIZE);
+}
+
+/* The VM's file descriptor is all that is needed, but for locked memory. */
+static void test_non_root(void)
+{
+    struct rlimit low = { MIB, MIB };
+    void *memory = map(SIZE, MAP_PRIVATE);
+    struct dseg_vmm_info i;
+    int vm;
+
+    become_user(2 * SIZE);
+    vm = make_vm();
+    set_slot(vm, 0, GPA, SIZE, memory);
+    /* Root's are none of its business. */
+    CHECK(info_of(getppid()).state == (uint32_t)-1);
     CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
     i = info();
     CHECK(i.state == DSEG_VMM_ACTIVE && i.size == SIZE);
@@ -312,19 +407,31 @@ static void test_non_root(void)
         .vm_fd = vm, .gpa = GPA, .size = MIB }) == 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    void *memory = map(SIZE, MAP_PRIVATE);
     pid_t child;
-    int status;
+    int status, vm;
 
     device = open(DSEG_VMM_DEVICE, O_RDWR);
     CHECK(device >= 0);
+    kvm = open("/dev/kvm", O_RDWR);
+    CHECK(kvm >= 0);
+    if (argc == 2 && !strcmp(argv[1], "over-limit")) {
+        ask_over_limit();
+        return failures ? 1 : 0;
+    }
     test_arguments();
     test_segment();
     test_escapes();
     test_next_vm();
     test_memory();
     test_reserve();
+    test_reserve_stays();
+    vm = make_vm();
+    set_slot(vm, 0, GPA, SIZE, memory);
+    CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
+    CHECK(info().state == DSEG_VMM_ACTIVE);
     fflush(stdout);
     child = fork();
     if (child == 0) {
