@@ -18,6 +18,7 @@
 
 #include <dseg.h>
 
+#include "crash.h"
 #include "fault.h"
 #include "guest.h"
 #include "tracepoint.h"
@@ -108,20 +109,26 @@ static int cpu_up(unsigned int cpu)
 	return 0;
 }
 
+/* With interrupts off. */
+static void stop(void)
+{
+	__this_cpu_write(in_use, false);
+	load((struct guest_segment) {});
+}
+
 static int cpu_down(unsigned int cpu)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
-	__this_cpu_write(in_use, false);
-	load((struct guest_segment) {});
+	stop();
 	local_irq_restore(flags);
 	return 0;
 }
 
 static void on_stop(void *unused)
 {
-	cpu_down(smp_processor_id());
+	stop();
 }
 
 /* kexec starts a kernel that may not know segments, and does not reset CPUs. */
@@ -152,11 +159,13 @@ int guest_segment_init(void)
 		return hotplug_state;
 	}
 	register_reboot_notifier(&reboot_notifier);
+	dseg_crash_on(stop);
 	return 0;
 }
 
 void guest_segment_exit(void)
 {
+	dseg_crash_off();
 	unregister_reboot_notifier(&reboot_notifier);
 	cpuhp_remove_state(hotplug_state);
 	dseg_tracepoint_off("tlb_flush", on_tlb_flush);

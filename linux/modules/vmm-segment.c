@@ -17,6 +17,7 @@
 
 #include <dseg.h>
 
+#include "crash.h"
 #include "fault.h"
 #include "tracepoint.h"
 #include "vmm.h"
@@ -164,13 +165,19 @@ static int cpu_up(unsigned int cpu)
 	return 0;
 }
 
+/* With interrupts off. */
+static void stop(void)
+{
+	__this_cpu_write(in_use, false);
+	load_none();
+}
+
 static int cpu_down(unsigned int cpu)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
-	__this_cpu_write(in_use, false);
-	load_none();
+	stop();
 	local_irq_restore(flags);
 	return 0;
 }
@@ -191,8 +198,10 @@ int vmm_segment_init(void)
 	hotplug_state = dseg_fault() ? -ENOMEM :
 			cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
 					  "dseg/vmm:online", cpu_up, cpu_down);
-	if (hotplug_state >= 0)
+	if (hotplug_state >= 0) {
+		dseg_crash_on(stop);
 		return 0;
+	}
 	err = hotplug_state;
 	unregister_trace_kvm_entry(on_kvm_entry, NULL);
 no_entry:
@@ -202,6 +211,7 @@ no_entry:
 
 void vmm_segment_exit(void)
 {
+	dseg_crash_off();
 	cpuhp_remove_state(hotplug_state);
 	unregister_trace_kvm_entry(on_kvm_entry, NULL);
 	dseg_tracepoint_off("sched_switch", on_sched_switch);
