@@ -103,9 +103,10 @@ static struct vmm_segment *wanted(struct kvm_vcpu *vcpu)
 	struct vmm_segment *segment = vmm_segment_of(vcpu->kvm);
 	bool fits;
 
-	/* Acquire: what escapes is read after that. */
-	if (!segment || !READ_ONCE(segment->active) ||
-	    smp_load_acquire(&segment->paused))
+	if (!segment || !READ_ONCE(segment->active))
+		return NULL;
+	/* What escapes is read after that. */
+	if (smp_load_acquire(&segment->paused))
 		return NULL;
 	fits = may_use(vcpu, segment);
 	if (fits != READ_ONCE(segment->fits))

@@ -129,9 +129,9 @@ static void pause(struct vmm_segment *segment)
 	vmm_segment_sync();
 }
 
-/* Release: a CPU that sees it sees all that has been changed, too. */
 static void resume(struct vmm_segment *segment)
 {
+	/* A CPU that sees it sees all that has been changed, too. */
 	smp_store_release(&segment->paused, false);
 }
 
