@@ -17,6 +17,11 @@ from dseg.stack import FIRMWARE_DIRS, Machine, Stack, qemu_binary
 GUPS = 'gups --bytes 64M --updates 200000'
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are CPUs: each stack also waits, for a boot or by the clock."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def boot(cpus):
     """A stack with L1 and L2; its output goes to out/log for later."""
     worker = os.environ.get('PYTEST_XDIST_WORKER', '')
