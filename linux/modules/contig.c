@@ -160,8 +160,10 @@ static unsigned long take_pieces(unsigned long block, unsigned long from,
 				       MIGRATE_MOVABLE,
 				       GFP_KERNEL | __GFP_NOWARN))
 			return block + begin;
+		/* Others, who scan all frames, have one for a moment. */
 		for (pfn = block + begin; pfn < block + end; pfn++)
-			WARN_ON_ONCE(!hide(pfn));
+			while (!hide(pfn))
+				cond_resched();
 	}
 	return to;
 }
