@@ -31,6 +31,7 @@
 #define WORDS (PAGE_SIZE / sizeof(uint64_t))
 #define FILL_STEP (256ul << 10)
 #define LEFT_WHEN_FULL (4ul << 20)      /* for the rest of the system */
+#define MOST_REFRESHES 100              /* until CPUs have given back all */
 #define PIPE_PAGES 256                  /* the most without privileges */
 #define PM_PRESENT (1ull << 63)         /* of an entry of /proc/PID/pagemap */
 #define PM_PFN ((1ull << 55) - 1)
@@ -125,14 +126,29 @@ static void *map(uint64_t bytes)
     return area;
 }
 
+/*
+ * CPUs keep free memory for themselves.  Since Linux 6.7 that may be an eighth
+ * of all memory, as after the kernel has freed its initial ramdisk.  They give
+ * some of it back whenever statistics are brought up to date.
+ */
+static bool is_there_free_memory(void)
+{
+    for (int i = 0; i < MOST_REFRESHES && !stop_requested; i++) {
+        if (free_memory() > LEFT_WHEN_FULL) {
+            return true;
+        }
+        write_knob("/proc/sys/vm/stat_refresh", "1");
+    }
+    return false;
+}
+
 /* Takes all free memory, in pages; returns how many bytes of @area it is. */
 static uint64_t fill(char *area, uint64_t size)
 {
     uint64_t bytes = 0;
 
     madvise(area, size, MADV_NOHUGEPAGE);
-    while (bytes + FILL_STEP <= size && free_memory() > LEFT_WHEN_FULL &&
-           !stop_requested) {
+    while (bytes + FILL_STEP <= size && is_there_free_memory()) {
         if (madvise(area + bytes, FILL_STEP, MADV_POPULATE_WRITE)) {
             die(&o, "cannot take memory: %s", strerror(errno));
         }

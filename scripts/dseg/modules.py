@@ -46,15 +46,24 @@ def relocate(tree, place):
 
 def build(tree):
     """Build them with the headers in @tree."""
-    folder = next(path.parent for path in (tree / 'usr/src').glob('*/Module.symvers'))
     shutil.rmtree(BUILD, ignore_errors=True)
-    for source in (SOURCES, INCLUDE):
-        shutil.copytree(source, BUILD if source == SOURCES else BUILD / 'include')
+    copy_sources(BUILD)
+    run_logged('Building the kernel modules', make_command(tree, BUILD), LOG,
+               timeout=BUILD_SECONDS, env={**os.environ, 'KBUILD_BUILD_TIMESTAMP': '@0'})
+
+
+def copy_sources(folder):
+    """What make_command() needs in the new @folder."""
+    shutil.copytree(SOURCES, folder)
+    shutil.copytree(INCLUDE, folder / 'include')
+
+
+def make_command(tree, folder):
+    """The command that builds them in @folder with the headers in @tree."""
+    headers = next(path.parent for path in (tree / 'usr/src').glob('*/Module.symvers'))
     # Type information is for BPF, and needs a tool more.
-    run_logged('Building the kernel modules',
-               ['make', '-C', folder, f'M={BUILD}', 'W=1', 'CONFIG_DEBUG_INFO_BTF_MODULES=',
-                'modules'], LOG, timeout=BUILD_SECONDS,
-               env={**os.environ, 'KBUILD_BUILD_TIMESTAMP': '@0'})
+    return ['make', '-C', headers, f'M={folder}', 'W=1', 'CONFIG_DEBUG_INFO_BTF_MODULES=',
+            'modules']
 
 
 def install(modules):
