@@ -46,7 +46,11 @@
 #define personality run_personality
 #define posix_madvise run_posix_madvise
 #define prctl run_prctl
+#define prlimit run_prlimit
+#define prlimit64 run_prlimit64
 #define pvalloc run_pvalloc
+#define setrlimit run_setrlimit
+#define setrlimit64 run_setrlimit64
 #define shmat run_shmat
 #define syscall run_syscall
 #include "../../linux/run/region.c"
