@@ -3,6 +3,7 @@
  * Faults on purpose, for tests: the parameter "fault"
  */
 #include <linux/atomic.h>
+#include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
 
