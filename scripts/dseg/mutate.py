@@ -15,7 +15,7 @@ from .atomically import filled, link, write_text
 from .guests import GUEST
 from .locks import alone
 from .patches import OVERLAY
-from .programs import IMAGE
+from .programs import SMALL
 from .progress import run_logged
 from .testrun import test_cases
 from .tree import IN_USE, Tree
@@ -151,7 +151,7 @@ def make_copy(with_qemu):
     if with_qemu:
         with Tree.in_use().lock(shared=True):
             copy_tree()
-        with alone(GUEST), alone(IMAGE):
+        with alone(GUEST), alone(SMALL.image):
             copy_guests()
 
 

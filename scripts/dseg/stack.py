@@ -85,8 +85,9 @@ class Stack:
 
     def __init__(self, qemu=None, *, l1_memory='2G', l1_cpus=1, l2_memory='512M', l2_cpus=1,
                  holes=True, cpu_extra='', machine='q35', kernel=None, initrd=None, append='',
-                 disk=None, disk_write=False, record=None, replay=None, extra_args=(),
-                 qmp_socket=None, log_dir=None, monitor_on_consoles=False, progress=lambda stage: None):
+                 disk=None, disk_write=False, programs=PROGRAMS, record=None, replay=None,
+                 extra_args=(), qmp_socket=None, log_dir=None, monitor_on_consoles=False,
+                 progress=lambda stage: None):
         """
         qemu: the binary; by default the one that this project built
         holes: leave memory out of both guests' kernels, for segments set from outside
@@ -95,6 +96,7 @@ class Stack:
         append: more words for L1's kernel command line
         disk: an image for L1, which boots from it if there is no kernel
         disk_write: keep what L1 writes to it
+        programs: a disk of scripts/build-programs, if it is there
         record: a file that will have all that makes this run what it is
         replay: such a file: the same happens, to the last instruction
         qmp_socket: path of a QMP socket for others; qmp() needs none
@@ -115,6 +117,7 @@ class Stack:
         self._append = append
         self._disk = disk
         self._disk_write = disk_write
+        self._programs = Path(programs)
         self._record = record
         self._replay = replay
         self._extra_args = list(extra_args)
@@ -170,8 +173,8 @@ class Stack:
             args += ['-initrd', str(self._initrd)]
         if self._disk:
             args += self._disk_arguments('disk', self._drive())
-        if PROGRAMS.exists() and self._initrd == GUEST / 'l1.cpio':
-            file = str(PROGRAMS).replace(',', ',,')
+        if self._programs.exists() and self._initrd == GUEST / 'l1.cpio':
+            file = str(self._programs).replace(',', ',,')
             args += self._disk_arguments('programs', f'file={file},format=raw', ',readonly=on')
         if self._record or self._replay:
             args += self._replay_arguments()
