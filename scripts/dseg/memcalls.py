@@ -105,7 +105,10 @@ class Comparison:
             self._l1.run('cmp -s /tmp/memcalls.plain /tmp/memcalls.run')
         except CommandError:
             return self._l1.run('diff -U 2 /tmp/memcalls.plain /tmp/memcalls.run | tail -n +3 | '
-                                f'head -c {TEXT}; tail -n 3 /tmp/memcalls.err')
+                                f'head -c {TEXT}; '
+                                'echo "the end without: $(tail -n 1 /tmp/memcalls.plain)"; '
+                                'echo "the end with: $(tail -n 1 /tmp/memcalls.run)"; '
+                                'tail -n 3 /tmp/memcalls.err')
         return ''
 
     def _shrink(self, difference):
