@@ -49,6 +49,8 @@ static struct area *settle(struct range *range, char *got, size_t length)
 {
     unsigned char state = MAPPED | (range->area->state[range->page] & HOLE_IN_REGION);
 
+    /* First: a place for it may well be where it was. */
+    set_state(range->area, range->page, range->pages, 0, MAPPED | VAGUE | UNKNOWN | HINTED);
     if (area_at(got, length)) {
         char *place = map_apart(length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -58,7 +60,6 @@ static struct area *settle(struct range *range, char *got, size_t length)
             return NULL;
         }
     }
-    set_state(range->area, range->page, range->pages, 0, MAPPED | VAGUE | UNKNOWN | HINTED);
     return add_area(got, length / PAGE, state);
 }
 
