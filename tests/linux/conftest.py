@@ -6,6 +6,7 @@ each test finds it without segments and escapes.
 """
 
 import os
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,11 +18,7 @@ from dseg.stack import FIRMWARE_DIRS, Machine, Stack, qemu_binary
 GUPS = 'gups --bytes 64M --updates 200000'
 
 
-def pytest_xdist_auto_num_workers():
-    """One more than there are CPUs: each stack also waits, for a boot or by the clock."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
+@contextmanager
 def boot(cpus):
     """A stack with L1 and L2; its output goes to out/log for later."""
     worker = os.environ.get('PYTEST_XDIST_WORKER', '')
@@ -32,14 +29,34 @@ def boot(cpus):
         yield stack
 
 
+session = []            # its stack, once that has booted
+
+
 @pytest.fixture(scope='session')
 def session_stack():
-    yield from boot(cpus=1)
+    with boot(cpus=1) as stack:
+        session.append(stack)
+        yield stack
+        session.remove(stack)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def stack_rests(request):
+    """No CPU time goes to the session's stack, which is never quite idle, where no test uses it."""
+    users = [item for item in request.session.items
+             if item.path == request.path and 'session_stack' in item.fixturenames]
+    rests = session and not users
+    if rests:
+        session[0].qmp('stop')
+    yield
+    if rests:
+        session[0].qmp('cont')
 
 
 @pytest.fixture(scope='module')
 def smp_session_stack():
-    yield from boot(cpus=2)
+    with boot(cpus=2) as stack:
+        yield stack
 
 
 def clean(stack):
