@@ -195,6 +195,20 @@ void drop_empty(struct area *area)
     area->base = NULL;
 }
 
+void forget_missing(void)
+{
+    for (struct area *area = areas; area < areas + AREAS; area++) {
+        for (unsigned i = 0; area->base && i < area->pages; i++) {
+            unsigned char value;
+
+            if (may_access(area, i) && try_read(area->base + (size_t)i * PAGE, &value) &&
+                fault_code == SEGV_MAPERR) {
+                area->state[i] &= ~MAPPED;
+            }
+        }
+    }
+}
+
 static bool is_sealed(const struct area *area)
 {
     for (unsigned i = 0; i < area->pages; i++) {

@@ -130,6 +130,8 @@ bool is_accessible(const struct range *range);
 struct area *area_at(const char *address, size_t length);
 void drop_empty(struct area *area);
 void drop_all_areas(void);
+/* What can't be found any more is not ours: a child has no memory with MADV_DONTFORK. */
+void forget_missing(void);
 /* As mmap() without MAP_FIXED, but never in a hole of an area. */
 char *map_apart(size_t length, int protection, int flags, int fd, off_t offset);
 
