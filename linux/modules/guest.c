@@ -275,13 +275,13 @@ static long ioctl_create(struct file *file, void __user *arg)
 	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
 }
 
-/* The last region of this process, or NULL.  With the lock. */
+/* The last region made of this process, or NULL.  With the lock. */
 static struct guest_process *own_process(void)
 {
 	struct guest_process *process;
 
 	list_for_each_entry(process, &all, all)
-		if (process->region.mm == current->mm)
+		if (process->region.mm == current->mm && !process->maker)
 			return process;
 	return NULL;
 }

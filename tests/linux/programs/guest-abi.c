@@ -437,6 +437,48 @@ static void all_threads_on_all_cpus(void)
     }
 }
 
+struct asker {
+    pthread_t thread;
+    volatile bool ends;
+    unsigned half_made;     /* answers about what had no address yet */
+};
+
+static void *ask_all_the_time(void *opaque)
+{
+    struct asker *asker = opaque;
+    int fd = open_device();
+
+    while (!asker->ends) {
+        struct dseg_guest_info info;
+
+        if (ioctl(fd, DSEG_GUEST_INFO, &info) == 0) {
+            asker->half_made += !info.address || info.size != SIZE;
+        } else {
+            CHECK(errno == ENOENT);
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+/* Nobody finds a region before it is there as a whole. */
+static void asked_while_made(void)
+{
+    struct asker asker = { .ends = false };
+    int fd = open_device();
+
+    CHECK(pthread_create(&asker.thread, NULL, ask_all_the_time, &asker) == 0);
+    for (int i = 0; i < 50; i++) {
+        uint64_t *memory = make_region(fd, SIZE, 0);
+
+        CHECK(request(fd, DSEG_GUEST_DROP, NULL) == 0);
+        CHECK(munmap(memory, SIZE) == 0);
+    }
+    asker.ends = true;
+    CHECK(pthread_join(asker.thread, NULL) == 0);
+    CHECK(asker.half_made == 0);
+}
+
 /*
  * In a memory cgroup of 16 MiB, with swap: ordinary memory is swapped out, the
  * region is not.
@@ -497,6 +539,7 @@ int main(int argc, char **argv)
         { "ask-after-signal", ask_after_signal },
         { "ask-after-exec", ask_after_exec },
         { "all-threads-on-all-cpus", all_threads_on_all_cpus },
+        { "asked-while-made", asked_while_made },
         { "cgroup", cgroup },
         { "swapping", swapping },
     };
