@@ -35,6 +35,14 @@ def test_it_stops_at_the_first_error(name):
     assert lines[0] == '#!/bin/sh'
 
 
+@pytest.mark.parametrize('name', [name for name in SCRIPTS if name.count('/') == 1 and
+                                  name.startswith('scripts/')])
+def test_it_takes_no_program_from_the_caller_and_ends_with_its_steps(name):
+    text = (ROOT / name).read_text()
+    assert '. "$(/usr/bin/dirname "$0")/lib/setup.sh"\n' in text
+    assert '$DSEG_ROOT/scripts/' not in text        # run_step does that
+
+
 def test_shellcheck_finds_nothing():
     done = subprocess.run(['shellcheck', '--shell=sh', *SCRIPTS], cwd=ROOT, check=False, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=2 * SECONDS)
