@@ -2,9 +2,11 @@
 """Boots L1, or L1 and L2, to a shell on the terminal, or runs a workload there."""
 
 import argparse
+import os
 import shutil
 import sys
 import threading
+from pathlib import Path
 
 from . import run_main
 from .layout import parse_size
@@ -140,6 +142,13 @@ def size(text):
         raise argparse.ArgumentTypeError(error) from error
 
 
+def seconds(text):
+    number = float(text)
+    if not 0 < number < float('inf'):
+        raise argparse.ArgumentTypeError(f'must be more than 0 seconds, not {text}')
+    return number
+
+
 def positive(text):
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 on")
@@ -168,7 +177,7 @@ def parser():
     p.add_argument('--stock', action='store_true')
     p.add_argument('--dseg', choices=('on', 'off'), default='on')
     p.add_argument('--tlb')
-    p.add_argument('--timeout', type=float, default=120)
+    p.add_argument('--timeout', type=seconds, default=120)
     p.add_argument('--logs')
     p.add_argument('qemu_args', nargs='*')
     return p
@@ -180,7 +189,7 @@ def parse_arguments(arguments):
     own_system = args.disk or args.initrd
     if args.stock:
         args.dseg = 'off'
-    if args.workload and args.workload.split()[0] not in WORKLOADS:
+    if args.workload is not None and (args.workload.split() or [''])[0] not in WORKLOADS:
         p.error(f'--workload: must begin with one of {", ".join(WORKLOADS)}')
     if args.mode and args.dseg == 'off':
         p.error('--mode: needs a CPU with the extension, so no --stock and no --dseg off')
@@ -189,6 +198,10 @@ def parse_arguments(arguments):
                 'covers')
     if args.write and not args.disk:
         p.error('--write: needs a --disk')
+    if args.disk and os.path.isdir(args.disk):
+        p.error(f'--disk: {args.disk} is a folder; an image is needed')
+    if args.qmp and os.path.exists(args.qmp) and not Path(args.qmp).is_socket():
+        p.error(f'--qmp: {args.qmp} is there already, and no socket; QEMU would remove it')
     if own_system and (args.l2 or args.workload or args.mode):
         p.error('--l2, --workload and --mode need the L1 of this project, '
                 'so no --disk and no --initrd')

@@ -84,7 +84,9 @@ check_machine() {
     [ "$dseg_machine" = x86_64 ] ||
         die "this machine is $dseg_machine; the guests have Debian's kernel for amd64:" \
             "use a machine with x86_64"
-    for dseg_path in "$DSEG_ROOT" "$DSEG_OUT"; do
+    # Also where links lead to, which is what QEMU's configure sees.
+    for dseg_path in "$DSEG_ROOT" "$DSEG_OUT" \
+        "$(realpath -m -- "$DSEG_ROOT")" "$(realpath -m -- "$DSEG_OUT")"; do
         # What QEMU's configure, make, and the options of QEMU take for something else.
         case $dseg_path in
         *[[:space:]:,\;\'\"\\\$\`\&\#%\*\?\[\]\(\)\<\>\|\!]*)
@@ -93,6 +95,9 @@ check_machine() {
             ;;
         esac
     done
+    [ -z "${DSEG_QEMU-}" ] || [ -x "$DSEG_QEMU" ] ||
+        die "DSEG_QEMU is '$DSEG_QEMU', which is no program:" \
+            "name a QEMU by it, or unset it to have one built"
 }
 
 # need_writable FOLDER: ends if this user can neither write there nor make it.
@@ -106,13 +111,24 @@ need_writable() {
             "use a copy of the project of your own, or set DSEG_OUT to a folder of your own"
 }
 
+# need_own_folder FOLDER: ends if it has files of others, as what is built replaces what is there.
+# Ours has locks.
+need_own_folder() {
+    [ "$1" = "$DSEG_ROOT/out" ] || [ -d "$1/lock" ] || [ -z "$(ls -A "$1" 2>/dev/null)" ] ||
+        die "$1 has files that are not of this project:" \
+            "set DSEG_OUT to a new folder, or to an empty one"
+}
+
 # need_packages GROUP...: installs what is missing of the groups in lib/packages, or says
 # how to and ends. DSEG_SKIP_PACKAGES=1 trusts that all is there (not Debian, say).
 need_packages() {
     check_machine
     case $* in
     base | 'base chart') ;;
-    *) need_writable "$DSEG_OUT" ;;     # all others make something there
+    *)                                  # all others make something there
+        need_writable "$DSEG_OUT"
+        need_own_folder "$DSEG_OUT"
+        ;;
     esac
     [ -z "${DSEG_SKIP_PACKAGES-}" ] || return 0
     dseg_wanted=$(packages_of "$@") || exit

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dseg import ROOT, patient
+from dseg.boot import parse_arguments
 
 MARK = 'DSEG_TEST_BOOT'     # in the environment of all that a test starts
 
@@ -142,3 +143,21 @@ def test_boot_takes_qemu_with_it_when_it_is_killed(boot, number):
     code, output = running.finish(timeout=60)
     assert code != 0
     assert 'Traceback' not in output
+
+
+@pytest.mark.parametrize('option, value, rule', [
+    ('--timeout', '-1', 'more than 0 seconds'), ('--timeout', 'nan', 'more than 0 seconds'),
+    ('--workload', ' ', 'must begin with one of'), ('--disk', '/tmp', 'is a folder'),
+])
+def test_argument_that_means_nothing_is_refused(capsys, option, value, rule):
+    with pytest.raises(SystemExit):
+        parse_arguments([option, value])
+    assert rule in capsys.readouterr().err
+
+
+def test_file_that_is_no_socket_is_not_given_up_for_one(capsys, tmp_path):
+    (tmp_path / 'precious').write_text('mine')
+    with pytest.raises(SystemExit):
+        parse_arguments(['--qmp', str(tmp_path / 'precious')])
+    assert 'no socket' in capsys.readouterr().err
+    assert (tmp_path / 'precious').read_text() == 'mine'

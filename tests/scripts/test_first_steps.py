@@ -90,6 +90,32 @@ def test_an_out_whose_path_has_a_blank_is_refused(project, tree, tmp_path):
     assert not (tmp_path / 'my out').exists()
 
 
+def test_a_clone_by_a_link_into_a_path_with_a_blank_is_refused(tmp_path, tree):
+    project = Project(tmp_path / 'with blank')
+    (tmp_path / 'link').symlink_to(project.folder)
+    project.folder = tmp_path / 'link'
+    done = project.run('fetch-qemu', '--tree', tree, check=False)
+    assert refused(done, 'with blank', 'letters, digits')
+
+
+def test_an_out_with_files_of_others_is_refused(project, tree, tmp_path):
+    out = tmp_path / 'src'
+    (out / 'qemu').mkdir(parents=True)
+    (out / 'qemu/mine.c').write_text('mine')
+    done = project.run('fetch-qemu', '--tree', tree, check=False, env={'DSEG_OUT': str(out)})
+    assert refused(done, out, 'DSEG_OUT')
+    assert [path.name for path in out.rglob('*')] == ['qemu', 'mine.c']
+    shutil.rmtree(out / 'qemu')
+    for command in ['fetch-qemu', '--tree', tree], ['apply-patches']:   # empty, then ours
+        project.run(*command, env={'DSEG_OUT': str(out)})
+
+
+def test_a_qemu_that_is_not_there_is_refused(project):
+    done = project.run('boot', check=False, env={'DSEG_QEMU': '/no/such/qemu'})
+    assert refused(done, '/no/such/qemu', 'unset')
+    assert not project.out.exists()
+
+
 def test_a_tree_whose_path_has_a_blank_is_taken(project, tmp_path):
     project.run('fetch-qemu', '--tree', make_tree(tmp_path / 'of the user/qemu'))
     project.run('apply-patches')
