@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the scripts are made of: one module a job, started by the shell scripts in scripts/."""
 
+import argparse
 import errno
 import os
 import signal
@@ -40,6 +41,14 @@ def patient(seconds):
     if not 1 <= factor <= 1000:
         raise Failure(f'DSEG_PATIENCE is {text!r}: it must be a number from 1 to 1000')
     return seconds * factor
+
+
+def positive_number(text):
+    """For options that say how long."""
+    number = float(text)
+    if not 0 < number < float('inf'):
+        raise argparse.ArgumentTypeError(f'must be a number above 0, not {text}')
+    return number
 
 
 def run_main(name, main):

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import OUT, Failure, run_main
+from . import OUT, Failure, positive_number, run_main
 from .processes import dying_with_us
 
 # All that the tests use besides SVM; EPYC's other features that TCG lacks do not matter.
@@ -32,7 +32,7 @@ def main(arguments):
     parser.add_argument('--cpus', type=int, default=2, metavar='N', help='default: 2')
     parser.add_argument('--device', action='append', default=[], metavar='DEVICE',
                         help='one more device, as QEMU has it: --device edu')
-    parser.add_argument('--timeout', type=float, default=60, metavar='SECONDS')
+    parser.add_argument('--timeout', type=positive_number, default=60, metavar='SECONDS')
     parser.add_argument('--qemu', metavar='FILE',
                         default=os.environ.get('DSEG_QEMU', OUT / 'qemu/qemu-system-x86_64'),
                         help='default: $DSEG_QEMU, or the one that scripts/build-qemu has built')

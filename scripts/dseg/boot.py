@@ -2,13 +2,12 @@
 """Boots L1, or L1 and L2, to a shell on the terminal, or runs a workload there."""
 
 import argparse
-import os
 import shutil
 import sys
 import threading
 from pathlib import Path
 
-from . import run_main
+from . import positive_number, run_main
 from .layout import parse_size
 from .measure import Workload
 from .modes import MODES
@@ -142,13 +141,6 @@ def size(text):
         raise argparse.ArgumentTypeError(error) from error
 
 
-def seconds(text):
-    number = float(text)
-    if not 0 < number < float('inf'):
-        raise argparse.ArgumentTypeError(f'must be more than 0 seconds, not {text}')
-    return number
-
-
 def positive(text):
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 on")
@@ -177,7 +169,7 @@ def parser():
     p.add_argument('--stock', action='store_true')
     p.add_argument('--dseg', choices=('on', 'off'), default='on')
     p.add_argument('--tlb')
-    p.add_argument('--timeout', type=seconds, default=120)
+    p.add_argument('--timeout', type=positive_number, default=120)
     p.add_argument('--logs')
     p.add_argument('qemu_args', nargs='*')
     return p
@@ -198,9 +190,9 @@ def parse_arguments(arguments):
                 'covers')
     if args.write and not args.disk:
         p.error('--write: needs a --disk')
-    if args.disk and os.path.isdir(args.disk):
+    if args.disk and Path(args.disk).is_dir():
         p.error(f'--disk: {args.disk} is a folder; an image is needed')
-    if args.qmp and os.path.exists(args.qmp) and not Path(args.qmp).is_socket():
+    if args.qmp and Path(args.qmp).exists() and not Path(args.qmp).is_socket():
         p.error(f'--qmp: {args.qmp} is there already, and no socket; QEMU would remove it')
     if own_system and (args.l2 or args.workload or args.mode):
         p.error('--l2, --workload and --mode need the L1 of this project, '

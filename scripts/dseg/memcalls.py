@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import ROOT, patient, run_main
+from . import ROOT, patient, positive_number, run_main
 from .guests import compiler
 from .layout import MiB
 from .progress import Line
@@ -151,7 +151,7 @@ class Comparison:
 def main(arguments):
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog='scripts/compare-run', add_help=False)
-    parser.add_argument('--minutes', type=float, default=2)
+    parser.add_argument('--minutes', type=positive_number, default=2)
     parser.add_argument('--seed', type=int, default=int(time.time()))
     parser.add_argument('--first', type=int, default=0)
     parser.add_argument('--logs', type=Path)

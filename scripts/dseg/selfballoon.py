@@ -14,7 +14,7 @@ import re
 import sys
 import time
 
-from . import OUT, Failure, run_main
+from . import OUT, Failure, positive_number, run_main
 from .layout import GiB, MiB, parse_size, size_text
 
 sys.path.insert(0, str(OUT / 'qemu-src/python'))
@@ -317,7 +317,7 @@ def parse_arguments(arguments):
     p.add_argument('--backend', type=backend_option, metavar='JSON',
                    default='{"qom-type": "memory-backend-ram"}',
                    help='where the new memory is from: an object of QEMU (%(default)s)')
-    p.add_argument('--timeout', type=float, default=60, metavar='S',
+    p.add_argument('--timeout', type=positive_number, default=60, metavar='S',
                    help='seconds that the guest may do nothing (%(default)g)')
     p.add_argument('--json', action='store_true', help='print the result as JSON')
     options = p.parse_args(arguments)

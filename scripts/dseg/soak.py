@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import run_main
+from . import positive_number, run_main
 from .layout import MiB
 from .memory import Memory
 from .progress import Line
@@ -285,7 +285,7 @@ def report(work):
 
 def main(arguments):
     parser = argparse.ArgumentParser(prog='scripts/soak', add_help=False)
-    parser.add_argument('--minutes', type=float, default=2)
+    parser.add_argument('--minutes', type=positive_number, default=2)
     parser.add_argument('--seed', type=int, default=int(time.time()))
     parser.add_argument('--logs', type=Path)
     args = parser.parse_args(arguments)

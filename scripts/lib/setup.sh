@@ -95,7 +95,7 @@ check_machine() {
             ;;
         esac
     done
-    [ -z "${DSEG_QEMU-}" ] || [ -x "$DSEG_QEMU" ] ||
+    [ -z "${DSEG_QEMU-}" ] || { [ -f "$DSEG_QEMU" ] && [ -x "$DSEG_QEMU" ]; } ||
         die "DSEG_QEMU is '$DSEG_QEMU', which is no program:" \
             "name a QEMU by it, or unset it to have one built"
 }

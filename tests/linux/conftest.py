@@ -6,13 +6,13 @@ each test finds it without segments and escapes.
 """
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from dseg import OUT
 from dseg.measure import Workload
-from dseg.stack import FIRMWARE_DIRS, Machine, Stack, qemu_binary
+from dseg.stack import FIRMWARE_DIRS, Machine, MonitorError, Stack, qemu_binary
 
 # A table much larger than what QEMU's TLB holds, and rounds that are short.
 GUPS = 'gups --bytes 64M --updates 200000'
@@ -29,15 +29,15 @@ def boot(cpus):
         yield stack
 
 
-session = []            # its stack, once that has booted
+booted = []             # the stack of the session, if there is one
 
 
 @pytest.fixture(scope='session')
 def session_stack():
     with boot(cpus=1) as stack:
-        session.append(stack)
+        booted.append(stack)
         yield stack
-        session.remove(stack)
+        booted.remove(stack)
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -45,12 +45,14 @@ def stack_rests(request):
     """No CPU time goes to the session's stack, which is never quite idle, where no test uses it."""
     users = [item for item in request.session.items
              if item.path == request.path and 'session_stack' in item.fixturenames]
-    rests = session and not users
-    if rests:
-        session[0].qmp('stop')
+    resting = [] if users else list(booted)
+    for stack in resting:
+        with suppress(MonitorError):    # those that use it will tell
+            stack.qmp('stop')
     yield
-    if rests:
-        session[0].qmp('cont')
+    for stack in resting:
+        with suppress(MonitorError):
+            stack.qmp('cont')
 
 
 @pytest.fixture(scope='module')

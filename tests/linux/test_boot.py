@@ -146,7 +146,7 @@ def test_boot_takes_qemu_with_it_when_it_is_killed(boot, number):
 
 
 @pytest.mark.parametrize('option, value, rule', [
-    ('--timeout', '-1', 'more than 0 seconds'), ('--timeout', 'nan', 'more than 0 seconds'),
+    ('--timeout', '-1', 'a number above 0'), ('--timeout', 'nan', 'a number above 0'),
     ('--workload', ' ', 'must begin with one of'), ('--disk', '/tmp', 'is a folder'),
 ])
 def test_argument_that_means_nothing_is_refused(capsys, option, value, rule):

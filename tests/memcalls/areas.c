@@ -201,7 +201,8 @@ void forget_missing(void)
         for (unsigned i = 0; area->base && i < area->pages; i++) {
             unsigned char value;
 
-            if (may_access(area, i) && try_read(area->base + (size_t)i * PAGE, &value) &&
+            if (may_access(area, i) &&
+                try_read(area->base + (size_t)i * PAGE, &value) == SIGSEGV &&
                 fault_code == SEGV_MAPERR) {
                 area->state[i] &= ~MAPPED;
             }
