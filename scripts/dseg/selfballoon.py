@@ -15,7 +15,7 @@ import sys
 import time
 
 from . import OUT, Failure, positive_number, run_main
-from .layout import GiB, MiB, parse_size, size_text
+from .layout import MiB, parse_size, size_text
 
 sys.path.insert(0, str(OUT / 'qemu-src/python'))
 try:
