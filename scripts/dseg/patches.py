@@ -2,8 +2,11 @@
 """scripts/apply-patches: qemu-patches/ as commits in a QEMU tree, the overlay linked into it."""
 
 import argparse
+import email
+import email.policy
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -53,6 +56,7 @@ def main(arguments):
 def bring_up_to_date(tree, reset):
     """Have the series in the tree; reset: also in the place of another one."""
     tree.make_repository()
+    tree.require_base()
     patches = series()
     began_at = read_stamp(tree).get('applying')
     if began_at:
@@ -121,6 +125,7 @@ def has_series(tree, patches):
         return False
     known = read_stamp(tree)['series']
     if known == series_hash(patches):
+        require_any(tree, patches)
         return True
     if not known and not commits_of_others(tree):
         return False            # the stamp was lost: apply them once more
@@ -129,11 +134,30 @@ def has_series(tree, patches):
                   'scripts/apply-patches --reset replaces it, unless that loses work of yours.')
 
 
+def require_any(tree, patches):
+    """Raise Failure if the tree has commits, and no patch: it was reset to its base commit.
+
+    Patches that are being changed are other commits than those of apply(), of the same subject.
+    """
+    applied = read_stamp(tree)['head']
+    subjects = tree.git('log', '--format=%s', f'{BASE}..HEAD').splitlines()
+    if tree.stands_on(applied) or {subject(patch) for patch in patches} & set(subjects):
+        return
+    raise Failure(f'{tree.path} has none of the patches, and commits upon {BASE}:\n  ' +
+                  '\n  '.join(tree.commits()) + '\nTo have them upon the patches: '
+                  f'git -C {tree.path} rebase --onto {applied[:12]} {BASE}')
+
+
+def subject(patch):
+    """That of the commit which git makes of a patch."""
+    message = email.message_from_bytes(patch.read_bytes(), policy=email.policy.default)
+    return re.sub(r'^\[PATCH[^]]*\] *', '', message['Subject'] or '')
+
+
 def require_no_own_commits(tree):
     """Raise Failure if going back to the base commit would lose somebody's work."""
     known = read_stamp(tree)['head']
-    is_ahead = tree.git('merge-base', known, 'HEAD', check=False) == known
-    own = tree.commits(since=known if is_ahead else BASE)
+    own = tree.commits(since=known if tree.stands_on(known) else BASE)
     if own:
         raise Failure(f'{tree.path} has commits that no patch has:\n  ' + '\n  '.join(own)
                       + '\nscripts/refresh-patches turns them into patches. '
@@ -149,7 +173,8 @@ def commits_of_others(tree, known=BASE):
 def undo(tree, patches, began_at):
     """Go back to the base commit from an apply() that was cut short.
 
-    It had begun with a tree that was clean, so what is not committed is its own.
+    It had begun with a tree that was clean, so what is not committed is its own, but for what
+    has been changed since.
     """
     others = commits_of_others(tree, began_at)
     if others:
@@ -158,15 +183,65 @@ def undo(tree, patches, began_at):
                       f'\nTo throw them away: git -C {tree.path} reset --hard {BASE}')
     for left in tree.git_file('.').rglob('*.lock'):
         left.unlink()           # of a git that was killed: nobody else may be at work here
+    edited = edited_files(tree, patches, began_at)
+    if edited:
+        raise Failure(f'applying the patches to {tree.path} was cut short, and what these files '
+                      'have is of no patch:\n  ' + '\n  '.join(edited) +
+                      '\nKeep a copy of what is yours. To throw away what is not committed: '
+                      f'git -C {tree.path} reset --hard {BASE}')
+    go_back(tree, patches)
+
+
+def go_back(tree, patches):
+    """Go back to the base commit, and drop all that is not committed of the patches."""
     shutil.rmtree(tree.git_file('rebase-apply'), ignore_errors=True)
     tree.git('reset', '-q', '--hard', BASE)
-    for name in touched_files(patches) - set(tree.git('ls-files', '-z').split('\0')):
-        (tree.path / name).unlink(missing_ok=True)
+    for name in untracked(tree, touched_files(patches)):
+        (tree.path / name).unlink()
+
+
+def untracked(tree, names):
+    """Those of the names that the tree has, and git does not know."""
+    known = set(tree.git('ls-files', '-z').split('\0'))
+    return sorted(name for name in names - known if os.path.lexists(tree.path / name))
+
+
+def edited_files(tree, patches, began_at):
+    """The files with changes that apply() has not made, not even in part.
+
+    Git unlinks a file, then writes it from its beginning.
+    """
+    changed = tree.git('diff', '--name-only', '-z', '--no-renames', 'HEAD').split('\0')
+    names = {name for name in changed if name and os.path.lexists(tree.path / name)}
+    names.update(untracked(tree, touched_files(patches)))
+    made = {name: [file_at(tree, commit, name) or b'' for commit in (BASE, began_at, 'HEAD')]
+            for name in names}
+
+    def note(patch, folder):
+        for name in touched_files([patch]) & names:
+            if (folder / name).exists():
+                made[name].append((folder / name).read_bytes())
+
+    if names:
+        dry_run(patches, lambda names, folder: copy_files(tree, names, folder), note)
+    return sorted(name for name in names if not is_part(tree.path / name, made[name]))
+
+
+def is_part(path, texts):
+    """Whether one of the texts begins with all that the file has."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    found = path.read_bytes()
+    return any(text.startswith(found) for text in texts)
 
 
 def apply(tree, patches):
     """Make the series the commits upon the base commit, or change nothing."""
     tree.require_clean()
+    in_the_way = untracked(tree, touched_files(patches))
+    if in_the_way:
+        raise Failure(f'files of {tree.path} that git does not know are in the way of the patches:'
+                      '\n  ' + '\n  '.join(in_the_way) + '\nMove them elsewhere.')
     report = dry_run(patches, lambda names, folder: copy_files(tree, names, folder))
     if report.failed:
         raise Failure(f'the series does not apply to QEMU {tree.version}, nothing is changed:\n'
@@ -179,7 +254,7 @@ def apply(tree, patches):
             tree.git('am', '-q', '--keep-non-patch', '--no-gpg-sign', *patches,
                      env={'GIT_COMMITTER_DATE': EPOCH})
         except Failure:
-            undo(tree, patches, began_at)
+            go_back(tree, patches)
             put_stamp(tree, series='', head=tree.base())
             raise
     write_stamp(tree)
@@ -208,10 +283,11 @@ class Report:
     offsets: bool = False
 
 
-def dry_run(patches, copy):
+def dry_run(patches, copy, note=lambda patch, folder: None):
     """Apply the patches, one upon the other, to copies of the files that they touch.
 
-    copy(names, folder) brings those of the files named that there are.
+    copy(names, folder) brings those of the files named that there are; note(patch, folder) sees
+    what each patch has made of them.
     """
     SRC.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.dry-run-', dir=SRC) as folder:
@@ -227,6 +303,7 @@ def dry_run(patches, copy):
                 report.failed = '\n'.join(f'{patch.name}: {error}' for error in errors)
                 return report
             report.offsets |= '(offset' in done.stderr
+            note(patch, Path(folder))
         return report
 
 
@@ -241,13 +318,19 @@ def touched_files(patches):
 def copy_files(tree, names, folder):
     """The files as the tree's base commit has them."""
     for name in names:
-        done = subprocess.run(git.command(tree.path, 'show', f'{BASE}:{name}'), check=False,
-                              env=git.environment(), stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL)
-        if done.returncode == 0:
+        text = file_at(tree, BASE, name)
+        if text is not None:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(done.stdout)
+            path.write_bytes(text)
+
+
+def file_at(tree, commit, name):
+    """What a file has in a commit, or None."""
+    done = subprocess.run(git.command(tree.path, 'show', f'{commit}:{name}'), check=False,
+                          env=git.environment(), stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL)
+    return None if done.returncode else done.stdout
 
 
 def extract_files(tarball, names, folder):

@@ -45,7 +45,11 @@ def require_patchable(tree):
     if not tree.base() or read_stamp(tree).get('applying'):
         raise Failure(f'{tree.path} has no commit with the tag {BASE}, or not all of the patches: '
                       'run scripts/apply-patches first')
+    tree.require_base()
     tree.require_clean()
+    if series() and not tree.commits():
+        raise Failure(f'{tree.path} has no commit upon {BASE}, which would leave no patch at all.\n'
+                      'To have the patches in it: scripts/apply-patches')
     merges = tree.git('log', '--merges', '--format=%h %s', f'{BASE}..HEAD')
     if merges:
         raise Failure(f'{tree.path} has merges, which no patch can hold; rebase instead:\n{merges}')

@@ -4,7 +4,7 @@
 import shutil
 from pathlib import Path
 
-from . import OUT, Failure, git
+from . import OUT, Failure, git, processes
 from .locks import alone
 from .progress import run_logged
 
@@ -84,6 +84,20 @@ class Tree:
         if not self.is_repository():
             return ''
         return self.git('rev-parse', '-q', '--verify', f'refs/tags/{BASE}^{{commit}}', check=False)
+
+    def require_base(self):
+        """Raise Failure if another branch is checked out than one that stands on the base commit."""
+        if not self.stands_on(BASE):
+            raise Failure(
+                f'{self.path} has a commit checked out that does not stand on {BASE}, the one that '
+                f'the patches are upon.\nCheck out one that does: git -C {self.path} branch '
+                f'--contains {BASE}\nTo have the patches upon this one instead: '
+                f'git -C {self.path} tag -d {BASE}')
+
+    def stands_on(self, commit):
+        """Whether a commit is the newest one, or one before it."""
+        return processes.run(git.command(self.path, 'merge-base', '--is-ancestor', commit, 'HEAD'),
+                             env=git.environment(), capture_output=True).returncode == 0
 
     def head(self):
         """The newest commit."""
