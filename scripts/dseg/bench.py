@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Measures what the extension costs in speed: against stock QEMU, or what its TLB costs."""
 
-import argparse
 import json
 import statistics
 import sys
 import time
-from pathlib import Path
 
-from . import bench_tlb, run_main
+from . import bench_tlb, options, run_main
 from .atomically import write_text
-from .layout import parse_size
 from .measure import Workload
 from .modes import set_mode
 from .stack import Stack, qemu_binary
@@ -99,23 +96,14 @@ def table(runs):
 
 
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(prog='scripts/bench', description=__doc__)
+    parser = options.Parser('scripts/bench')
     parser.add_argument('what', choices=['overhead', 'tlb'])
-    parser.add_argument('--runs', type=int, default=5)
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--bytes', default='128M')
+    parser.add_argument('--runs', type=options.count, default=5)
+    parser.add_argument('--rounds', type=options.count, default=5)
+    parser.add_argument('--bytes', type=options.size, default='128M')
     parser.add_argument('--all', action='store_true')
-    parser.add_argument('--json', type=Path)
-    args = parser.parse_args(arguments)
-    try:
-        parse_size(args.bytes)
-    except ValueError as error:
-        parser.error(f'--bytes: {error}')
-    if args.runs < 1 or args.rounds < 1:
-        parser.error('--runs and --rounds: must be at least 1')
-    if args.json and not args.json.absolute().parent.is_dir():
-        parser.error(f'--json: there is no folder {args.json.parent}')
-    return args
+    parser.add_argument('--json', type=options.new_file)
+    return parser.parse_args(arguments)
 
 
 def main(arguments):

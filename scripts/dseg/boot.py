@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boots L1, or L1 and L2, to a shell on the terminal, or runs a workload there."""
 
-import argparse
 import shutil
 import sys
 import threading
-from pathlib import Path
 
-from . import positive_number, run_main
-from .layout import parse_size
+from . import options, positive_number, run_main
+from .layout import Layout
 from .measure import Workload
 from .modes import MODES
 from .progress import Line
@@ -134,43 +132,29 @@ def boot(args):
         return run_workload(stack, args) if args.workload else use_shell(stack, args)
 
 
-def size(text):
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(error) from error
-
-
-def positive(text):
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 on")
-    return int(text)
-
-
 def parser():
     """scripts/boot says what each of them is."""
-    p = argparse.ArgumentParser(prog='scripts/boot', add_help=False,
-                                usage='scripts/boot [OPTION]... [-- QEMU ARGUMENT...]')
+    p = options.Parser('scripts/boot')
     p.add_argument('--l2', action='store_true')
-    p.add_argument('--memory', type=size, default='2G')
-    p.add_argument('--l2-memory', type=size, default='512M')
-    p.add_argument('--cpus', type=positive, default=1)
-    p.add_argument('--l2-cpus', type=positive, default=1)
-    p.add_argument('--kernel')
-    p.add_argument('--initrd')
+    p.add_argument('--memory', type=options.size, default='2G')
+    p.add_argument('--l2-memory', type=options.size, default='512M')
+    p.add_argument('--cpus', type=options.count, default=1)
+    p.add_argument('--l2-cpus', type=options.count, default=1)
+    p.add_argument('--kernel', type=options.file)
+    p.add_argument('--initrd', type=options.file)
     p.add_argument('--append', default='')
-    p.add_argument('--disk')
+    p.add_argument('--disk', type=options.file)
     p.add_argument('--write', action='store_true')
     p.add_argument('--workload')
-    p.add_argument('--rounds', type=positive, default=3)
+    p.add_argument('--rounds', type=options.count, default=3)
     p.add_argument('--mode', choices=MODES)
     p.add_argument('--unmodified', action='store_true')
-    p.add_argument('--qmp')
+    p.add_argument('--qmp', type=options.path)
     p.add_argument('--stock', action='store_true')
     p.add_argument('--dseg', choices=('on', 'off'), default='on')
-    p.add_argument('--tlb')
+    p.add_argument('--tlb', type=options.text)
     p.add_argument('--timeout', type=positive_number, default=120)
-    p.add_argument('--logs')
+    p.add_argument('--logs', type=options.new_folder)
     p.add_argument('qemu_args', nargs='*')
     return p
 
@@ -190,13 +174,12 @@ def parse_arguments(arguments):
                 'covers')
     if args.write and not args.disk:
         p.error('--write: needs a --disk')
-    if args.disk and Path(args.disk).is_dir():
-        p.error(f'--disk: {args.disk} is a folder; an image is needed')
-    if args.qmp and Path(args.qmp).exists() and not Path(args.qmp).is_socket():
+    if args.qmp and args.qmp.exists() and not args.qmp.is_socket():
         p.error(f'--qmp: {args.qmp} is there already, and no socket; QEMU would remove it')
     if own_system and (args.l2 or args.workload or args.mode):
         p.error('--l2, --workload and --mode need the L1 of this project, '
                 'so no --disk and no --initrd')
+    Layout(args.memory, args.l2_memory, holes=way_of(args).holes)       # says what does not fit
     args.l2 = args.l2 or bool(args.mode) and MODES[args.mode].world == 'nested'
     return args
 

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/build-qemu: a small qemu-system-x86_64, out of tree, patched or stock."""
 
-import argparse
 import json
 import os
 import shutil
-from pathlib import Path
 
-from . import OUT, Failure, run_main
+from . import OUT, Failure, options, run_main
 from .atomically import read_json, write_text
 from .locks import alone
 from .progress import run_logged
@@ -39,22 +37,22 @@ FLAGS = (
 
 def main(arguments):
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='build-qemu', add_help=False)
+    parser = options.Parser('build-qemu')
     parser.add_argument('--stock', action='store_true')
-    parser.add_argument('--tree', type=Path)
-    parser.add_argument('--targets', nargs='+', default=[])
-    parser.add_argument('--jobs', type=int)
-    options = parser.parse_args(arguments)
+    parser.add_argument('--tree', type=options.path)
+    parser.add_argument('--targets', nargs='+', type=options.text, default=[])
+    parser.add_argument('--jobs', type=options.count)
+    args = parser.parse_args(arguments)
 
-    name = 'qemu-stock' if options.stock else 'qemu'
-    tree = source_tree(options)
+    name = 'qemu-stock' if args.stock else 'qemu'
+    tree = source_tree(args)
     folder = OUT / name
     env = build_environment()
-    jobs = [f'-j{options.jobs}'] if options.jobs else []
+    jobs = [f'-j{args.jobs}'] if args.jobs else []
     with alone(folder), tree.lock(shared=True):
-        configure(tree, folder, pkgversion='stock' if options.stock else 'dseg', env=env)
+        configure(tree, folder, pkgversion='stock' if args.stock else 'dseg', env=env)
         run_logged(f'Building {name} {tree.version}',
-                   ['ninja', '-C', folder, *jobs, BINARY, *options.targets],
+                   ['ninja', '-C', folder, *jobs, BINARY, *args.targets],
                    OUT / 'log' / f'build-{name}.log', timeout=BUILD_SECONDS, env=env,
                    hint='After a change in the source, run scripts/build-qemu again; '
                         f'for a fresh start: rm -rf {folder}')
@@ -62,11 +60,11 @@ def main(arguments):
     return 0
 
 
-def source_tree(options):
+def source_tree(args):
     """The tree to build."""
-    if options.tree:
-        return Tree(options.tree)
-    if not options.stock:
+    if args.tree:
+        return Tree(args.tree)
+    if not args.stock:
         return Tree.in_use()
     if not STOCK_IN_USE.exists():
         raise Failure(f'there is no {STOCK_IN_USE}: run scripts/fetch-qemu --stock first')

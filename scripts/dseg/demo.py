@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Shows the modes of the poster in a running nested Linux, and checks them."""
 
-import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
-from . import OUT, chart, run_main
+from . import OUT, options, run_main
 from .atomically import beside, write_text
 from .layout import Layout, parse_size, size_text
 from .measure import measure
@@ -162,12 +160,12 @@ def document(results, version):
 
 
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(prog='scripts/demo', description=__doc__)
-    parser.add_argument('--json', type=Path)
-    parser.add_argument('--chart', type=Path, default=OUT / 'demo.svg')
-    parser.add_argument('--rounds', type=int, default=2)
+    parser = options.Parser('scripts/demo')
+    parser.add_argument('--json', type=options.new_file)
+    parser.add_argument('--chart', type=options.new_file, default=OUT / 'demo.svg')
+    parser.add_argument('--rounds', type=options.count, default=2)
     parser.add_argument('--bytes', default='128M')
-    parser.add_argument('--logs', type=Path)
+    parser.add_argument('--logs', type=options.new_folder)
     parser.add_argument('--unmodified', dest='modified', action='store_false')
     args = parser.parse_args(arguments)
     try:
@@ -177,18 +175,15 @@ def parse_arguments(arguments):
     most = min(Layout().l1_work_size, Layout().l2_work_size)
     if size not in (1 << bit for bit in range(12, most.bit_length())):
         parser.error(f'--bytes: must be a power of two from 4K to {size_text(most)}')
-    if args.rounds < 1:
-        parser.error('--rounds: must be at least 1')
     if args.chart.suffix not in ('.svg', '.png'):
         parser.error('--chart: the file must end in .svg or .png')
-    for option, file in (('--json', args.json), ('--chart', args.chart)):
-        if file and not file.absolute().parent.is_dir():
-            parser.error(f'{option}: there is no folder {file.parent}')
     return args
 
 
 def main(arguments):
     args = parse_arguments(arguments)
+    # What draws is of a package that reading the options does not need.
+    from . import chart         # pylint: disable=import-outside-toplevel
     results, version = run(args, Narrator())
     print(f'\n{table(results)}\n\n{NOTES}\n')
     with beside(args.chart) as part:

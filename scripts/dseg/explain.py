@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/explain: pictures of translations, live or from a file."""
 
-import argparse
 import asyncio
 import json
 import sys
 import time
-from pathlib import Path
 
-from . import Failure, grid, patient, run_main, unwritable
+from . import Failure, options, patient, run_main, unwritable
 from .atomically import beside
 
 FORMATS = ('.svg', '.png', '.pdf')
@@ -18,34 +16,36 @@ SECONDS = 60            # how long the CPU may take to run the benchmark
 
 def main(arguments):
     """What the command line asks for."""
-    options = parse_arguments(arguments)
-    if options.json:
-        draw(read(options.json), options.out)
-    elif options.qmp:
-        draw_running(options)
+    args = parse_arguments(arguments)
+    if args.json:
+        draw(read(args.json), args.out)
+    elif args.qmp:
+        draw_running(args)
     else:
-        draw_modes(options.out)
+        draw_modes(args.out)
     return 0
 
 
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(prog='explain', add_help=False)
-    parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--json', type=Path)
-    parser.add_argument('--qmp')
+    parser = options.Parser('explain')
+    parser.add_argument('--out', type=options.path, required=True)
+    parser.add_argument('--json', type=options.file)
+    parser.add_argument('--qmp', type=options.text)
     parser.add_argument('--address', type=lambda text: int(text, 0))
     parser.add_argument('--cpu', type=int)
     parser.add_argument('--access', choices=('load', 'store', 'fetch'))
     parser.add_argument('--privilege', choices=('user', 'kernel'))
     parser.add_argument('--level', choices=('guest', 'vmm'))
-    options = parser.parse_args(arguments)
-    if options.json and options.qmp:
+    args = parser.parse_args(arguments)
+    if args.json and args.qmp:
         parser.error('--json and --qmp: only one of them')
-    if bool(options.qmp) != (options.address is not None):
+    if bool(args.qmp) != (args.address is not None):
         parser.error('--qmp and --address: both are needed, or none')
-    if (options.json or options.qmp) and options.out.suffix not in FORMATS:
+    if (args.json or args.qmp) and args.out.suffix not in FORMATS:
         parser.error(f'--out: the picture must end in {", ".join(FORMATS)}')
-    return options
+    if not (args.json or args.qmp) and args.out.exists() and not args.out.is_dir():
+        parser.error(f'--out: {args.out} is no folder')
+    return args
 
 
 def read(file):
@@ -62,6 +62,8 @@ def read(file):
 
 def draw(reply, picture):
     """Write one picture."""
+    # What draws is of a package that reading the options does not need.
+    from . import grid          # pylint: disable=import-outside-toplevel
     write(picture, lambda part: grid.draw(reply, part))
 
 
@@ -80,31 +82,32 @@ def keep(reply, file):
     write(file, lambda part: part.write_text(json.dumps(reply, indent=1) + '\n'))
 
 
-def draw_running(options):
+def draw_running(args):
     """Ask a machine that is running."""
     # QEMU's Python modules come with its source; a file can be drawn without.
     # pylint: disable=import-outside-toplevel
     from . import stack
+    stack.require_modules()
     from qemu.qmp.legacy import QEMUMonitorProtocol
     names = ('address', 'cpu', 'access', 'privilege', 'level')
-    asked = {name: getattr(options, name) for name in names
-             if getattr(options, name) is not None}
-    monitor = QEMUMonitorProtocol(options.qmp)
+    asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    monitor = QEMUMonitorProtocol(args.qmp)
     try:
         monitor.settimeout(patient(SECONDS))
         monitor.connect()
         reply = monitor.cmd('x86-dseg-translate', **asked)
     except (stack.QMPError, asyncio.TimeoutError, OSError) as error:
-        raise Failure(f'{options.qmp}: {error}') from error
+        raise Failure(f'{args.qmp}: {error}') from error
     finally:
         monitor.close()
-    keep(reply, options.out.with_suffix('.json'))
-    draw(reply, options.out)
+    keep(reply, args.out.with_suffix('.json'))
+    draw(reply, args.out)
 
 
 def draw_modes(folder):
     """Boot, and draw one address of GUPS in L2 in each mode."""
     # pylint: disable=import-outside-toplevel
+    from . import grid
     from .measure import Workload
     from .modes import MODES, set_mode
     from .stack import Stack

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/fetch-qemu: get QEMU's source into out/src, ready for the patches."""
 
-import argparse
 import functools
 import re
 import shutil
@@ -9,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import FULL, OUT, Failure, debian, run_main
+from . import FULL, OUT, Failure, debian, options, run_main
 from .atomically import link
 from .layout import GiB
 from .locks import alone
@@ -23,32 +22,32 @@ LOG = OUT / 'log' / 'fetch-qemu.log'
 
 def main(arguments):
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='fetch-qemu', add_help=False)
+    parser = options.Parser('fetch-qemu')
     source = parser.add_mutually_exclusive_group()
-    source.add_argument('--tree', type=Path)
-    source.add_argument('--tarball', type=Path)
-    source.add_argument('--version')
+    source.add_argument('--tree', type=options.path)
+    source.add_argument('--tarball', type=options.path)
+    source.add_argument('--version', type=options.text)
     source.add_argument('--list', action='store_true')
     parser.add_argument('--stock', action='store_true')
-    options = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
 
     with alone(SRC):
         for left in SRC.glob('.new-*'):
             shutil.rmtree(left)         # of a fetch that was cut short
-        return list_versions() if options.list else provide(options)
+        return list_versions() if args.list else provide(args)
 
 
-def provide(options):
+def provide(args):
     """Have the tree that is asked for, and its unpatched twin."""
-    if options.tree:
-        tree = adopt(options.tree, functools.partial(copy_tree, options.tree))
-    elif options.tarball:
-        tree = adopt(options.tarball, functools.partial(unpack_tarball, options.tarball))
+    if args.tree:
+        tree = adopt(args.tree, functools.partial(copy_tree, args.tree))
+    elif args.tarball:
+        tree = adopt(args.tarball, functools.partial(unpack_tarball, args.tarball))
     else:
-        tree = present(options.version) or fetch(options.version or DEFAULT_LINE)
+        tree = present(args.version) or fetch(args.version or DEFAULT_LINE)
     link(IN_USE, tree.path.relative_to(OUT.resolve()))
     print(f'QEMU {tree.version} is in {tree.path}')
-    if options.stock:
+    if args.stock:
         stock = make_stock(tree)
         print(f'QEMU {tree.version} without the patches is in {stock}')
     elif STOCK_IN_USE.resolve() != stock_of(tree):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/build-guests: what the two guests boot, kernel, initial ramdisks and workloads."""
 
-import argparse
 import functools
 import hashlib
 import json
@@ -15,6 +14,7 @@ from pathlib import Path
 from . import OUT, ROOT, Failure, modules, processes, run_main
 from .atomically import beside, new_folder, read_json, write_text
 from .locks import alone
+from .options import Parser
 from .progress import run_logged
 
 GUEST = OUT / 'guest'
@@ -50,7 +50,7 @@ FIRMWARE_DIRS = ('/usr/share/qemu', '/usr/share/seabios')
 
 def main(arguments):
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='build-guests', add_help=False)
+    parser = Parser('build-guests')
     parser.add_argument('--update', action='store_true')
     parser.add_argument('--verbose', action='store_true')
     options = parser.parse_args(arguments)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/check-kernel-style: the kernel's own checkpatch.pl, over our kernel code."""
 
-import argparse
 import os
 import re
 import subprocess
@@ -10,6 +9,7 @@ from . import OUT, Failure, modules, run_main
 from .atomically import new_folder
 from .guests import DOWNLOADS, GUEST, apt, newest_kernel_package, run
 from .locks import alone
+from .options import Parser
 
 TREE = OUT / 'checkpatch'
 WANTED = ('checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch')
@@ -17,7 +17,7 @@ WANTED = ('checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch')
 
 def main(arguments):
     """What the command line asks for: nothing but to do it."""
-    argparse.ArgumentParser(prog='check-kernel-style', add_help=False).parse_args(arguments)
+    Parser('check-kernel-style').parse_args(arguments)
     if not (TREE / 'scripts' / WANTED[0]).exists():
         with alone(GUEST):          # whose lists of packages we use
             fetch()

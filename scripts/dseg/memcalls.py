@@ -6,7 +6,6 @@ print the same but for faults of dseg-run. A run that differs is repeated with f
 calls.
 """
 
-import argparse
 import re
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import ROOT, patient, positive_number, run_main
+from . import ROOT, options, patient, positive_number, run_main
 from .guests import compiler
 from .layout import MiB
 from .progress import Line
@@ -148,14 +147,18 @@ class Comparison:
                 f'{len(self.differences)} differences')
 
 
-def main(arguments):
-    """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='scripts/compare-run', add_help=False)
+def parse_arguments(arguments):
+    parser = options.Parser('scripts/compare-run')
     parser.add_argument('--minutes', type=positive_number, default=2)
     parser.add_argument('--seed', type=int, default=int(time.time()))
     parser.add_argument('--first', type=int, default=0)
-    parser.add_argument('--logs', type=Path)
-    args = parser.parse_args(arguments)
+    parser.add_argument('--logs', type=options.new_folder)
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    """What the command line asks for."""
+    args = parse_arguments(arguments)
     print(f'seed {args.seed}', flush=True)
     folder = tempfile.mkdtemp(prefix='dseg-memcalls-')
     try:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/mutate: deliberate bugs, and which test catches each of them."""
 
-import argparse
 import json
 import os
 import shutil
@@ -10,7 +9,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import OUT, ROOT, Failure, run_main
+from . import OUT, ROOT, Failure, options, run_main
 from .atomically import filled, link, write_text
 from .guests import GUEST
 from .locks import alone
@@ -68,17 +67,17 @@ class Mutant:
 
 def main(arguments):
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='mutate', add_help=False)
+    parser = options.Parser('mutate')
     parser.add_argument('--list', action='store_true')
     parser.add_argument('--check', action='store_true')
-    parser.add_argument('--only', action='append', metavar='NAME')
-    options = parser.parse_args(arguments)
-    mutants = chosen(options.only)
-    if options.list:
+    parser.add_argument('--only', type=options.text, action='append')
+    args = parser.parse_args(arguments)
+    mutants = chosen(args.only)
+    if args.list:
         for mutant in mutants:
             print(f'{mutant.name:36} {mutant.about}')
         return 0
-    if options.check:
+    if args.check:
         if IN_COPY in os.environ:
             return 0            # of course it does not: it is in there
         for mutant in mutants:

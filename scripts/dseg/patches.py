@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/apply-patches: qemu-patches/ as commits in a QEMU tree, the overlay linked into it."""
 
-import argparse
 import email
 import email.policy
 import hashlib
@@ -15,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import ROOT, Failure, debian, git, run_main
+from . import ROOT, Failure, debian, git, options, run_main
 from .atomically import link, read_json, write_text
 from .locks import alone
 from .tree import BASE, EPOCH, SRC, Tree
@@ -37,20 +36,20 @@ OVERLAY = {
 
 def main(arguments):
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='apply-patches', add_help=False)
-    parser.add_argument('--tree', type=Path)
+    parser = options.Parser('apply-patches')
+    parser.add_argument('--tree', type=options.path)
     parser.add_argument('--any-version', action='store_true')
     parser.add_argument('--reset', action='store_true')
     parser.add_argument('--check', action='store_true')
-    options = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
 
-    if options.check:
+    if args.check:
         with alone(SRC):
             return check_versions()
-    tree = Tree(options.tree) if options.tree else Tree.in_use()
-    check_version(tree, options.any_version)
+    tree = Tree(args.tree) if args.tree else Tree.in_use()
+    check_version(tree, args.any_version)
     with tree.lock():
-        return bring_up_to_date(tree, options.reset)
+        return bring_up_to_date(tree, args.reset)
 
 
 def bring_up_to_date(tree, reset):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/build-programs: a read-only disk for the guests with some of Debian's programs."""
 
-import argparse
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from . import OUT, ROOT, Failure, run_main
 from .guests import GUEST, Steps, busybox, run
 from .atomically import new_folder
 from .locks import alone
+from .options import Parser
 from .progress import run_logged
 
 IMAGE_LABEL = 'dseg-programs'           # linux/init/debian finds the disk by it
@@ -76,7 +76,7 @@ LARGE = Disk('large', PACKAGES + LARGE_PACKAGES, NOT_NEEDED + LARGE_NOT_NEEDED)
 
 def main(arguments):
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='build-programs', add_help=False)
+    parser = Parser('build-programs')
     parser.add_argument('--large', action='store_true')
     parser.add_argument('--update', action='store_true')
     parser.add_argument('--verbose', action='store_true')

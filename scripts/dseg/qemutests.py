@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/qemu-tests: QEMU's own tests, on stock QEMU and on the patched one."""
 
-import argparse
 import json
 import os
 import re
 import subprocess
 from collections import Counter
-from pathlib import Path
 
-from . import OUT, ROOT, Failure, processes, run_main
+from . import OUT, ROOT, Failure, options, processes, run_main
 from .atomically import beside, write_text
 
 TESTS = ('qmp-cmd', 'test-hmp', 'qom', 'device-introspect', 'cpu-plug', 'migration')
@@ -18,23 +16,27 @@ TIMEOUT = 1800
 CASE = re.compile(r'^(ok|not ok) \d+ (\S+)(.*# SKIP)?', re.M)
 
 
-def main(arguments):
-    """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='qemu-tests', add_help=False)
-    parser.add_argument('--json', type=Path)
+def parse_arguments(arguments):
+    parser = options.Parser('qemu-tests')
+    parser.add_argument('--json', type=options.new_file)
     parser.add_argument('tests', nargs='*', default=TESTS)
-    options = parser.parse_args(arguments)
-    for test in options.tests:
+    args = parser.parse_args(arguments)
+    for test in args.tests:
         if test not in TESTS:
             parser.error(f'there is no test {test!r}; there are: {" ".join(TESTS)}')
+    return args
 
+
+def main(arguments):
+    """What the command line asks for."""
+    args = parse_arguments(arguments)
     results = {}
     for name, stock in (('qemu-stock', ['--stock']), ('qemu', [])):
-        build(options.tests, stock)
-        results[name] = {test: run(name, test) for test in options.tests}
+        build(args.tests, stock)
+        results[name] = {test: run(name, test) for test in args.tests}
     print(f'\n{table(results)}\n')
-    if options.json:
-        write_text(options.json, json.dumps(results, indent=1) + '\n')
+    if args.json:
+        write_text(args.json, json.dumps(results, indent=1) + '\n')
     worse = list(regressions(results))
     for case in worse:
         print(f'qemu-tests: passes on stock only: {case}')

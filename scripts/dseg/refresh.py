@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/refresh-patches: the commits of the QEMU tree in use as qemu-patches/."""
 
-import argparse
 import re
 import subprocess
 import tempfile
 from pathlib import Path
 
-from . import Failure, run_main
+from . import Failure, options, run_main
 from .atomically import write_text
 from .patches import PATCHES, put_stamp, read_stamp, series, series_hash, write_stamp
 from .tree import BASE, SRC, Tree
@@ -21,23 +20,23 @@ SERIES_HEADER = ('# SPDX-License-Identifier: GPL-2.0-or-later\n'
 
 def main(arguments):
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='refresh-patches', add_help=False)
-    parser.add_argument('--tree', type=Path)
+    parser = options.Parser('refresh-patches')
+    parser.add_argument('--tree', type=options.path)
     parser.add_argument('--checkpatch', action='store_true')
     parser.add_argument('--force', action='store_true')
-    options = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
 
-    tree = Tree(options.tree) if options.tree else Tree.in_use()
+    tree = Tree(args.tree) if args.tree else Tree.in_use()
     with tree.lock():
         require_patchable(tree)
-        if not options.force:
+        if not args.force:
             require_same_series(tree)
         patches = format_commits(tree)
         put_stamp(tree, **{**read_stamp(tree), 'refreshing': True})
         changes = write(patches)
         write_stamp(tree)
     print('\n'.join(changes) or f'The {len(series())} patches have not changed')
-    return checkpatch(tree) if options.checkpatch else 0
+    return checkpatch(tree) if args.checkpatch else 0
 
 
 def require_patchable(tree):

@@ -298,7 +298,7 @@ def backend_option(text):
 
 def parse_arguments(arguments):
     p = argparse.ArgumentParser(
-        prog='self-balloon', description=__doc__,
+        prog='self-balloon', description=__doc__, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='The VM needs -device virtio-balloon-pci and -m SIZE,slots=8,maxmem=LARGER; its '
         'kernel virtio_balloon,\nand memhp_default_state=online_kernel. If the guest can\'t give '

@@ -6,14 +6,12 @@ segment translates with the page tables (verify mode). In the end there must be 
 difference, no warning of a kernel, and as much free memory as before.
 """
 
-import argparse
 import random
 import re
 import sys
 import time
-from pathlib import Path
 
-from . import positive_number, run_main
+from . import options, positive_number, run_main
 from .layout import MiB
 from .memory import Memory
 from .progress import Line
@@ -283,12 +281,16 @@ def report(work):
             f'memory lost {work.lost >> 10} KiB, unaccounted for {work.unaccounted >> 10} KiB')
 
 
-def main(arguments):
-    parser = argparse.ArgumentParser(prog='scripts/soak', add_help=False)
+def parse_arguments(arguments):
+    parser = options.Parser('scripts/soak')
     parser.add_argument('--minutes', type=positive_number, default=2)
     parser.add_argument('--seed', type=int, default=int(time.time()))
-    parser.add_argument('--logs', type=Path)
-    args = parser.parse_args(arguments)
+    parser.add_argument('--logs', type=options.new_folder)
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    args = parse_arguments(arguments)
     print(f'seed {args.seed}', flush=True)
     with machine(args.logs) as stack:
         stack.boot_l1()

@@ -31,9 +31,9 @@ try:
     from qemu.machine.machine import AbnormalShutdown, VMLaunchFailure
     from qemu.qmp import QMPError
     from qemu.qmp.qmp_client import ExecuteError
-except ImportError as no_module:
-    raise StackError(f'QEMU\'s Python modules are not in {OUT / "qemu-src/python"}: '
-                     'run scripts/fetch-qemu') from no_module
+except ImportError:
+    QEMUMachine = None      # options can be read without it; what needs it says so
+    AbnormalShutdown = VMLaunchFailure = QMPError = ExecuteError = StackError
 
 __all__ = ['BootError', 'CommandError', 'Console', 'Layout', 'MonitorError', 'Stack',
            'StackError', 'TimeOut', 'qemu_binary']
@@ -52,11 +52,19 @@ class MonitorError(StackError):
     """QEMU refused a monitor command; the message is QEMU's own."""
 
 
-class Machine(QEMUMachine):
+def require_modules():
+    """Raise StackError where QEMU's Python modules are not there."""
+    if not QEMUMachine:
+        raise StackError(f'QEMU\'s Python modules are not in {OUT / "qemu-src/python"}: '
+                         'run scripts/fetch-qemu')
+
+
+class Machine(QEMUMachine or object):
     """QEMU's own driver: QEMU ends with the thread that starts it, and no QMP command takes long."""
     qmp_timeout = 60
 
     def __init__(self, binary, **options):
+        require_modules()
         super().__init__(binary, wrapper=dying_with_us([]), **options)
 
     def _post_launch(self):

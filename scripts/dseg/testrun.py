@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/test: run the suites that tests/meson.build knows, and count their test cases."""
 
-import argparse
 import json
 import os
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from . import OUT, ROOT, Failure, coverage, run_main
+from . import OUT, ROOT, Failure, coverage, options, run_main
 from .atomically import filled
 from .locks import alone
 from .processes import run, running
@@ -31,24 +29,28 @@ class Results:
         return f'{self.passed} passed, {len(self.failed)} failed{skipped}'
 
 
+def parse_arguments(arguments):
+    parser = options.Parser('test')
+    parser.add_argument('--coverage', action='store_true')
+    parser.add_argument('--json', type=options.new_file)
+    parser.add_argument('suites', nargs='*')
+    args = parser.parse_args(arguments)
+    if args.json and not args.coverage:
+        parser.error('--json FILE is for --coverage')
+    return args
+
+
 def main(arguments):
     """What the command line asks for."""
-    parser = argparse.ArgumentParser(prog='test', add_help=False)
-    parser.add_argument('--coverage', action='store_true')
-    parser.add_argument('--json', type=Path, metavar='FILE')
-    parser.add_argument('suites', nargs='*')
-    options = parser.parse_args(arguments)
-    if options.json and not options.coverage:
-        parser.error('--json FILE is for --coverage')
-
+    args = parse_arguments(arguments)
     results = Results()
     try:
         with alone(BUILD):
             configure(BUILD)
-            suites = chosen(options.suites)
-        if options.coverage:
+            suites = chosen(args.suites)
+        if args.coverage:
             with alone(coverage.PLAIN):
-                run_for_coverage(suites, results, options.json)
+                run_for_coverage(suites, results, args.json)
         else:
             for suite in suites:
                 with alone(BUILD):
@@ -56,7 +58,7 @@ def main(arguments):
     except Failure as failure:
         print(f'\n{failure}')
         results.failed.append('set-up')
-    show_failed(results, coverage.TESTS if options.coverage else BUILD)
+    show_failed(results, coverage.TESTS if args.coverage else BUILD)
     print(results.summary(), flush=True)
     return 0 if results.passed and not results.failed else 1
 

@@ -6,14 +6,13 @@ last instruction. But a nested guest's recording does not replay (it hangs): the
 a clock that counts instructions, and differ by more than their modes.
 """
 
-import argparse
 import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from . import run_main
+from . import options, run_main
 from .atomically import write_text
 from .marked import MarkedRun
 from .stack import Machine, qemu_binary
@@ -92,15 +91,17 @@ HEADER = ('| run | L1 policy | walks, exact (inclusive) | L1 data misses | L1 fe
           '| --- | --- | --- | --- | --- |')
 
 
-def main(arguments):
-    parser = argparse.ArgumentParser(prog='scripts/tlb-accuracy', add_help=False)
-    parser.add_argument('--json', type=Path)
+def parse_arguments(arguments):
+    parser = options.Parser('scripts/tlb-accuracy')
+    parser.add_argument('--json', type=options.new_file)
     parser.add_argument('--policy', action='append', choices=POLICIES)
     parser.add_argument('--run', action='append', choices=RUNS)
-    parser.add_argument('--geometry', default='sandybridge-ep')
-    args = parser.parse_args(arguments)
-    if args.json and not args.json.absolute().parent.is_dir():
-        parser.error(f'--json: there is no folder {args.json.parent}')
+    parser.add_argument('--geometry', type=options.text, default='sandybridge-ep')
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    args = parse_arguments(arguments)
     geometry = preset(args.geometry)
     results, far = [], []
     begin = time.monotonic()

@@ -6,7 +6,6 @@ are more, and slower, than tests/linux has time for. Each has a machine of its o
 one that hangs, and what it leaves behind, are no trouble of the next.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from . import ROOT, Failure, run_main
+from . import ROOT, Failure, options, run_main
 from .atomically import write_text
 from .guests import compiler
 from .layout import MiB
@@ -181,26 +180,29 @@ def show_trouble(result):
                   [-LAST_LINES:], sep='\n  ', file=sys.stderr, flush=True)
 
 
-def main(arguments):
-    """What the command line asks for."""
+def parse_arguments(arguments):
     names = [program.name for program in PROGRAMS]
-    parser = argparse.ArgumentParser(prog='scripts/try-programs', add_help=False)
-    parser.add_argument('--json', type=Path)
-    parser.add_argument('--logs', type=Path)
+    parser = options.Parser('scripts/try-programs')
+    parser.add_argument('--json', type=options.new_file)
+    parser.add_argument('--logs', type=options.new_folder)
     parser.add_argument('name', nargs='*')
-    options = parser.parse_args(arguments)
-    for name in options.name:
+    args = parser.parse_args(arguments)
+    for name in args.name:
         if name not in names:
             parser.error(f'there is no program {name!r}: choose from {", ".join(names)}')
-    if options.json and not options.json.absolute().parent.is_dir():
-        parser.error(f'--json: there is no folder {options.json.parent}')
-    chosen = [program for program in PROGRAMS if program.name in (options.name or names)]
+    args.programs = [program for program in PROGRAMS if program.name in (args.name or names)]
+    return args
+
+
+def main(arguments):
+    """What the command line asks for."""
+    args = parse_arguments(arguments)
     with tempfile.TemporaryDirectory(prefix='dseg-large-') as folder:
-        results = try_all(chosen, disk(Path(folder)), options.logs)
+        results = try_all(args.programs, disk(Path(folder)), args.logs)
     right = sum(result.is_right for result in results)
-    if options.json:
+    if args.json:
         document = {'schema': 1, 'programs': [asdict(result) for result in results]}
-        write_text(options.json, json.dumps(document, indent=1) + '\n')
+        write_text(args.json, json.dumps(document, indent=1) + '\n')
     print(f'{right} of {len(results)} right or as documented')
     return 0 if right == len(results) else 1
 

@@ -5,7 +5,7 @@
 # Sourced by every script in scripts/: a clean environment, where things are, the Debian packages
 # that a script needs, and the way into Python. Plain sh: a bare Debian has nothing else.
 #
-#     . "$(/usr/bin/dirname "$0")/lib/setup.sh"
+#     . "$(/usr/bin/dirname "$(/usr/bin/realpath "$0")")/lib/setup.sh"
 #     show_help "$@"
 #     need_packages base source
 #     run_python fetch "$@"
@@ -65,6 +65,25 @@ run_python() {
     dseg_name=$1
     shift
     exec /usr/bin/python3 -m "dseg.$dseg_name" "$@"
+}
+
+# check_options NAME ARG...: ends if scripts/dseg/NAME.py can't be run with these, for a script that
+# has much to do before.
+check_options() {
+    /usr/bin/python3 -m dseg.options "$@" || exit
+}
+
+# has_option OPTION ARG...: whether it is among them, with its value in the same word or not.
+has_option() {
+    dseg_option=$1
+    shift
+    for dseg_word; do
+        case $dseg_word in
+        --) return 1 ;;
+        "$dseg_option" | "$dseg_option"=*) return 0 ;;
+        esac
+    done
+    return 1
 }
 
 # run_step NAME ARG...: runs another script, which ends when this one does, whatever ends it;

@@ -39,7 +39,7 @@ def test_it_stops_at_the_first_error(name):
                                   name.startswith('scripts/')])
 def test_it_takes_no_program_from_the_caller_and_ends_with_its_steps(name):
     text = (ROOT / name).read_text()
-    assert '. "$(/usr/bin/dirname "$0")/lib/setup.sh"\n' in text
+    assert '. "$(/usr/bin/dirname "$(/usr/bin/realpath "$0")")/lib/setup.sh"\n' in text
     assert '$DSEG_ROOT/scripts/' not in text        # run_step does that
 
 

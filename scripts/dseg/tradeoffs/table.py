@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/tradeoffs: the poster's table of trade-offs, each cell an experiment that has run."""
 
-import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
-from .. import run_main
+from .. import options, run_main
 from ..atomically import write_text
 from ..measure import Workload, measure
 from ..modes import MODES
@@ -164,13 +162,15 @@ def make_table(stack, say=lambda text: None):
     return table
 
 
+def parse_arguments(arguments):
+    parser = options.Parser('scripts/tradeoffs')
+    parser.add_argument('--json', type=options.new_file)
+    parser.add_argument('--logs', type=options.new_folder)
+    return parser.parse_args(arguments)
+
+
 def main(arguments):
-    parser = argparse.ArgumentParser(prog='scripts/tradeoffs', add_help=False)
-    parser.add_argument('--json', type=Path)
-    parser.add_argument('--logs', type=Path)
-    args = parser.parse_args(arguments)
-    if args.json and not args.json.absolute().parent.is_dir():
-        parser.error(f'--json: there is no folder {args.json.parent}')
+    args = parse_arguments(arguments)
     begin = time.monotonic()
 
     def say(text):
