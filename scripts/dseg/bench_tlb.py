@@ -10,7 +10,7 @@ from .locks import alone
 from .marked import MarkedRun
 from .progress import run_logged
 from . import OUT
-from .testrun import BUILD, configure
+from .testrun import BUILD, alone_in_build, configure
 
 GEOMETRY = 'sandybridge-ep'
 PLUGIN = BUILD / 'tests/tlb-model-plugin.so'
@@ -40,10 +40,11 @@ TIMEOUT = 1800
 
 
 def build_plugins():
-    with alone(BUILD):
+    with alone_in_build():
         configure(BUILD)
-    for plugin, folder in ((PLUGIN, BUILD), (CACHE_PLUGIN, QEMU_BUILD)):
-        with alone(folder):
+    for plugin, folder, lock in ((PLUGIN, BUILD, alone_in_build()),
+                                 (CACHE_PLUGIN, QEMU_BUILD, alone(QEMU_BUILD))):
+        with lock:
             run_logged(f'Building {plugin.name}',
                        ['ninja', '-C', folder, plugin.relative_to(folder)],
                        OUT / 'log/bench-plugin.log', timeout=600, hint='scripts/build-qemu first.')

@@ -45,7 +45,7 @@ def main(arguments):
     args = parse_arguments(arguments)
     results = Results()
     try:
-        with alone(BUILD):
+        with alone_in_build():
             configure(BUILD)
             suites = chosen(args.suites)
         if args.coverage:
@@ -53,7 +53,7 @@ def main(arguments):
                 run_for_coverage(suites, results, args.json)
         else:
             for suite in suites:
-                with alone(BUILD):
+                with alone_in_build():
                     run_suite(suite, results)
     except Failure as failure:
         print(f'\n{failure}')
@@ -61,6 +61,12 @@ def main(arguments):
     show_failed(results, coverage.TESTS if args.coverage else BUILD)
     print(results.summary(), flush=True)
     return 0 if results.passed and not results.failed else 1
+
+
+def alone_in_build():
+    """The lock of build/: that folder itself, which runs with another DSEG_OUT have, too."""
+    BUILD.mkdir(exist_ok=True)
+    return alone(BUILD, BUILD)
 
 
 def configure(build, *settings):

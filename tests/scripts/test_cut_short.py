@@ -373,6 +373,30 @@ def test_configuring_the_tests_notes_that_it_may_be_cut_short(start_python, tmp_
     assert (tmp_path / 'build/dseg-cut-short').exists()
 
 
+TESTING = '''
+import sys
+from pathlib import Path
+from dseg import run_main, testrun
+testrun.ROOT = Path(sys.argv[1])
+testrun.BUILD = testrun.ROOT / 'build'
+run_main('test', lambda _: testrun.main([]))
+'''
+
+
+def test_two_runs_of_the_tests_with_outs_of_their_own_have_the_build_one_after_the_other(
+        start_python, tmp_path):
+    (tmp_path / 'meson.build').write_text(
+        "project('small')\nrun_command('sh', '-c', 'exec sleep 1001', check: true)\n")
+    first = start_python(TESTING, tmp_path, env={'DSEG_OUT': str(tmp_path / 'one')})
+    first.wait_for('sleep 1001')
+    second = start_python(TESTING, tmp_path, env={'DSEG_OUT': str(tmp_path / 'two')})
+    assert second.process.stdout.readline() == \
+        f'Waiting for another script, which has {tmp_path}/build 0:00\n'
+    assert (tmp_path / 'build/meson-private').is_dir()      # what the first has made so far
+    first.process.terminate()
+    second.wait_for('sleep 1001')
+
+
 def test_a_folder_that_is_not_finished_takes_no_place(tmp_path):
     place = tmp_path / 'place'
     with new_folder(place) as new:
