@@ -51,14 +51,30 @@ def positive_number(text):
     return number
 
 
-def run_main(name, main):
-    """Run main(arguments) as the script called name, and end with its exit code."""
-    # A signal unwinds as any error does, so that what is half done is tidied up; nohup's stays.
+def on_signal(action):
+    """What to do when somebody wants us to end; what nohup has us ignore stays so."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+            signal.signal(number, action)
+
+
+def unwind(number, _):
+    """A signal unwinds as any error does, so that what is half done is tidied up.
+
+    Those that follow would cut that short. Not SIG_IGN, which commands would inherit.
+    """
+    on_signal(lambda *_: None)
+    sys.exit(128 + number)
+
+
+def run_main(name, main):
+    """Run main(arguments) as the script called name, and end with its exit code."""
+    on_signal(unwind)
     try:
-        code = main(sys.argv[1:])
+        try:
+            code = main(sys.argv[1:])
+        finally:
+            on_signal(signal.SIG_DFL)       # there is nothing more to tidy up
         sys.stdout.flush()
     except Failure as failure:
         code = f'{name}: {failure}'

@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import shlex
@@ -319,15 +320,13 @@ class Stack:
 
     def close(self):
         """End QEMU, whatever state it is in, and remove temporary files."""
-        if self._vm:
-            try:
-                self._vm.shutdown(timeout=5)
-            except AbnormalShutdown:
-                pass            # it has been killed
-            self._vm = None
-        for console in filter(None, (self.l1, self.l2)):
-            console.close()
-        self.l1 = self.l2 = None
-        if self._log_dir and not self._keep_logs:
-            shutil.rmtree(self._log_dir, ignore_errors=True)
-            self._log_dir = None
+        with contextlib.ExitStack() as each:        # whatever interrupts the one before, from the last
+            if self._log_dir and not self._keep_logs:
+                each.callback(shutil.rmtree, self._log_dir, ignore_errors=True)
+                self._log_dir = None
+            for console in filter(None, (self.l1, self.l2)):
+                each.callback(console.close)
+            if self._vm:
+                each.enter_context(contextlib.suppress(AbnormalShutdown))   # it has been killed
+                each.callback(self._vm.shutdown, timeout=5)
+            self._vm = self.l1 = self.l2 = None

@@ -5,11 +5,14 @@ import os
 import random
 import signal
 import subprocess
+import tempfile
 import time
+import types
 
 import pytest
 
 from dseg import ROOT
+from dseg.stack import Stack
 from marked import PYTHON, start, start_python     # pylint: disable=unused-import
 
 # Runs the words after the log by run_logged(), as every script does.
@@ -55,6 +58,57 @@ def test_a_signal_to_a_script_ends_all_that_it_has_started(script, number, code)
     assert running.process.wait(timeout=20) == code
     assert running.left() == {}
     assert 'Traceback' not in running.end()[1]
+
+
+# Tidies up a folder, which takes a while, in the end.
+TIDY = '''
+import shutil, sys, time
+from dseg import run_main
+def main(arguments):
+    try:
+        print('begins', flush=True)
+        time.sleep(60)
+    finally:
+        print('tidies up', flush=True)
+        time.sleep(1)
+        shutil.rmtree(arguments[0])
+run_main('script', main)
+'''
+
+
+def test_more_signals_do_not_keep_a_script_from_tidying_up(start_python, tmp_path):
+    """Ctrl-C twice, or TERM three times, is what people do with what does not end at once."""
+    folder = tmp_path / 'folder'
+    folder.mkdir()
+    running = start_python(TIDY, folder)
+    for line, number in (('begins', signal.SIGINT), ('tidies up', signal.SIGINT)):
+        assert running.process.stdout.readline() == f'{line}\n'
+        running.process.send_signal(number)
+    for number in signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP:
+        running.process.send_signal(number)
+    assert running.end() == (130, '')
+    assert not folder.exists()
+
+
+def test_a_stack_leaves_no_folder_wherever_its_end_is_interrupted(monkeypatch, tmp_path):
+    """The one signal that is heeded may come in the end, too."""
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    for where in 'shutdown', 'close':
+        ended = []
+        stack = Stack('/bin/true', initrd='/dev/null', kernel='/dev/null')
+        stack._log_dir = tempfile.mkdtemp(prefix='dseg-')
+
+        def end(name, where=where, ended=ended, **_):
+            ended.append(name)
+            if name == where:
+                raise SystemExit(143)
+        stack._vm = types.SimpleNamespace(shutdown=lambda end=end, **_: end('shutdown'))
+        stack.l1 = types.SimpleNamespace(close=lambda end=end: end('close'))
+        stack.l2 = types.SimpleNamespace(close=lambda ended=ended: ended.append('close l2'))
+        with pytest.raises(SystemExit):
+            stack.close()
+        assert os.listdir(tmp_path) == []
+        assert sorted(ended) == ['close', 'close l2', 'shutdown']
 
 
 def test_a_kill_of_the_whole_group_ends_all_that_a_script_has_started(script):
