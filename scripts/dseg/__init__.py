@@ -3,6 +3,7 @@
 
 import argparse
 import errno
+import fcntl
 import os
 import signal
 import sys
@@ -26,6 +27,12 @@ class Failure(Exception):
 def unwritable(what, error):
     """The Failure that says why the file or stream of that name can't be written."""
     return Failure(f'{what} can\'t be written: {error.strerror}')
+
+
+def is_unwritable(error):
+    """Whether an OSError is because standard output is for reading only."""
+    return (error.errno == errno.EBADF and
+            fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY)
 
 
 def patient(seconds):
@@ -81,10 +88,12 @@ def run_main(name, main):
     except BrokenPipeError as error:
         code = f'{name}: {unwritable("standard output", error)}'
     except OSError as error:
-        if error.errno not in REMEDIES:
+        if error.errno not in REMEDIES and not is_unwritable(error):
             raise
         where = error.filename or f'standard output, or a file in {OUT}'
-        code = f'{name}: {where}: {error.strerror}: {REMEDIES[error.errno]}'
+        code = f'{name}: {where}: {error.strerror}: {REMEDIES.get(error.errno)}'
+        if is_unwritable(error):
+            code = f'{name}: {unwritable("standard output", error)}'
     try:
         sys.stdout.flush()
     except OSError:

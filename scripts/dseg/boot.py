@@ -11,7 +11,7 @@ from .measure import Workload
 from .modes import MODES
 from .progress import Line
 from .stack import Stack, qemu_binary
-from .terminal import attach
+from .terminal import attach, require_input
 from .ways import Modified, Unmodified
 
 WORKLOADS = ('gups', 'chase', 'triad')
@@ -179,6 +179,8 @@ def parse_arguments(arguments):
     if own_system and (args.l2 or args.workload or args.mode):
         p.error('--l2, --workload and --mode need the L1 of this project, '
                 'so no --disk and no --initrd')
+    if not args.workload:
+        require_input()
     Layout(args.memory, args.l2_memory, holes=way_of(args).holes)       # says what does not fit
     args.l2 = args.l2 or bool(args.mode) and MODES[args.mode].world == 'nested'
     return args

@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 from . import FULL, Failure
+from .layout import MiB
 from .processes import running
 
 LINES_ON_FAILURE = 30
+TEMPORARY = 16                  # MiB that a compiler may want for a file
 # As the C library and apt say it.
 NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "You don't have enough free space")
 SECONDS_BETWEEN_LINES = 20      # where the progress does not go to a terminal
@@ -73,6 +75,19 @@ def _follow(process, log, line, deadline):
             line.show(last)
 
 
+def _full_temporary_folder():
+    """What to do if it is full, of which compilers and configure say what is not so; or ''."""
+    folder = os.environ.get('TMPDIR') or '/tmp'
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return ''               # programs use another one then
+    if free >= TEMPORARY * MiB:
+        return ''
+    return (f'{folder}, where compilers write, has less than {TEMPORARY} MiB left: free some space '
+            'there, or name another folder by TMPDIR.')
+
+
 def run_logged(title, command, log, *, timeout, cwd=None, env=None, hint=''):
     """Run a command in a session of its own, its output in the file log.
 
@@ -101,5 +116,6 @@ def run_logged(title, command, log, *, timeout, cwd=None, env=None, hint=''):
     last_lines = log.read_text(errors='replace').splitlines()[-LINES_ON_FAILURE:]
     if any(words in '\n'.join(last_lines) for words in NO_SPACE):
         hint = f'There is no space left: {FULL}.'
+    hint = _full_temporary_folder() or hint
     raise Failure('\n'.join([f'{title} failed ({code}). The last lines of {log}:', '']
                             + [f'  {text}' for text in last_lines] + ['', hint]).rstrip())

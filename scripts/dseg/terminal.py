@@ -9,13 +9,25 @@ import termios
 import time
 import tty
 
-from . import unwritable
+from . import Failure, unwritable
 from .console import L2_ENDED, TimeOut
 
 CTRL_A = b'\x01'
 HINT = '''\
 Ctrl-A c: QEMU's monitor and back   Ctrl-A 1, Ctrl-A 2: console of L1, of L2
 Ctrl-A x: end                       Ctrl-A Ctrl-A: a Ctrl-A for the guest'''
+
+
+def require_input():
+    """Raise Failure if standard input can't be read."""
+    try:
+        os.read(0, 0)
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+def unreadable(error):
+    return Failure(f'standard input can\'t be read: {error.strerror}; to type nothing: </dev/null')
 
 
 def attach(stack, console, timeout):
@@ -67,7 +79,10 @@ class _Switch:
                     raise TimeOut(f'{self._console.name} still runs {timeout:g} s after the end '
                                   f'of standard input\n{self._console.last_lines()}')
             elif select.select([sys.stdin], [], [], 0.1)[0]:
-                data = os.read(sys.stdin.fileno(), 4096)
+                try:
+                    data = os.read(sys.stdin.fileno(), 4096)
+                except OSError as error:
+                    raise unreadable(error) from error
                 self._type(data)
                 if not data:
                     deadline = time.monotonic() + timeout

@@ -18,6 +18,16 @@ true 9>&2 || exec 2>/dev/null
 { true 9<&0; } 2>/dev/null || exec </dev/null
 { true 9>&1; } 2>/dev/null || exec >/dev/null
 
+die() {
+    echo "${0##*/}: $*" >&2
+    exit 1
+}
+
+# What would be a traceback of whatever looks there first.
+{ [ -x . ] && /bin/pwd -P >/dev/null 2>&1; } ||
+    die "the current folder is gone, or $(id -un) may not enter it: cd to another one"
+[ ! -d /dev/stdin ] || die "standard input can't be read, as it is a folder: use </dev/null"
+
 # Of the caller's variables only these: too many others change what programs do. So the script
 # starts again, as the same process.
 dseg_kept='(DSEG|CCACHE)_[A-Z_]+|CC|HOME|USER|LOGNAME|TERM|COLUMNS|LINES|TZ|TMPDIR|XDG_CACHE_HOME'
@@ -33,7 +43,9 @@ if [ "${DSEG_CLEAN-}" != $$ ]; then
 fi
 umask 022
 
-DSEG_ROOT=$(cd "$(dirname "$0")/.." && pwd)
+# By a link to the script, too; the rest of its name keeps a newline that may be before it.
+DSEG_ROOT=$(realpath "$0")
+DSEG_ROOT=${DSEG_ROOT%/scripts/*}
 DSEG_OUT=${DSEG_OUT:-$DSEG_ROOT/out}
 case $DSEG_OUT in
 /*) ;;
@@ -41,11 +53,6 @@ case $DSEG_OUT in
 esac
 PYTHONPATH=$DSEG_ROOT/scripts
 export DSEG_ROOT DSEG_OUT PYTHONPATH
-
-die() {
-    echo "${0##*/}: $*" >&2
-    exit 1
-}
 
 # For -h or --help, shows the comment at the top of the script (from its line 4) and ends.
 show_help() {
@@ -103,9 +110,10 @@ check_machine() {
     [ "$dseg_machine" = x86_64 ] ||
         die "this machine is $dseg_machine; the guests have Debian's kernel for amd64:" \
             "use a machine with x86_64"
-    # Also where links lead to, which is what QEMU's configure sees.
-    for dseg_path in "$DSEG_ROOT" "$DSEG_OUT" \
-        "$(realpath -m -- "$DSEG_ROOT")" "$(realpath -m -- "$DSEG_OUT")"; do
+    # Also where links lead to, which is what QEMU's configure sees; a newline as ls shows it.
+    for dseg_path in "$(printf '%s' "$DSEG_ROOT" | tr '\n' '?')" \
+        "$(printf '%s' "$DSEG_OUT" | tr '\n' '?')" \
+        "$(realpath -mz -- "$DSEG_OUT" | tr '\n\0' '?\n')"; do
         # What QEMU's configure, make, and the options of QEMU take for something else.
         case $dseg_path in
         *[[:space:]:,\;\'\"\\\$\`\&\#%\*\?\[\]\(\)\<\>\|\!]*)

@@ -130,6 +130,32 @@ def test_standard_streams_may_be_closed(project, tree, closed):
     assert patched.read_text() == 'first\nsecond, and more\nthird\n'
 
 
+@pytest.mark.parametrize('redirection', ['0>file', '</'])
+def test_a_standard_input_that_can_not_be_read_is_named_before_anything_boots(
+        project, tmp_path, redirection):
+    """What is built already: a QEMU of the caller's, and guests."""
+    done = subprocess.run(['sh', '-c', f'exec "$@" {redirection}', 'sh',
+                           project.folder / 'scripts/boot', '--disk', '/bin/true'], text=True,
+                          cwd=tmp_path, check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=SECONDS, env=environment())
+    assert done.returncode == 1
+    [line] = done.stdout.splitlines()
+    assert line.startswith('boot: standard input can\'t be read')
+    assert not project.out.exists()
+
+
+def test_a_standard_output_that_can_not_be_written_is_named(project, tree, tmp_path):
+    (tmp_path / 'file').touch()
+    done = subprocess.run(['sh', '-c', 'exec "$@" 1<file', 'sh',
+                           project.folder / 'scripts/fetch-qemu', '--tree', tree], text=True,
+                          cwd=tmp_path, check=False, stderr=subprocess.PIPE, timeout=SECONDS,
+                          env=environment())
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == \
+        'fetch-qemu: standard output can\'t be written: Bad file descriptor'
+    assert 'Traceback' not in done.stderr
+
+
 def test_the_tests_take_no_settings_from_a_folder_around_the_project(project):
     around = project.folder.parent
     (around / 'pytest.ini').write_text('[pytest]\naddopts = --no-such-option\n')

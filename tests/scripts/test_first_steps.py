@@ -83,6 +83,62 @@ def test_a_path_that_qemu_can_not_be_built_in_is_refused(tmp_path, tree, name):
     assert project.run('fetch-qemu', '--help').returncode == 0
 
 
+@pytest.mark.parametrize('by_link', [False, True])
+def test_a_clone_whose_folder_ends_in_a_newline_is_refused_in_a_line(tmp_path, tree, by_link):
+    project = Project(tmp_path / 'clone\n')
+    if by_link:
+        (tmp_path / 'link').symlink_to(project.folder)
+        project.folder = tmp_path / 'link'
+    done = project.run('fetch-qemu', '--tree', tree, check=False)
+    assert refused(done, f'{tmp_path}/clone?', 'letters, digits')
+    assert project.run('fetch-qemu', '--help').returncode == 0
+
+
+def test_an_out_whose_name_ends_in_a_newline_is_refused_in_a_line(project, tree, tmp_path):
+    (tmp_path / 'real\n').mkdir()
+    (tmp_path / 'link').symlink_to('real\n')
+    for out in tmp_path / 'out\n', tmp_path / 'link':
+        done = project.run('fetch-qemu', '--tree', tree, check=False, env={'DSEG_OUT': str(out)})
+        assert refused(done, 'letters, digits')
+
+
+def test_a_script_can_be_started_by_a_link_to_it(project, tree, tmp_path):
+    (tmp_path / 'bin').mkdir()
+    (tmp_path / 'bin/dseg-fetch').symlink_to('../project/scripts/fetch-qemu')
+    done = subprocess.run(['dseg-fetch', '--tree', tree], check=False, text=True, cwd=tmp_path,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS,
+                          env=environment(PATH=f'{tmp_path}/bin:{os.environ["PATH"]}'))
+    assert done.stdout.splitlines()[-1] == f'QEMU 10.0.1 is in {project.out}/src/qemu-10.0.1'
+
+
+def test_a_current_folder_that_is_gone_is_named(project, tmp_path):
+    (tmp_path / 'gone').mkdir()
+    done = subprocess.run(['sh', '-c', 'cd gone && rmdir ../gone && exec "$0" --json x',
+                           project.folder / 'scripts/bench'], check=False, text=True, cwd=tmp_path,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS,
+                          env=environment())
+    assert done.returncode == 1
+    # The shell has its own line on that before it reads anything of ours.
+    [line] = [line for line in done.stdout.splitlines() if not line.startswith('sh: 0: getcwd()')]
+    assert re.fullmatch(r'bench: the current folder is gone, or \w+ may not enter it: '
+                        'cd to another one', line)
+
+
+def test_a_current_folder_that_may_not_be_entered_is_named(nobody_s):
+    folder, as_nobody = nobody_s
+    project = Project(folder / 'project')
+    give(project.folder)
+    (folder / 'closed').mkdir(mode=0o700)
+    code = 'cd closed && chmod 0 . && exec "$@"'
+    drop = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups'] if as_nobody else []
+    done = subprocess.run(['sh', '-c', code, 'sh', *drop, project.folder / 'scripts/bench', 'tlb',
+                           '--json', 'x/y'], cwd=folder, check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS,
+                          env=environment())
+    assert refused(done, 'bench: the current folder', 'cd to another one')
+    assert not project.out.exists()
+
+
 def test_an_out_whose_path_has_a_blank_is_refused(project, tree, tmp_path):
     done = project.run('fetch-qemu', '--tree', tree, check=False, cwd=tmp_path,
                        env={'DSEG_OUT': 'my out'})
@@ -165,7 +221,7 @@ def test_what_another_user_has_left_in_out_is_named(nobody_s):
     assert 'Traceback' not in done.stdout
 
 
-def on_small_disk(script, *arguments, folder):
+def on_small_disk(script, *arguments, folder, **env):
     """Run a script where folder is a disk of 1 MiB."""
     code = 'mount -t tmpfs -o size=1M none "$0" && exec "$@"'
     own = ['unshare', '--mount'] if IS_ROOT else ['unshare', '--mount', '--map-root-user']
@@ -173,7 +229,20 @@ def on_small_disk(script, *arguments, folder):
         pytest.skip('no mount of our own may be made here')
     return subprocess.run([*own, 'sh', '-c', code, folder, script, *arguments], check=False,
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=SECONDS, env=environment())
+                          timeout=SECONDS, env=environment(**env))
+
+
+def test_a_full_folder_for_temporary_files_is_named(project, tree, tmp_path):
+    """What compilers say of it has nothing to do with that, or is said of another disk."""
+    for says in 'C compiler "gcc" does not work', 'No space left on device':
+        (tree / 'configure').write_text(f"#!/bin/sh\necho '{says}'\nexit 1\n")
+        (tree / 'configure').chmod(0o755)
+        (tmp_path / 'small').mkdir(exist_ok=True)
+        done = on_small_disk(project.folder / 'scripts/build-qemu', '--tree', tree,
+                             folder=tmp_path / 'small', TMPDIR=str(tmp_path / 'small'))
+        assert done.stdout.splitlines()[-1] == (
+            f'{tmp_path}/small, where compilers write, has less than 16 MiB left: free some space '
+            'there, or name another folder by TMPDIR.')
 
 
 def test_a_disk_that_is_full_while_a_tree_is_copied_is_named(project, tree):
