@@ -29,6 +29,15 @@ def unwritable(what, error):
     return Failure(f'{what} can\'t be written: {error.strerror}')
 
 
+def remedy(error):
+    """What the user can do about an OSError."""
+    text = REMEDIES.get(error.errno)
+    temporary = Path(os.environ.get('TMPDIR') or '/tmp')
+    is_temporary = error.filename and not Path(str(error.filename)).is_relative_to(OUT) and \
+        Path(str(error.filename)).is_relative_to(temporary)
+    return text.replace('DSEG_OUT', 'TMPDIR') if text == FULL and is_temporary else text
+
+
 def is_unwritable(error):
     """Whether an OSError is because standard output is for reading only."""
     return (error.errno == errno.EBADF and
@@ -91,7 +100,7 @@ def run_main(name, main):
         if error.errno not in REMEDIES and not is_unwritable(error):
             raise
         where = error.filename or f'standard output, or a file in {OUT}'
-        code = f'{name}: {where}: {error.strerror}: {REMEDIES.get(error.errno)}'
+        code = f'{name}: {where}: {error.strerror}: {remedy(error)}'
         if is_unwritable(error):
             code = f'{name}: {unwritable("standard output", error)}'
     try:

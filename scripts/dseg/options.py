@@ -11,7 +11,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from . import run_main
+from . import patient, run_main
 from .layout import parse_size
 
 
@@ -84,7 +84,8 @@ def size(word):
 
 
 def main(arguments):
-    """Read the options of a script."""
+    """Read the options of a script, and what all of them read from the environment."""
+    patient(0)
     module, *words = arguments
     importlib.import_module(f'dseg.{module}').parse_arguments(words)
     return 0

@@ -22,9 +22,8 @@ try:
     # pylint: disable=wrong-import-position
     from qemu.qmp import QMPError
     from qemu.qmp.legacy import QEMUMonitorProtocol
-except ImportError as no_module:
-    raise Failure(f'QEMU\'s Python modules are not in {OUT / "qemu-src/python"}: '
-                  'run scripts/fetch-qemu') from no_module
+except ImportError:
+    QEMUMonitorProtocol = None
 
 BLOCK = 128 * MiB       # what Linux on x86 hot-adds is a multiple of that
 POLL = 0.2              # seconds between two looks
@@ -332,6 +331,9 @@ def parse_arguments(arguments):
 
 def main(arguments):
     options = parse_arguments(arguments)
+    if not QEMUMonitorProtocol:
+        raise Failure(f'QEMU\'s Python modules are not in {OUT / "qemu-src/python"}: '
+                      'run scripts/fetch-qemu')
     vm = Vm(options.qmp, options.timeout)
     try:
         result = self_balloon(vm, options, Narrator())

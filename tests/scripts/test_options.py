@@ -60,6 +60,18 @@ def test_an_argument_that_can_not_be_is_refused_before_anything_is_done(project,
     assert not project.out.exists()
 
 
+def test_a_patience_that_is_no_number_is_refused_before_anything_is_done(project):
+    done = project.run('soak', check=False, env={'DSEG_PATIENCE': 'much'})
+    assert done.stdout == "soak: DSEG_PATIENCE is 'much': it must be a number from 1 to 1000\n"
+    assert not project.out.exists()
+
+
+def test_self_balloon_says_in_a_line_that_it_needs_the_source_of_qemu(project):
+    done = project.run('self-balloon', '--qmp', 'none', '--size', '128M', check=False)
+    assert done.returncode == 1 and len(done.stdout.splitlines()) == 1, done.stdout
+    assert 'run scripts/fetch-qemu' in done.stdout
+
+
 @pytest.mark.parametrize('script, option', sorted(set(options_with_values()) - MAY_BE_EMPTY))
 def test_an_empty_value_is_refused(capsys, script, option):
     module = importlib.import_module(f'dseg.{module_of(script)}')

@@ -102,6 +102,17 @@ def test_a_command_whose_log_is_full_ends_and_says_so(full):
     assert time.monotonic() - begin < SECONDS
 
 
+@pytest.mark.parametrize('folder, variable', [('out', 'DSEG_OUT'), ('tmp', 'TMPDIR')])
+def test_the_folder_that_is_full_is_the_one_that_may_be_another(start_python, tmp_path, folder,
+                                                                variable):
+    running = start_python('import sys\nfrom dseg import run_main\n'
+                           'def main(_): raise OSError(28, "No space left on device", sys.argv[1])\n'
+                           'run_main("script", main)', tmp_path / folder / 'file',
+                           env={'DSEG_OUT': str(tmp_path / 'out'), 'TMPDIR': str(tmp_path / 'tmp')})
+    assert running.end() == (1, f'script: {tmp_path}/{folder}/file: No space left on device: free '
+                             f'some space on that disk, or name a folder on another one by {variable}\n')
+
+
 @pytest.mark.parametrize('redirection, reason', [
     ('| head -n 1 >/dev/null', 'standard output can\'t be written: Broken pipe'),
     ('>/dev/full', f'standard output, or a file in {OUT}: No space left on device: {FULL}')])
