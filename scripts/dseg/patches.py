@@ -186,7 +186,7 @@ def undo(tree, patches, began_at):
     if edited:
         raise Failure(f'applying the patches to {tree.path} was cut short, and what these files '
                       'have is of no patch:\n  ' + '\n  '.join(edited) +
-                      '\nKeep a copy of what is yours. To throw away what is not committed: '
+                      '\nMove what is yours elsewhere. To throw away what is not committed: '
                       f'git -C {tree.path} reset --hard {BASE}')
     go_back(tree, patches)
 

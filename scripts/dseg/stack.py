@@ -320,7 +320,8 @@ class Stack:
 
     def close(self):
         """End QEMU, whatever state it is in, and remove temporary files."""
-        with contextlib.ExitStack() as each:        # whatever interrupts the one before, from the last
+        # From the last one on, each of them whatever interrupts the one before.
+        with contextlib.ExitStack() as each:
             if self._log_dir and not self._keep_logs:
                 each.callback(shutil.rmtree, self._log_dir, ignore_errors=True)
                 self._log_dir = None
