@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/build-guests: what the two guests boot, kernel, initial ramdisks and workloads."""
 
+import argparse
 import functools
 import hashlib
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 from . import OUT, ROOT, Failure, modules, processes, run_main
 from .atomically import beside, new_folder, read_json, write_text
 from .locks import alone
-from .options import Parser
+from .options import Parser, path
 from .progress import run_logged
 
 GUEST = OUT / 'guest'
@@ -25,6 +26,8 @@ LOG = OUT / 'log/build-guests.log'
 KERNEL_PACKAGE = 'linux-image-cloud-amd64'
 KERNEL_TREE = GUEST / 'kernel'          # the package, unpacked
 HEADERS = GUEST / 'headers'             # the same of what modules are built with
+BZIMAGE = 'arch/x86/boot/bzImage'       # of somebody's own kernel, and what its modules need
+SYMBOLS = 'Module.symvers'
 KERNEL = GUEST / 'vmlinuz'
 DSEG_VM = GUEST / 'dseg-vm'             # what L1 has for the module dseg-vmm
 
@@ -51,18 +54,34 @@ FIRMWARE_DIRS = ('/usr/share/qemu', '/usr/share/seabios')
 def main(arguments):
     """What the command line asks for."""
     parser = Parser('build-guests')
-    parser.add_argument('--update', action='store_true')
+    kernel = parser.add_mutually_exclusive_group()
+    kernel.add_argument('--update', action='store_true')
+    kernel.add_argument('--kernel', type=kernel_build, metavar='DIR')
     parser.add_argument('--verbose', action='store_true')
     options = parser.parse_args(arguments)
     with alone(GUEST):
         GUEST.mkdir(parents=True, exist_ok=True)
-        build(Steps(GUEST / 'stamps.json', options.verbose), options.update)
+        build(Steps(GUEST / 'stamps.json', options.verbose), options.update, options.kernel)
 
 
-def build(steps, update):
+def kernel_build(text):
+    """The folder in which somebody has built a kernel."""
+    folder = path(text).absolute()
+    for file in (BZIMAGE, SYMBOLS):
+        if not (folder / file).is_file():
+            raise argparse.ArgumentTypeError(f'no kernel and modules have been built in {text}: '
+                                             f'it has no {file}')
+    return folder
+
+
+def build(steps, update, own_kernel):
     """All of it, in the order of what needs what."""
-    package = [newest_kernel_package()] if update else []
-    steps.do('kernel', package, [KERNEL, HEADERS], fetch_kernel)
+    if own_kernel:
+        steps.do('kernel', [own_kernel / BZIMAGE, own_kernel / SYMBOLS], [KERNEL, HEADERS],
+                 lambda: take_kernel(own_kernel))
+    else:
+        package = [newest_kernel_package()] if update else []
+        steps.do('kernel', package, [KERNEL, HEADERS], fetch_kernel)
 
     recipe = Path(__file__)
     steps.do('modules', [KERNEL, *modules.sources(), Path(modules.__file__)], modules.FILES,
@@ -181,6 +200,17 @@ def fetch_kernel():
         modules.relocate(headers_tree, HEADERS)
         run(busybox(), 'depmod', '-b', tree, kernel_modules(tree).name)
         shutil.copy(next((tree / 'boot').glob('vmlinuz-*')), kernel)
+
+
+def take_kernel(build):
+    """Take a kernel, and its modules, that have been built in the folder @build."""
+    with new_folder(KERNEL_TREE) as tree, new_folder(HEADERS) as headers_tree, \
+            beside(KERNEL) as kernel:
+        run('make', '-C', build, 'modules_install', f'INSTALL_MOD_PATH={tree}', 'DEPMOD=true')
+        run(busybox(), 'depmod', '-b', tree, kernel_modules(tree).name)
+        (headers_tree / 'usr/src').mkdir(parents=True)
+        (headers_tree / 'usr/src/own').symlink_to(build)
+        shutil.copy(build / BZIMAGE, kernel)
 
 
 def unpack(packages, tree):

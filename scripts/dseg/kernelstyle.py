@@ -5,9 +5,8 @@ import os
 import re
 import subprocess
 
-from . import OUT, Failure, modules, run_main
-from .atomically import new_folder
-from .guests import DOWNLOADS, GUEST, apt, newest_kernel_package, run
+from . import OUT, Failure, kernelsource, modules, run_main
+from .guests import GUEST
 from .locks import alone
 from .options import Parser
 
@@ -20,7 +19,7 @@ def main(arguments):
     Parser('check-kernel-style').parse_args(arguments)
     if not (TREE / 'scripts' / WANTED[0]).exists():
         with alone(GUEST):          # whose lists of packages we use
-            fetch()
+            kernelsource.unpack_into(TREE, *(f'scripts/{name}' for name in WANTED))
     files = [file for file in modules.sources() if file.suffix in ('.c', '.h')]
     done = subprocess.run(['perl', TREE / 'scripts' / WANTED[0], '--no-tree', '--strict', '--file',
                            '--terse', '--show-types', '--no-summary', *files],
@@ -35,21 +34,6 @@ def main(arguments):
     print(f'{len(files)} files: ' +
           ', '.join(f'{number} {kind}' for kind, number in counts.items()))
     return 1 if counts['ERROR'] or counts['WARNING'] else 0
-
-
-def fetch():
-    """Take the script, and the lists that it reads, out of the kernel's source."""
-    series = re.search(r'\d+\.\d+', newest_kernel_package())[0]
-    source = f'linux-source-{series}'
-    apt('apt-get', 'download', source, title=f'Fetching {source}')
-    package = max(DOWNLOADS.glob(f'{source}_*.deb'), key=lambda file: file.stat().st_mtime)
-    # 150 MB in memory are a lot, but are so only once.
-    archive = run('sh', '-c', 'dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/src/$2.tar.xz"', 'sh',
-                  package, source)
-    with new_folder(TREE) as new:
-        run('tar', '-xJ', '-C', new, '--strip-components=1',
-            *(f'{source}/scripts/{name}' for name in WANTED), stdin=archive)
-    package.unlink()
 
 
 if __name__ == '__main__':

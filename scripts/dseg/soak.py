@@ -12,6 +12,7 @@ import sys
 import time
 
 from . import options, positive_number, run_main
+from .complaints import COMPLAINT
 from .layout import MiB
 from .memory import Memory
 from .progress import Line
@@ -31,8 +32,7 @@ WORKS = 240                             # seconds until a VM has verified its da
 FREE_TOLERANCE = 8 * MiB                # what kernels keep of what they have used: slabs, lists
 UNACCOUNTED_TOLERANCE = MiB             # a region or a VM has 8 of them and more
 ROUND = re.compile(r'round \d+ .* (ok|BAD) errors \d+\r?$', re.M)
-COMPLAINT = (r'WARNING:|BUG:|Oops|Call Trace|Bad page|general protection|soft lockup|hung_task|'
-             r'Killed process')
+TROUBLE = f'{COMPLAINT}|Call Trace|Killed process'
 # There is no room for it, or the module is just being loaded anew.
 REFUSED = re.compile(r'gups: --primary: (no region of |/dev/dseg-guest: No such)')
 GUPS = 'gups --primary --updates 100000 --rounds 0'
@@ -197,7 +197,7 @@ class Soak:
         self.segments += log.count(': segment of ')
         if 'BAD' in outcomes:
             self.problems.append(f'{name} found wrong data:\n{log}')
-        if re.search(COMPLAINT, log):
+        if re.search(TROUBLE, log):
             self.problems.append(f'the kernel of {name} complains:\n{log}')
         return log
 
@@ -209,8 +209,8 @@ class Soak:
         self._shell('rm -f /tmp/vm* /tmp/process*')     # of those that went on for a moment
 
 
-def complaints(console):
-    return console.run(f'dmesg | {WITHOUT_EXPENDED} | grep -E -A20 "{COMPLAINT}" || true')
+def trouble(console):
+    return console.run(f'dmesg | {WITHOUT_EXPENDED} | grep -E -A20 "{TROUBLE}" || true')
 
 
 def verified(stack):
@@ -256,7 +256,7 @@ def judge(work, stack, before):
     if work.lost > FREE_TOLERANCE or work.unaccounted > UNACCOUNTED_TOLERANCE:
         work.problems.append(f'{work.lost >> 10} KiB of L1\'s memory have not come back, '
                              f'{work.unaccounted >> 10} KiB of it are nobody\'s')
-    if text := complaints(stack.l1):
+    if text := trouble(stack.l1):
         work.problems.append(f'L1\'s kernel complains:\n{text}')
     work.compared, wrong = verified(stack)
     if wrong:

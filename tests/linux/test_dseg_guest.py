@@ -12,6 +12,7 @@ import pytest
 
 import guest_programs
 from dseg import OUT
+from dseg.complaints import complaints
 from dseg.layout import MiB
 from dseg.memory import Memory
 from dseg.stack import Stack
@@ -82,8 +83,7 @@ def l2(stack, booted_l2):
 
 def assert_no_warning(console):
     assert int(console.run('cat /proc/sys/kernel/tainted')) == TAINT
-    log = console.run('dmesg | grep -E "WARNING: CPU|BUG|Oops|Bad page|blocked for" || true')
-    assert not log, log
+    assert not complaints(console)
 
 
 def run(console, program, case):

@@ -14,6 +14,7 @@ import pytest
 
 import guest_programs
 from dseg import OUT, patient
+from dseg.complaints import complaints
 from dseg.layout import MiB
 from dseg.memory import Memory
 from dseg.stack import Stack
@@ -27,7 +28,6 @@ PINS = ("awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -=
         "END { print n }' /proc/vmstat")
 FAULT = '/sys/module/dseg_vmm/parameters/fault'
 FILL = 96 * MiB
-COMPLAINTS = 'WARNING|BUG|Oops|Bad page|blocked for'
 
 
 @pytest.fixture(scope='module')
@@ -55,8 +55,7 @@ def kernel_does_not_complain(request):
     l1 = request.getfixturevalue('l1')
     l1.run('dmesg -c >/dev/null')
     yield
-    log = l1.run(f'dmesg | grep -E "{COMPLAINTS}" || true')
-    assert not log, log
+    assert not complaints(l1)
 
 
 @pytest.fixture(scope='module')
