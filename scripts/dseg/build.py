@@ -9,7 +9,7 @@ from . import OUT, Failure, options, run_main
 from .atomically import read_json, write_text
 from .locks import alone
 from .progress import run_logged
-from .tree import STOCK_IN_USE, Tree
+from .tree import STOCK, STOCK_IN_USE, Tree
 
 BINARY = 'qemu-system-x86_64'
 CONFIGURED = 'dseg-configured.json'     # in the build folder: what it was configured from
@@ -44,10 +44,10 @@ def main(arguments):
     parser.add_argument('--jobs', type=options.count)
     args = parser.parse_args(arguments)
 
-    name = 'qemu-stock' if args.stock else 'qemu'
     tree = source_tree(args)
-    folder = OUT / name
-    env = build_environment()
+    folder = (STOCK if args.stock else OUT) / 'qemu'
+    name = name_of(folder)
+    env = build_environment(folder.parent)
     jobs = [f'-j{args.jobs}'] if args.jobs else []
     with alone(folder), tree.lock(shared=True):
         configure(tree, folder, pkgversion='stock' if args.stock else 'dseg', env=env)
@@ -58,6 +58,11 @@ def main(arguments):
                         f'for a fresh start: rm -rf {folder}')
     print(folder / BINARY)
     return 0
+
+
+def name_of(folder):
+    """Of a build folder, for messages and logs: qemu, stock-qemu."""
+    return '-'.join(folder.relative_to(OUT).parts)
 
 
 def source_tree(args):
@@ -71,9 +76,10 @@ def source_tree(args):
     return Tree(STOCK_IN_USE)
 
 
-def build_environment():
-    """Let ccache know a file again in another checkout; keep what is for our Python from QEMU's."""
-    env = dict(os.environ, CCACHE_BASEDIR=str(OUT), CCACHE_NOHASHDIR='1')
+def build_environment(around=OUT):
+    """Let ccache know a file again in another checkout, and of the unpatched twin, which have the same
+    paths in the folder @around; keep what is for our Python from QEMU's."""
+    env = dict(os.environ, CCACHE_BASEDIR=str(around), CCACHE_NOHASHDIR='1')
     for name in ('PYTHONPATH', 'PYTHONSAFEPATH'):
         env.pop(name, None)
     if not os.access(os.path.expanduser('~'), os.W_OK):
@@ -94,8 +100,9 @@ def configure(tree, folder, *, pkgversion, env, more=()):
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     source = os.path.relpath(tree.path, folder)
-    run_logged(f'Configuring {folder.name} {tree.version}', [f'{source}/configure', *flags],
-               OUT / 'log' / f'configure-{folder.name}.log', cwd=folder, env=env,
+    name = name_of(folder)
+    run_logged(f'Configuring {name} {tree.version}', [f'{source}/configure', *flags],
+               OUT / 'log' / f'configure-{name}.log', cwd=folder, env=env,
                timeout=CONFIGURE_SECONDS, hint=f'More is in {folder}/config.log '
                                                f'and {folder}/meson-logs/meson-log.txt')
     write_text(configured, json.dumps(wanted, indent=2))

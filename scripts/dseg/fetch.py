@@ -13,7 +13,7 @@ from .atomically import link
 from .layout import GiB
 from .locks import alone
 from .progress import run_logged
-from .tree import IN_USE, SRC, STOCK_IN_USE, Tree, is_tree
+from .tree import IN_USE, SRC, STOCK, STOCK_IN_USE, Tree, is_tree
 
 DEFAULT_LINE = '10.0'
 SPACE = 2                   # GiB that out/ takes in the end
@@ -185,18 +185,19 @@ def copy_tree(tree, folder):
 
 def stock_of(tree):
     """Where the unpatched twin of a tree is."""
-    return tree.path.with_name(tree.path.name + '-stock')
+    return STOCK / 'src' / tree.path.name
 
 
 def make_stock(tree):
     """Write the unpatched twin."""
     stock = stock_of(tree)
     if not stock.exists():
-        with tempfile.TemporaryDirectory(prefix='.new-', dir=SRC) as folder:
+        stock.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix='.new-', dir=stock.parent) as folder:
             new = Path(folder) / 'tree'
             tree.export_base(new)
             new.rename(stock)
-    link(STOCK_IN_USE, stock.relative_to(OUT.resolve()))
+    link(STOCK_IN_USE, stock.relative_to(STOCK))
     return stock
 
 

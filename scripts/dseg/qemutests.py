@@ -31,7 +31,7 @@ def main(arguments):
     """What the command line asks for."""
     args = parse_arguments(arguments)
     results = {}
-    for name, stock in (('qemu-stock', ['--stock']), ('qemu', [])):
+    for name, stock in (('stock/qemu', ['--stock']), ('qemu', [])):
         build(args.tests, stock)
         results[name] = {test: run(name, test) for test in args.tests}
     print(f'\n{table(results)}\n')
@@ -62,7 +62,7 @@ def run(name, test):
     print(f'{name}: {test}', flush=True)
     env = dict(os.environ, QTEST_QEMU_BINARY=firmware_wrapper(folder),
                PYTHON='/usr/bin/python3', G_TEST_DBUS_DAEMON='')
-    log = OUT / 'log' / f'qtest-{name}-{test}.log'
+    log = OUT / 'log' / f'qtest-{name.replace("/", "-")}-{test}.log'
     with open(log, 'w', encoding='utf-8') as output:
         try:
             code = processes.run([folder / 'tests/qtest' / program(test), '--tap', '-k'],
@@ -106,7 +106,7 @@ def table(results):
 
 def regressions(results):
     """Test cases that pass on stock QEMU, and not on the patched one."""
-    for test, stock in results['qemu-stock'].items():
+    for test, stock in results['stock/qemu'].items():
         patched = results['qemu'][test]
         for case, outcome in stock.items():
             if outcome == 'ok' and patched.get(case) != 'ok':

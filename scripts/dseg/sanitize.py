@@ -9,9 +9,11 @@ import os
 import re
 
 from . import OUT, ROOT, guests, kernelsource, processes, run_main
+from .atomically import link
 from .locks import alone
 from .options import Parser
 from .progress import run_logged
+from .tree import IN_USE
 
 TESTS = [f'tests/linux/test_{name}.py' for name in ('module_errors', 'dseg_guest', 'dseg_vmm')]
 BUILD_SECONDS = 4 * 3600
@@ -32,6 +34,21 @@ ALWAYS = ('PROVE_LOCKING=y', 'DEBUG_KERNEL=y', 'DEBUG_ATOMIC_SLEEP=y', 'DEBUG_LI
               'KVM', 'KVM_AMD', 'VIRTIO_PCI', 'VIRTIO_MMIO', 'VIRTIO_BLK', 'VIRTIO_BALLOON', 'ZRAM',
               'CRYPTO_LZO', 'FUSE_FS')))
 
+# Large parts of a kernel that the tests have no use for, to have it sooner.
+WITHOUT = '''
+    XEN ETHERNET WLAN NETFILTER IPV6 WIRELESS HYPERV SCSI ATA MD HID SECURITY_SELINUX
+    SECURITY_APPARMOR SECURITY_TOMOYO SECURITY_SMACK SECURITY_YAMA SECURITY_LANDLOCK INTEGRITY
+    QUOTA HIBERNATION SUSPEND EFI FB INFINIBAND PHYLIB NET_SCHED BRIDGE VLAN_8021Q MPTCP XFRM
+    INET_DIAG NETLABEL TLS DCB NET_SWITCHDEV BPF_LSM AUDIT THERMAL WATCHDOG IOMMU_SUPPORT
+    AMD_IOMMU INTEL_IOMMU EDAC REGULATOR GPIOLIB I2C SPI HWMON POWER_SUPPLY MEDIA_SUPPORT
+    RC_CORE NVME_CORE BLK_DEV_NVME MMC USB_SUPPORT VIRTIO_NET ACCESSIBILITY AGP DMADEVICES
+    INTEL_SGX X86_SGX X86_INTEL_TSX MICROCODE CPU_FREQ PERF_EVENTS_INTEL_UNCORE
+    PERF_EVENTS_AMD_UNCORE PERF_EVENTS_INTEL_RAPL PERF_EVENTS_INTEL_CSTATE FIRMWARE_MEMMAP
+    TCG_TPM PCIEPORTBUS HOTPLUG_PCI NET_IPIP WAN ATM X86_PLATFORM_DEVICES CHROME_PLATFORMS
+    LIVEPATCH KPROBES UPROBES STACK_TRACER FUNCTION_TRACER BLK_DEV_IO_TRACE VFIO VHOST_MENU GNSS
+    NVDIMM_DRIVERS LIBNVDIMM DAX
+'''.split()
+
 
 def parse_arguments(arguments):
     """The kind, and what is for pytest."""
@@ -46,6 +63,7 @@ def main(arguments):
     out = OUT / options.kind
     with alone(out):
         kernel = build_kernel(options.kind, out)
+        link(out / IN_USE.name, IN_USE.resolve())       # QEMU's Python
         environment = {'DSEG_PATIENCE': PATIENCE, **os.environ, 'DSEG_OUT': str(out),
                        'DSEG_QEMU': str(guests.vmm_binary())}
         made = python(['dseg.guests', '--kernel', kernel], environment)
@@ -80,7 +98,8 @@ def configuration(kind):
     """Debian's, without its modules, and with what we ask for: the last word on a symbol counts."""
     debians = next((guests.KERNEL_TREE / 'boot').glob('config-*')).read_text()
     lines = re.sub(r'^(\w+)=m$', r'# \1 is not set', debians, flags=re.M)
-    return lines + ''.join(f'CONFIG_{entry}\n' for entry in (*ALWAYS, *CHECKS[kind]))
+    return lines + ''.join([*(f'# CONFIG_{name} is not set\n' for name in WITHOUT),
+                            *(f'CONFIG_{entry}\n' for entry in (*ALWAYS, *CHECKS[kind]))])
 
 
 def make(source, build, title, *words):

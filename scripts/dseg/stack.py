@@ -81,8 +81,8 @@ class Machine(QEMUMachine or object):
 
 def qemu_binary(stock=False):
     """The QEMU that scripts/build-qemu made, or the one that DSEG_QEMU names."""
-    folder = 'qemu-stock' if stock else 'qemu'
-    return Path(os.environ.get('DSEG_QEMU') or OUT / folder / 'qemu-system-x86_64')
+    return Path(os.environ.get('DSEG_QEMU') or
+                OUT / ('stock' if stock else '') / 'qemu/qemu-system-x86_64')
 
 
 class Stack:

@@ -10,7 +10,8 @@ from .progress import run_logged
 
 SRC = OUT / 'src'
 IN_USE = OUT / 'qemu-src'                   # symlink to the tree that the patches go into
-STOCK_IN_USE = OUT / 'qemu-src-stock'       # symlink to its unpatched twin
+STOCK = OUT / 'stock'           # has all that is in OUT for QEMU, without the patches
+STOCK_IN_USE = STOCK / 'qemu-src'
 BASE = 'dseg-base'                          # tag: the commit that the patches stand on
 MAKING = 'dseg-making'                      # in a repository until it has its base commit
 MUST_HAVE = ('VERSION', 'configure', 'target/i386/cpu.h', 'qapi/qapi-schema.json')

@@ -167,7 +167,7 @@ def fetched(project, tree):
 
 def test_a_fetch_that_is_killed_at_any_moment_does_not_matter_to_the_next(scripts, tree, project):
     def fetch():
-        for path in (project.out / 'src').glob('qemu-*'):
+        for path in [*project.out.glob('src/qemu-*'), *project.out.glob('stock/src/qemu-*')]:
             path.rename(project.out / f'was-{time.monotonic()}')
         return scripts('fetch-qemu', '--tree', tree, '--stock')
     for _ in kill_at_random_moments(fetch, 4):
@@ -175,7 +175,7 @@ def test_a_fetch_that_is_killed_at_any_moment_does_not_matter_to_the_next(script
         again = scripts('fetch-qemu', *([] if there else ['--tree', tree]), '--stock')
         code, output = again.end()
         assert code == 0, output
-        source, stock = project.out / 'qemu-src', project.out / 'qemu-src-stock'
+        source, stock = project.out / 'qemu-src', project.out / 'stock/qemu-src'
         assert git(source, 'status', '--porcelain') == ''
         assert (source / 'VERSION').read_text() == (stock / 'VERSION').read_text() == '10.0.1\n'
 

@@ -44,7 +44,7 @@ def test_variables_of_git_name_no_other_repository(project, tree, repository, na
     in_use = project.out / 'qemu-src'
     assert commits_of(in_use) == ['target/i386: Say more', 'QEMU 10.0.1']
     assert (in_use / 'target/i386/cpu.h').read_text() == 'first\nsecond, and more\nthird\n'
-    stock = project.out / 'qemu-src-stock'
+    stock = project.out / 'stock/qemu-src'
     assert (stock / 'target/i386/cpu.h').read_text() == 'first\nsecond\nthird\n'
 
 
