@@ -53,7 +53,7 @@ static X86DsegTlbWalkCache *walk_cache_of(const uint32_t *entries)
     return cache;
 }
 
-X86DsegTlbGeometry *x86_dseg_describe_geometry(const DsegTlbGeometry *from)
+static X86DsegTlbGeometry *geometry_of(const DsegTlbGeometry *from)
 {
     X86DsegTlbGeometry *geometry = g_new0(X86DsegTlbGeometry, 1);
     X86DsegTlbArrayList **tail = &geometry->arrays;
@@ -71,50 +71,6 @@ X86DsegTlbGeometry *x86_dseg_describe_geometry(const DsegTlbGeometry *from)
     return geometry;
 }
 
-static DsegTlbArrayGeometry read_array(const X86DsegTlbArray *from)
-{
-    DsegTlbArrayGeometry array = {
-        .place = from->level,
-        .entries = from->entries,
-        .ways = from->ways,
-        .policy = from->has_policy ? from->policy : DSEG_TLB_LRU,
-    };
-
-    for (X86DsegTlbPagesList *p = from->pages; p; p = p->next) {
-        array.sizes |= 1 << p->value;
-    }
-    return array;
-}
-
-static void read_walk_cache(const X86DsegTlbWalkCache *from, uint32_t *entries)
-{
-    if (from) {
-        entries[0] = from->pml5e;
-        entries[1] = from->pml4e;
-        entries[2] = from->pdpte;
-        entries[3] = from->pde;
-    }
-}
-
-bool x86_dseg_read_geometry(const X86DsegTlbGeometry *from,
-                            DsegTlbGeometry *to, Error **errp)
-{
-    *to = (DsegTlbGeometry) {
-        .seed = from->seed,
-        .segments_beside_l1 = from->segments == X86_DSEG_TLB_SEGMENTS_L1,
-    };
-    for (X86DsegTlbArrayList *a = from->arrays; a; a = a->next) {
-        if (to->count == DSEG_TLB_MAX_ARRAYS) {
-            error_setg(errp, "arrays: must be at most %u", DSEG_TLB_MAX_ARRAYS);
-            return false;
-        }
-        to->arrays[to->count++] = read_array(a->value);
-    }
-    read_walk_cache(from->guest_walk_cache, to->guest_walk_cache);
-    read_walk_cache(from->nested_walk_cache, to->nested_walk_cache);
-    return true;
-}
-
 X86DsegTlbPresetList *qmp_query_x86_dseg_tlb_presets(Error **errp)
 {
     X86DsegTlbPresetList *list = NULL;
@@ -126,7 +82,7 @@ X86DsegTlbPresetList *qmp_query_x86_dseg_tlb_presets(Error **errp)
 
         out->name = g_strdup(preset->name);
         out->description = g_strdup(preset->description);
-        out->geometry = x86_dseg_describe_geometry(&preset->geometry);
+        out->geometry = geometry_of(&preset->geometry);
         QAPI_LIST_APPEND(tail, out);
     }
     return list;
@@ -246,7 +202,7 @@ X86DsegTlbInfo *x86_dseg_describe_tlb(const X86DsegTlb *tlb,
     info->cpu = env_cpu(tlb->env)->cpu_index;
     info->mode = tlb->exact ? X86_DSEG_TLB_MODE_EXACT
                             : X86_DSEG_TLB_MODE_INCLUSIVE;
-    info->geometry = x86_dseg_describe_geometry(geometry);
+    info->geometry = geometry_of(geometry);
     info->hits = counts_of(c->hits);
     info->misses = counts_of(c->misses);
     info->dirty_misses = g_new0(X86DsegTlbLevels, 1);

@@ -53,14 +53,6 @@ X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters);
 X86DsegTlbInfo *x86_dseg_describe_tlb(const X86DsegTlb *tlb,
                                       const X86DsegTlbSnapshot *snapshot);
 
-/*
- * A geometry for QMP, and the reverse, which checks only that there is room for
- * it: false with an error that names the field.
- */
-X86DsegTlbGeometry *x86_dseg_describe_geometry(const DsegTlbGeometry *geometry);
-bool x86_dseg_read_geometry(const X86DsegTlbGeometry *from,
-                            DsegTlbGeometry *to, Error **errp);
-
 /* The arguments of a QMP command that say where something is in force. */
 typedef struct X86DsegScope {
     bool has_cr3;

@@ -126,6 +126,12 @@ bool x86_dseg_set_msr(CPUX86State *env, uint32_t msr, uint64_t value);
 /* Reads a control register, CR9 to CR13, as software would. */
 uint64_t x86_dseg_get_cr(CPUX86State *env, unsigned cr);
 
+/* Whether the CPU is in guest mode with nested paging now. */
+static inline bool x86_dseg_in_guest(CPUX86State *env)
+{
+    return (env->hflags & HF_GUEST_MASK) && (env->hflags2 & HF2_NPT_MASK);
+}
+
 /* Whether the CPU has a VMM segment: it needs nested paging. */
 bool x86_dseg_has_vmm(CPUX86State *env);
 

@@ -127,11 +127,6 @@ static Controls controls_of_vmcb(CPUX86State *env, hwaddr vmcb)
     };
 }
 
-bool x86_dseg_in_guest(CPUX86State *env)
-{
-    return (env->hflags & HF_GUEST_MASK) && (env->hflags2 & HF2_NPT_MASK);
-}
-
 /*
  * The nested CR3 of the guest that runs, or of the one that ran last, if it has
  * nested paging.  The page of a VMCB may be used otherwise since then, so

@@ -22,9 +22,6 @@ typedef struct X86DsegTables {
 /* @tables points into itself, so it can't be copied. */
 void x86_dseg_tables(CPUX86State *env, X86DsegTables *tables);
 
-/* Whether the CPU is in guest mode with nested paging now. */
-bool x86_dseg_in_guest(CPUX86State *env);
-
 /*
  * Whether @size bytes at host-physical @addr are RAM; if not, *@bad is the
  * first page that is none.  ROM is not RAM, but a read-only alias of RAM is.

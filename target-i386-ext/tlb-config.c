@@ -13,7 +13,6 @@
 #include "qobject/qobject.h"
 #include "cpu.h"
 #include "dseg.h"
-#include "qmp.h"
 #include "softmmu-tlb.h"
 
 /* A geometry of as many arrays as there may be is a tenth of that. */
@@ -106,6 +105,51 @@ static X86DsegTlbGeometry *parse_file(const char *name, Error **errp)
     return geometry;
 }
 
+static DsegTlbArrayGeometry read_array(const X86DsegTlbArray *from)
+{
+    DsegTlbArrayGeometry array = {
+        .place = from->level,
+        .entries = from->entries,
+        .ways = from->ways,
+        .policy = from->has_policy ? from->policy : DSEG_TLB_LRU,
+    };
+
+    for (X86DsegTlbPagesList *p = from->pages; p; p = p->next) {
+        array.sizes |= 1 << p->value;
+    }
+    return array;
+}
+
+static void read_walk_cache(const X86DsegTlbWalkCache *from, uint32_t *entries)
+{
+    if (from) {
+        entries[0] = from->pml5e;
+        entries[1] = from->pml4e;
+        entries[2] = from->pdpte;
+        entries[3] = from->pde;
+    }
+}
+
+/* Checks only that there is room for it: false with an error that names the field. */
+static bool read_geometry(const X86DsegTlbGeometry *from, DsegTlbGeometry *to,
+                          Error **errp)
+{
+    *to = (DsegTlbGeometry) {
+        .seed = from->seed,
+        .segments_beside_l1 = from->segments == X86_DSEG_TLB_SEGMENTS_L1,
+    };
+    for (X86DsegTlbArrayList *a = from->arrays; a; a = a->next) {
+        if (to->count == DSEG_TLB_MAX_ARRAYS) {
+            error_setg(errp, "arrays: must be at most %u", DSEG_TLB_MAX_ARRAYS);
+            return false;
+        }
+        to->arrays[to->count++] = read_array(a->value);
+    }
+    read_walk_cache(from->guest_walk_cache, to->guest_walk_cache);
+    read_walk_cache(from->nested_walk_cache, to->nested_walk_cache);
+    return true;
+}
+
 static bool read_file(const char *name, DsegTlbGeometry *geometry, Error **errp)
 {
     g_autoptr(X86DsegTlbGeometry) parsed = parse_file(name, errp);
@@ -115,7 +159,7 @@ static bool read_file(const char *name, DsegTlbGeometry *geometry, Error **errp)
         error_prepend(errp, "CPU property 'dseg-tlb': file '%s': ", name);
         return false;
     }
-    if (x86_dseg_read_geometry(parsed, geometry, errp)) {
+    if (read_geometry(parsed, geometry, errp)) {
         broken = dseg_tlb_geometry_check(geometry);
         if (!broken) {
             return true;
