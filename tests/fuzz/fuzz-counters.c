@@ -4,7 +4,7 @@
  * the invariants of docs/spec/counters.rst hold after any of them
  */
 
-#include "counters.h"
+#include "model/counters.h"
 #include "input.h"
 #include "translate.h"
 

@@ -4,7 +4,7 @@
  * of its list
  */
 
-#include "filter.h"
+#include "model/filter.h"
 #include "input.h"
 
 static void check(const DsegEscapes *escapes)

@@ -5,7 +5,7 @@
  */
 
 #include "input.h"
-#include "paging.h"
+#include "model/page-tables.h"
 
 /* The entries come in the order in which they are read. */
 typedef struct Memory {

@@ -5,7 +5,7 @@
  */
 
 #include "input.h"
-#include "registers.h"
+#include "model/registers.h"
 
 enum { FIRST_CR = 8, LAST_CR = 14 };
 

@@ -5,7 +5,7 @@
  */
 
 #include "input.h"
-#include "scan.h"
+#include "model/runs.h"
 
 enum { TABLES = 4, ENTRIES = 512, LOOKUPS = 300 };
 

@@ -4,7 +4,7 @@
  */
 
 #include "input.h"
-#include "segment.h"
+#include "model/segment.h"
 
 #define UNTOUCHED UINT64_C(0xdeadbeefdeadbeef)
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "input.h"
-#include "select.h"
+#include "model/counter-select.h"
 
 /* On the heap, so that the sanitizer sees a read beside them. */
 static DsegCounters *take_counters(Input *in)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "input.h"
-#include "tlb-walk.h"
+#include "tlb/walk-caches.h"
 
 enum { MAX_SLOTS = 256 };
 

@@ -5,7 +5,7 @@
  */
 
 #include "input.h"
-#include "trace.h"
+#include "model/record.h"
 
 typedef struct Walker {
     Input *in;

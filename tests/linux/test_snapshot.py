@@ -225,7 +225,7 @@ def test_state_of_another_version_is_refused(bare_qemu, saved):
     assert status == 'failed' and 'cpu/dseg' in log
 
 
-# The fields are in the order of target-i386-ext/vmstate.c, each a big-endian
+# The fields are in the order of target-i386-ext/cpu/vmstate.c, each a big-endian
 # quadword up to the count of the pages: 4 of CR9 to CR12, 3 of the VMM segment.
 @pytest.mark.parametrize('quadword,value,part', [
     (0, 0x123, 'CR9 to CR12'),

@@ -10,7 +10,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "paging.h"
+#include "model/page-tables.h"
 
 #define P    UINT64_C(0x001)
 #define RW   UINT64_C(0x002)

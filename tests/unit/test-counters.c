@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "counters.h"
+#include "model/counters.h"
 #include "random-translation.h"
 
 /* Nothing but counts, so that a test may look at all of them at once. */

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#include "filter.h"
+#include "model/filter.h"
 #include "random.h"
 
 #define PAGE_BITS 12

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "paging.h"
+#include "model/page-tables.h"
 #include "random.h"
 
 #define P    UINT64_C(0x001)

@@ -6,9 +6,9 @@
  * Expectations are from docs/spec/registers.rst.
  */
 
-#include "paging.h"
+#include "model/page-tables.h"
 #include "random.h"
-#include "registers.h"
+#include "model/registers.h"
 
 #define PAGE UINT64_C(0x1000)
 #define PHYS UINT64_C(0x10000000000)    /* 2^40: MAXPHYADDR of most cases */

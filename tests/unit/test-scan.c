@@ -3,7 +3,7 @@
  * Unit tests of the scan for linear runs
  */
 
-#include "scan.h"
+#include "model/runs.h"
 #include "page-memory.h"
 #include "random.h"
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "segment.h"
+#include "model/segment.h"
 #include "random.h"
 
 #define PAGE UINT64_C(0x1000)

@@ -6,7 +6,7 @@
  */
 
 #include "random.h"
-#include "select.h"
+#include "model/counter-select.h"
 
 /* The fields of CR12, by their values in the table. */
 enum { COUNTS = 16, REGIMES = 16, PRIVILEGES = 4, ACCESSES = 4 };

@@ -3,7 +3,7 @@
  * Unit tests of the sweep over page tables
  */
 
-#include "sweep.h"
+#include "model/sweep.h"
 #include "page-memory.h"
 #include "random.h"
 

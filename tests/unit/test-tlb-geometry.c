@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "random.h"
-#include "tlb-geometry.h"
+#include "tlb/geometry.h"
 
 enum { K4 = 1 << DSEG_TLB_4K, M2 = 1 << DSEG_TLB_2M, G1 = 1 << DSEG_TLB_1G };
 

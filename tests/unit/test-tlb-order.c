@@ -5,7 +5,7 @@
  */
 
 #include <glib.h>
-#include "tlb-order.h"
+#include "tlb/replacement.h"
 
 #define SETS 3
 #define MAX_WAYS 40

@@ -9,7 +9,7 @@
 #include "random.h"
 #include "tlb-fixture.h"
 #include "tlb-model.h"
-#include "tlb-walk.h"
+#include "tlb/walk-caches.h"
 
 #define PAGE UINT64_C(0x1000)
 #define MIB UINT64_C(0x100000)

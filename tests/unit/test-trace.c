@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "trace.h"
+#include "model/record.h"
 #include "random.h"
 
 #define L4 DSEG_PAGING_LONG4

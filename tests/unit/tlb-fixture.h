@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-#include "tlb.h"
+#include "tlb/tlb.h"
 
 enum { K4 = 1 << DSEG_TLB_4K, M2 = 1 << DSEG_TLB_2M, G1 = 1 << DSEG_TLB_1G };
 

@@ -10,7 +10,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "tlb.h"
+#include "tlb/tlb.h"
 
 typedef struct ModelEntry {
     bool valid;

@@ -7,7 +7,7 @@
 #ifndef TEST_TRANSLATE_H
 #define TEST_TRANSLATE_H
 
-#include "walk.h"
+#include "model/cost.h"
 
 #define MAX_GPAS (DSEG_MAX_GUEST_REFS + 1)
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: the modelled TLB of a CPU, and QEMU's own
+ *
+ * docs/tlb.md says how the two are kept together.  Everything here belongs to the
+ * CPU's own thread.
+ */
+
+#ifndef I386_DSEG_CPU_INCLUSION_H
+#define I386_DSEG_CPU_INCLUSION_H
+
+#include "qapi/error.h"
+#include "cpu.h"
+#include "tlb/tlb.h"
+#include "tlb/walk-caches.h"
+
+/* Fetches have MMU indices of their own, so that L1I and L1D are apart. */
+#define X86_DSEG_FETCH_IDX 8
+
+/* What of QEMU's TLB an entry of the modelled L1 backs. */
+typedef struct X86DsegBacked {
+    uint64_t generation;    /* as of X86DsegTlb: nothing, if that is another */
+    uint64_t va;            /* of its first byte */
+    uint16_t idxmap;        /* MMU indices */
+    uint8_t size;           /* DsegTlbSize */
+} X86DsegBacked;
+
+/* Which 512ths of it, of a page larger than 4 KiB. */
+typedef uint64_t X86DsegParts[8];
+
+typedef struct X86DsegTlb {
+    DsegTlb *model;
+    CPUX86State *env;
+    bool exact;             /* every access goes through the model */
+    bool in_fetch;          /* exact: the access is one of a fetch */
+    bool walk_caches;
+    uint32_t asid;          /* 0 for the host */
+    uint64_t fetched;       /* exact: the page fetched last, or -1 */
+    uint64_t generation;    /* of QEMU's TLB, between two flushes of all of it */
+    uint64_t flushes;       /* of QEMU's TLB, before it enters another space */
+    uint64_t kept;          /* how many of these say nothing of translations */
+    uint32_t cr3_loads;     /* by MOV */
+    bool pending;           /* a walk has ended well, and is not counted yet */
+    X86DsegBacked *backed;  /* by slot of L1 */
+    X86DsegParts *parts;    /* the same */
+} X86DsegTlb;
+
+/* Whose translations the CPU uses now. */
+DsegTlbSpace x86_dseg_tlb_space(CPUX86State *env);
+
+/*
+ * All of QEMU's TLB is flushed, or will be before the next access: no entry of the
+ * model backs anything any longer.
+ */
+void x86_dseg_tlb_flushed(X86DsegTlb *tlb);
+
+/*
+ * What flushes QEMU's TLB between the two only enters another address space or
+ * world, whose tags are others: the model's entries stay as good as they are.
+ */
+void x86_dseg_tlb_enter_begin(X86DsegTlb *tlb);
+void x86_dseg_tlb_enter_end(X86DsegTlb *tlb);
+
+/* QEMU's TLB asks again for all that the current address space can't use. */
+void x86_dseg_tlb_hide_others(X86DsegTlb *tlb);
+
+/*
+ * An operation of docs/spec/tlb.rst, Invalidations, whose scope follows from its
+ * cause: CR0, CR4, and segments, VMM_SEGMENT, MONITOR, RESET.  Nothing if the CPU
+ * has no TLB.
+ */
+void x86_dseg_tlb_changed(CPUX86State *env, DsegTlbCause cause);
+
+/* A #PF for @addr. */
+void x86_dseg_tlb_page_fault(CPUX86State *env, uint64_t addr);
+
+/* VMRUN or #VMEXIT begins to load the other world's registers. */
+void x86_dseg_tlb_leave(CPUX86State *env);
+
+/* VMRUN has loaded a guest from the VMCB; #VMEXIT has loaded the host. */
+void x86_dseg_tlb_vmrun(CPUX86State *env);
+void x86_dseg_tlb_vmexit(CPUX86State *env);
+
+/*
+ * Without entries, after RESET, INIT and the loading of a snapshot; for a guest
+ * that the snapshot is of, its ASID is read again.
+ */
+void x86_dseg_tlb_reset(CPUX86State *env);
+
+/*
+ * Gives @cpu the TLB that its properties ask for, if any; false with an error that
+ * names the property or the field of its file, and the rule.
+ */
+bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp);
+
+/* What x86_dseg_create_tlb() is made of. */
+X86DsegTlb *x86_dseg_tlb_new(CPUX86State *env, const DsegTlbGeometry *geometry,
+                             bool exact);
+void x86_dseg_tlb_free(X86DsegTlb *tlb);
+
+/* What the TLB of a CPU has done, at one moment. */
+typedef struct X86DsegTlbSnapshot {
+    DsegTlbCounters counters;
+    DsegTlbWalkCounters walk_counters;
+    uint32_t used[DSEG_TLB_MAX_ARRAYS];
+} X86DsegTlbSnapshot;
+
+void x86_dseg_tlb_snapshot(const X86DsegTlb *tlb, X86DsegTlbSnapshot *to);
+
+#endif

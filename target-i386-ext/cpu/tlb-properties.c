@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: the CPU properties of the modelled TLB
+ *
+ * dseg-tlb is a preset, or a file with an X86DsegTlbGeometry as JSON.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-visit-x86-dseg.h"
+#include "qapi/qobject-input-visitor.h"
+#include "qobject/qjson.h"
+#include "qobject/qobject.h"
+#include "cpu.h"
+#include "dseg.h"
+#include "cpu/inclusion.h"
+
+/* A geometry of as many arrays as there may be is a tenth of that. */
+#define GEOMETRY_FILE_MAX 65536
+
+static const DsegTlbGeometry *find_preset(const char *name)
+{
+    for (const DsegTlbPreset *preset = dseg_tlb_presets; preset->name;
+         preset++) {
+        if (!strcmp(preset->name, name)) {
+            return &preset->geometry;
+        }
+    }
+    return NULL;
+}
+
+/* Names that look like no file are mistyped presets. */
+static bool is_file_name(const char *name)
+{
+    return strchr(name, '/') || g_str_has_suffix(name, ".json");
+}
+
+static bool unknown_preset(const char *name, Error **errp)
+{
+    g_autoptr(GString) names = g_string_new("off");
+
+    for (const DsegTlbPreset *preset = dseg_tlb_presets; preset->name;
+         preset++) {
+        g_string_append_printf(names, ", %s", preset->name);
+    }
+    error_setg(errp, "CPU property 'dseg-tlb': there is no preset '%s'; there "
+               "are: %s; a file must have a '/' or end in .json", name,
+               names->str);
+    return false;
+}
+
+/*
+ * All of a regular file of at most GEOMETRY_FILE_MAX bytes, with a 0 behind it.
+ * Others may have no end (/dev/zero) or make us wait for one (a FIFO).
+ */
+static char *read_text(const char *name, Error **errp)
+{
+    g_autofree char *text = g_malloc(GEOMETRY_FILE_MAX + 1);
+    int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat status;
+    ssize_t size;
+
+    if (fd < 0) {
+        error_setg_errno(errp, errno, "could not be opened");
+        return NULL;
+    }
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+        error_setg(errp, "must be a regular file");
+        close(fd);
+        return NULL;
+    }
+    size = RETRY_ON_EINTR(read(fd, text, GEOMETRY_FILE_MAX + 1));
+    if (size < 0) {
+        error_setg_errno(errp, errno, "could not be read");
+    } else if (size > GEOMETRY_FILE_MAX) {
+        error_setg(errp, "must have at most %d bytes", GEOMETRY_FILE_MAX);
+    }
+    close(fd);
+    if (size < 0 || size > GEOMETRY_FILE_MAX) {
+        return NULL;
+    }
+    text[size] = 0;
+    return g_steal_pointer(&text);
+}
+
+/* As QAPI has it; NULL with an error that names the field. */
+static X86DsegTlbGeometry *parse_file(const char *name, Error **errp)
+{
+    g_autofree char *text = read_text(name, errp);
+    X86DsegTlbGeometry *geometry = NULL;
+    QObject *json;
+    Visitor *visitor;
+
+    if (!text) {
+        return NULL;
+    }
+    json = qobject_from_json(text, errp);
+    if (!json) {
+        return NULL;
+    }
+    visitor = qobject_input_visitor_new(json);
+    visit_type_X86DsegTlbGeometry(visitor, NULL, &geometry, errp);
+    visit_free(visitor);
+    qobject_unref(json);
+    return geometry;
+}
+
+static DsegTlbArrayGeometry read_array(const X86DsegTlbArray *from)
+{
+    DsegTlbArrayGeometry array = {
+        .place = from->level,
+        .entries = from->entries,
+        .ways = from->ways,
+        .policy = from->has_policy ? from->policy : DSEG_TLB_LRU,
+    };
+
+    for (X86DsegTlbPagesList *p = from->pages; p; p = p->next) {
+        array.sizes |= 1 << p->value;
+    }
+    return array;
+}
+
+static void read_walk_cache(const X86DsegTlbWalkCache *from, uint32_t *entries)
+{
+    if (from) {
+        entries[0] = from->pml5e;
+        entries[1] = from->pml4e;
+        entries[2] = from->pdpte;
+        entries[3] = from->pde;
+    }
+}
+
+/* Checks only that there is room for it: false with an error that names the field. */
+static bool read_geometry(const X86DsegTlbGeometry *from, DsegTlbGeometry *to,
+                          Error **errp)
+{
+    *to = (DsegTlbGeometry) {
+        .seed = from->seed,
+        .segments_beside_l1 = from->segments == X86_DSEG_TLB_SEGMENTS_L1,
+    };
+    for (X86DsegTlbArrayList *a = from->arrays; a; a = a->next) {
+        if (to->count == DSEG_TLB_MAX_ARRAYS) {
+            error_setg(errp, "arrays: must be at most %u", DSEG_TLB_MAX_ARRAYS);
+            return false;
+        }
+        to->arrays[to->count++] = read_array(a->value);
+    }
+    read_walk_cache(from->guest_walk_cache, to->guest_walk_cache);
+    read_walk_cache(from->nested_walk_cache, to->nested_walk_cache);
+    return true;
+}
+
+static bool read_file(const char *name, DsegTlbGeometry *geometry, Error **errp)
+{
+    g_autoptr(X86DsegTlbGeometry) parsed = parse_file(name, errp);
+    g_autofree char *broken = NULL;
+
+    if (!parsed) {
+        error_prepend(errp, "CPU property 'dseg-tlb': file '%s': ", name);
+        return false;
+    }
+    if (read_geometry(parsed, geometry, errp)) {
+        broken = dseg_tlb_geometry_check(geometry);
+        if (!broken) {
+            return true;
+        }
+        error_setg(errp, "%s", broken);
+    }
+    error_prepend(errp, "CPU property 'dseg-tlb': file '%s': ", name);
+    return false;
+}
+
+static bool find_geometry(const char *name, DsegTlbGeometry *geometry,
+                          Error **errp)
+{
+    const DsegTlbGeometry *preset = find_preset(name);
+
+    if (preset) {
+        *geometry = *preset;
+        return true;
+    }
+    return is_file_name(name) ? read_file(name, geometry, errp)
+                              : unknown_preset(name, errp);
+}
+
+bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp)
+{
+    const char *name = cpu->dseg_tlb ?: "off";
+    int mode = X86_DSEG_TLB_MODE_INCLUSIVE;
+    DsegTlbGeometry geometry;
+
+    if (cpu->dseg_tlb_mode) {
+        mode = qapi_enum_parse(&X86DsegTlbMode_lookup, cpu->dseg_tlb_mode, -1,
+                               NULL);
+        if (mode < 0) {
+            error_setg(errp, "CPU property 'dseg-tlb-mode' must be inclusive "
+                       "or exact, not '%s'", cpu->dseg_tlb_mode);
+            return false;
+        }
+    }
+    if (!strcmp(name, "off")) {
+        if (cpu->dseg_tlb_mode) {
+            error_setg(errp, "CPU property 'dseg-tlb-mode' needs 'dseg-tlb'");
+        }
+        return !cpu->dseg_tlb_mode;
+    }
+    if (!find_geometry(name, &geometry, errp)) {
+        return false;
+    }
+    cpu->env.dseg->tlb = x86_dseg_tlb_new(&cpu->env, &geometry,
+                                          mode == X86_DSEG_TLB_MODE_EXACT);
+    return true;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: the hooks of the page walker
+ *
+ * They decide whether a segment translates, and report each event of the walk
+ * to model/cost.h, which knows what it costs.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/host-utils.h"
+#include "dseg.h"
+#include "cpu/state.h"
+
+static DsegPaging paging_of_pg_mode(int pg_mode)
+{
+    if (pg_mode & PG_MODE_LMA) {
+        return pg_mode & PG_MODE_LA57 ? DSEG_PAGING_LONG5 : DSEG_PAGING_LONG4;
+    }
+    if (pg_mode & PG_MODE_PAE) {
+        return DSEG_PAGING_PAE;
+    }
+    return pg_mode & PG_MODE_PG ? DSEG_PAGING_LEGACY : DSEG_PAGING_NONE;
+}
+
+static bool in_force(const X86DsegScoped *scoped, CPUX86State *env, bool nested)
+{
+    return dseg_segment_enabled(&scoped->segment) &&
+           (scoped->world == X86_DSEG_WORLD_NESTED) == nested &&
+           (!nested ||
+            x86_dseg_root_matches(&scoped->nested_cr3, env->nested_cr3));
+}
+
+/* CR9 to CR11; paging and long mode are looked at in lookup_guest(). */
+static const DsegSegment *guest_registers(CPUX86State *env)
+{
+    const DsegSegment *segment = &env->dseg->registers.control.guest;
+
+    return dseg_segment_enabled(segment) && !(env->hflags & HF_SMM_MASK) ?
+           segment : NULL;
+}
+
+static const DsegSegment *guest_segment(CPUX86State *env, bool nested)
+{
+    const X86DsegScoped *scoped = &env->dseg->monitor.guest;
+
+    return in_force(scoped, env, nested) &&
+           x86_dseg_root_matches(&scoped->cr3, env->cr[3]) ?
+           &scoped->segment : guest_registers(env);
+}
+
+/* Finds the VMM segment in force, the monitor's first, and its filter. */
+static void find_vmm_segment(X86DsegWalk *walk, bool nested)
+{
+    const X86DsegState *dseg = walk->env->dseg;
+    const DsegRegisters *registers = &dseg->registers;
+
+    walk->vmm = NULL;
+    if (!nested) {
+        return;
+    }
+    if (in_force(&dseg->monitor.vmm, walk->env, true)) {
+        walk->vmm = &dseg->monitor.vmm.segment;
+        walk->escapes = &dseg->monitor.escapes;
+        walk->escapes_unknown = false;
+    } else if (dseg_segment_enabled(&registers->vmm)) {
+        walk->vmm = &registers->vmm;
+        walk->escapes = &registers->escapes;
+        walk->escapes_unknown = registers->escapes_unknown;
+    }
+}
+
+X86DsegWalk *x86_dseg_start_guest(CPUX86State *env, X86DsegDebug *debug)
+{
+    X86DsegWalk *walk = debug ? &debug->guest_walk : &env->dseg->guest_walk;
+    bool nested = env->hflags2 & HF2_NPT_MASK;
+
+    walk->env = env;
+    walk->debug = debug;
+    walk->nested_mode = paging_of_pg_mode(env->nested_pg_mode);
+    walk->guest = guest_segment(env, nested);
+    find_vmm_segment(walk, nested);
+    if (debug && debug->no_guest_segment) {
+        walk->guest = NULL;
+    }
+    if (debug && debug->no_vmm_segment) {
+        walk->vmm = NULL;
+    }
+    walk->cost.in_nested = nested;
+    return walk;
+}
+
+X86DsegWalk *x86_dseg_start_nested(CPUX86State *env, X86DsegDebug *debug)
+{
+    X86DsegWalk *walk = debug ? &debug->nested_walk : &env->dseg->nested_walk;
+
+    walk->env = env;
+    walk->debug = debug;
+    walk->nested_dimension = true;
+    find_vmm_segment(walk, true);
+    if (debug && debug->no_vmm_segment) {
+        walk->vmm = NULL;
+    }
+    if (!debug) {
+        env->dseg->counters.softmmu_nested_fills++;
+    }
+    return walk;
+}
+
+uint64_t x86_dseg_debug_part(CPUX86State *env, uint64_t addr, uint64_t size)
+{
+    const DsegSegment *s = env->dseg ?
+                           guest_segment(env, env->hflags2 & HF2_NPT_MASK) :
+                           NULL;
+
+    while (s && size > TARGET_PAGE_SIZE) {
+        uint64_t first = addr & ~(size - 1);
+        uint64_t last = first + size - 1;
+
+        if (last < s->base || first >= s->limit ||
+            (first >= s->base && last < s->limit)) {
+            break;
+        }
+        size /= 2;
+    }
+    return size;
+}
+
+void x86_dseg_trace_nested(CPUX86State *env, DsegTrace *trace)
+{
+    dseg_trace_begin(trace, DSEG_PAGING_NONE, env->hflags2 & HF2_NPT_MASK ?
+                     paging_of_pg_mode(env->nested_pg_mode) :
+                     DSEG_PAGING_NONE);
+}
+
+static DsegTrace *trace_of(const X86DsegWalk *walk)
+{
+    return walk->debug ? walk->debug->trace : NULL;
+}
+
+/* How the VMM's side translates @gpa. */
+static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa)
+{
+    const DsegEscapes *escapes = walk->escapes;
+
+    if (!walk->vmm || !dseg_segment_contains(walk->vmm, gpa)) {
+        return DSEG_NESTED_WALKED;
+    }
+    if (dseg_filter_empty(&escapes->filter) ||
+        !dseg_filter_test(&escapes->filter, gpa)) {
+        return DSEG_NESTED_SEGMENT;
+    }
+    return walk->escapes_unknown || dseg_escapes_contains(escapes, gpa) ?
+           DSEG_NESTED_ESCAPED : DSEG_NESTED_FALSE_ESCAPE;
+}
+
+static DsegHit lookup_vmm(X86DsegWalk *walk, hwaddr gpa, uint64_t *hpa)
+{
+    DsegNestedHow how = nested_how(walk, gpa);
+    DsegTrace *trace = trace_of(walk);
+    DsegHit hit = DSEG_MISS;
+
+    if (trace) {
+        dseg_trace_gpa(trace, gpa);
+    }
+    if (walk->vmm) {
+        hit = dseg_segment_lookup(walk->vmm, x86_dseg_phys_bits(walk->env), gpa,
+                                  hpa);
+    }
+    if (trace && walk->vmm) {
+        dseg_trace_vmm_check(trace, walk->vmm, hit, *hpa);
+        dseg_trace_filter(trace, &walk->escapes->filter, how);
+    }
+    return how == DSEG_NESTED_SEGMENT ? hit : DSEG_MISS;
+}
+
+static DsegHit lookup_guest(X86DsegWalk *walk, hwaddr gva, int pg_mode,
+                            uint64_t *gpa)
+{
+    const DsegSegment *segment = pg_mode & PG_MODE_LMA ? walk->guest : NULL;
+    DsegTrace *trace = trace_of(walk);
+    DsegHit hit = DSEG_MISS;
+
+    walk->guest_mode = paging_of_pg_mode(pg_mode);
+    dseg_walk_begin(&walk->cost, walk->cost.in_nested, segment, walk->vmm);
+    if (trace) {
+        dseg_trace_begin(trace, walk->guest_mode,
+                         walk->cost.in_nested ? walk->nested_mode
+                                              : DSEG_PAGING_NONE);
+    }
+    if (segment) {
+        hit = dseg_segment_lookup(segment, x86_dseg_phys_bits(walk->env),
+                                  gva, gpa);
+        dseg_walk_check_guest(&walk->cost, hit != DSEG_MISS);
+    }
+    if (trace && segment) {
+        dseg_trace_guest_check(trace, segment, hit, *gpa);
+    }
+    return hit;
+}
+
+bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
+                     uint64_t *rsvd_mask, uint64_t *pte)
+{
+    uint64_t to = 0;
+    DsegHit hit = walk->nested_dimension ?
+                  lookup_vmm(walk, addr, &to) :
+                  lookup_guest(walk, addr, pg_mode, &to);
+
+    walk->addr = addr;
+    walk->to = to;
+    walk->hit = hit == DSEG_HIT;
+    walk->global = false;
+    walk->store = true;
+    walk->lg_mapping = 0;
+    walk->caches.gpa_count = 0;
+    if (hit == DSEG_MISS) {
+        return false;
+    }
+    *pte = (to & PG_ADDRESS_MASK) | PG_PRESENT_MASK | PG_RW_MASK |
+           PG_USER_MASK | PG_ACCESSED_MASK | PG_DIRTY_MASK;
+    if (!walk->nested_dimension && (pg_mode & PG_MODE_NXE)) {
+        *pte |= PG_NX_MASK;
+    }
+    if (hit == DSEG_TOO_WIDE) {
+        /*
+         * With MAXPHYADDR 52 there is no reserved bit; the one that every leaf
+         * has, P, does as well.
+         */
+        *rsvd_mask |= PG_PRESENT_MASK;
+    }
+    return true;
+}
+
+static bool has_walk_caches(const X86DsegWalk *walk)
+{
+    return walk->env->dseg->tlb && walk->env->dseg->tlb->walk_caches;
+}
+
+static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
+{
+    DsegNestedHow how = nested_how(walk, gpa);
+
+    dseg_walk_gpa(&walk->cost, how, walk->nested_mode, lg_page_size);
+    if (has_walk_caches(walk)) {
+        DsegTlbWalk *caches = &walk->caches;
+
+        walk->how[caches->gpa_count] = how;
+        caches->gpas[caches->gpa_count++] = (DsegTlbGpa) {
+            .gpa = gpa,
+            .by_segment = how == DSEG_NESTED_SEGMENT,
+            .levels = dseg_paging_refs(walk->nested_mode, 12),
+            .lg_size = lg_page_size,
+        };
+    }
+}
+
+void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr,
+                        const CPUTLBEntryFull *full)
+{
+    DsegTrace *trace = trace_of(walk);
+
+    if (trace) {
+        dseg_trace_ref(trace, walk->nested_dimension, addr,
+                       full->phys_addr | (addr & ~TARGET_PAGE_MASK));
+    }
+    if (walk->nested_dimension) {
+        /* Counted by the walk that needs it: see count_gpa(). */
+        return;
+    }
+    dseg_walk_guest_ref(&walk->cost);
+    if (walk->cost.in_nested) {
+        count_gpa(walk, addr, full->lg_page_size);
+    }
+}
+
+uint64_t x86_dseg_record_entry(X86DsegWalk *walk, uint64_t entry)
+{
+    DsegTrace *trace = trace_of(walk);
+
+    if (trace) {
+        dseg_trace_entry(trace, entry);
+    }
+    return entry;
+}
+
+static void count_guest_page(X86DsegWalk *walk, uint64_t page_size)
+{
+    if (walk->cost.out_guest_refs) {
+        dseg_walk_guest_page(&walk->cost, ctz64(page_size));
+        walk->lg_mapping = ctz64(page_size);
+    }
+}
+
+void x86_dseg_count_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
+                          const CPUTLBEntryFull *full)
+{
+    count_guest_page(walk, page_size);
+    count_gpa(walk, gpa, full->lg_page_size);
+    walk->lg_page_size = MIN(ctz64(page_size), full->lg_page_size);
+    walk->store &= !!(full->prot & PAGE_WRITE);
+}
+
+void x86_dseg_note_leaf(X86DsegWalk *walk, uint64_t pte, uint64_t ptep)
+{
+    walk->global = pte & PG_GLOBAL_MASK;
+    walk->store = (pte & PG_DIRTY_MASK) && (ptep & PG_RW_MASK);
+}
+
+/* What the walk costs with the walk caches: its events once more, but for some. */
+static void use_walk_caches(X86DsegWalk *walk)
+{
+    DsegTlbWalk *caches = &walk->caches;
+    DsegWalk all = walk->cost;
+
+    caches->space = x86_dseg_tlb_space(walk->env);
+    caches->va = walk->addr;
+    caches->guest_segment = all.out_guest_hit;
+    caches->levels = dseg_paging_refs(walk->guest_mode, 12);
+    caches->refs = all.out_guest_refs;
+    dseg_tlb_walk(walk->env->dseg->tlb->model, caches);
+
+    dseg_walk_begin(&walk->cost, all.in_nested, all.in_guest_segment,
+                    all.in_vmm_segment);
+    dseg_walk_check_guest(&walk->cost, all.out_guest_hit);
+    walk->cost.out_guest_refs = all.out_guest_refs - caches->out_skipped;
+    walk->cost.out_guest_page = all.out_guest_page;
+    for (unsigned i = caches->out_skipped; i < caches->gpa_count; i++) {
+        dseg_walk_gpa_refs(&walk->cost, walk->how[i], caches->gpas[i].out_refs,
+                           caches->gpas[i].lg_size);
+    }
+}
+
+void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
+                         int mmu_idx)
+{
+    static const DsegAccess access[] = {
+        [MMU_DATA_LOAD] = DSEG_LOAD,
+        [MMU_DATA_STORE] = DSEG_STORE,
+        [MMU_INST_FETCH] = DSEG_FETCH,
+    };
+
+    if (has_walk_caches(walk)) {
+        use_walk_caches(walk);
+    }
+    dseg_counters_walk(&walk->env->dseg->counters, &walk->cost,
+                       access[access_type],
+                       is_mmu_index_user(mmu_idx) ? DSEG_USER : DSEG_KERNEL);
+}
+
+void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
+                         int mmu_idx, uint64_t page_size)
+{
+    if (walk->hit && !walk->debug && env_archcpu(walk->env)->dseg_verify) {
+        x86_dseg_verify(walk, access_type, mmu_idx);
+    }
+    if (walk->nested_dimension) {
+        return; /* counted by the walk that needs it */
+    }
+    if (!walk->cost.in_nested) {
+        count_guest_page(walk, page_size);
+        walk->lg_page_size = ctz64(page_size);
+    }
+    if (walk->debug) {
+        return;
+    }
+    if (walk->env->dseg->tlb) {
+        walk->env->dseg->tlb->pending = true; /* see x86_dseg_note_fill() */
+    } else {
+        x86_dseg_count_walk(walk, access_type, mmu_idx);
+    }
+}
+
+static DsegFault fault_of_error_code(int error_code)
+{
+    if (error_code & PG_ERROR_RSVD_MASK) {
+        return DSEG_FAULT_RESERVED;
+    }
+    return error_code & PG_ERROR_P_MASK ? DSEG_FAULT_PROTECTION
+                                        : DSEG_FAULT_NOT_PRESENT;
+}
+
+void x86_dseg_count_fault(CPUX86State *env, vaddr addr, int mmu_idx, int excp,
+                          int error_code, bool npf, bool table)
+{
+    DsegFault fault;
+
+    if (env->dseg->tlb) {
+        env->dseg->tlb->in_fetch = false; /* if it was one, it has ended */
+    }
+    if (npf) {
+        fault = table ? DSEG_FAULT_NESTED_TABLE : DSEG_FAULT_NESTED_FINAL;
+    } else if (excp == EXCP0E_PAGE) {
+        fault = fault_of_error_code(error_code);
+    } else {
+        return; /* #GP for an address that is not canonical: no walk */
+    }
+    if (mmu_idx == MMU_NESTED_IDX) {
+        return; /* an access of the CPU itself, to a VMCB: no walk either */
+    }
+    if (!npf) {
+        x86_dseg_tlb_page_fault(env, addr);
+    }
+    dseg_counters_fault(&env->dseg->counters, &env->dseg->guest_walk.cost,
+                        fault);
+}

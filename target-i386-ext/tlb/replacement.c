@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: which entry of a set has to go
+ */
+
+#include "tlb/memory.h"
+#include "tlb/replacement.h"
+
+/* Way 0 is the oldest. */
+static void init_list(DsegTlbOrder *order, uint32_t sets)
+{
+    order->list = dseg_tlb_zeroed(sets * sizeof(*order->list));
+    for (uint32_t set = 0; set < sets; set++) {
+        for (uint32_t way = 0; way < order->ways; way++) {
+            order->list[set] = order->list[set] << 4 | way;
+        }
+    }
+}
+
+static void init_ring(DsegTlbOrder *order, uint32_t sets)
+{
+    uint32_t ways = order->ways;
+
+    order->ring = dseg_tlb_zeroed(sets * ways * sizeof(*order->ring));
+    order->oldest = dseg_tlb_zeroed(sets * sizeof(*order->oldest));
+    for (uint32_t i = 0; i < sets * ways; i++) {
+        order->ring[i].older = (i % ways + ways - 1) % ways;
+        order->ring[i].newer = (i % ways + 1) % ways;
+    }
+}
+
+void dseg_tlb_order_init(DsegTlbOrder *order, uint32_t sets, uint32_t ways,
+                         DsegTlbPolicy policy, uint64_t seed)
+{
+    *order = (DsegTlbOrder) {
+        .policy = policy,
+        .ways = ways,
+        .random = seed,
+    };
+    if (policy == DSEG_TLB_LRU || policy == DSEG_TLB_FIFO) {
+        if (ways <= DSEG_TLB_LIST_WAYS) {
+            init_list(order, sets);
+        } else {
+            init_ring(order, sets);
+        }
+    } else if (policy == DSEG_TLB_PLRU) {
+        order->tree = dseg_tlb_zeroed(sets * sizeof(*order->tree));
+    }
+}
+
+void dseg_tlb_order_destroy(DsegTlbOrder *order)
+{
+    free(order->list);
+    free(order->ring);
+    free(order->oldest);
+    free(order->tree);
+}
+
+/* Makes @way the newest of @set. */
+static void ring_renew(DsegTlbOrder *order, uint32_t set, uint32_t way)
+{
+    struct DsegTlbRing *ring = order->ring + set * order->ways;
+    uint16_t oldest = order->oldest[set];
+    uint16_t newest = ring[oldest].older;
+
+    if (way == oldest) {
+        order->oldest[set] = ring[way].newer;
+    } else if (way != newest) {
+        ring[ring[way].older].newer = ring[way].newer;
+        ring[ring[way].newer].older = ring[way].older;
+        ring[way] = (struct DsegTlbRing) { .older = newest, .newer = oldest };
+        ring[newest].newer = way;
+        ring[oldest].older = way;
+    }
+}
+
+/* Has the bits on the way to @way point to the other side. */
+static void point_away(DsegTlbOrder *order, uint32_t set, uint32_t way)
+{
+    uint64_t tree = order->tree[set];
+    uint32_t node = 1;
+
+    for (uint32_t half = order->ways >> 1; half; half >>= 1) {
+        bool upper = way & half;
+
+        if (upper) {
+            tree &= ~(UINT64_C(1) << node);
+        } else {
+            tree |= UINT64_C(1) << node;
+        }
+        node = 2 * node + upper;
+    }
+    order->tree[set] = tree;
+}
+
+void dseg_tlb_order_fill_slowly(DsegTlbOrder *order, uint32_t set, uint32_t way)
+{
+    if (order->ring) {
+        ring_renew(order, set, way);
+    } else if (order->tree) {
+        point_away(order, set, way);
+    }
+}
+
+/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014) */
+static uint64_t next_random(DsegTlbOrder *order)
+{
+    uint64_t x = order->random += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t y = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    uint64_t z = (y ^ y >> 27) * UINT64_C(0x94d049bb133111eb);
+
+    return z ^ z >> 31;
+}
+
+uint32_t dseg_tlb_order_victim_slowly(DsegTlbOrder *order, uint32_t set)
+{
+    switch (order->policy) {
+    case DSEG_TLB_PLRU:
+        return dseg_tlb_order_follow(order, set);
+    case DSEG_TLB_RANDOM:
+        return next_random(order) % order->ways;
+    default:
+        return dseg_tlb_order_oldest(order, set);
+    }
+}
