@@ -4,6 +4,9 @@
  *
  * With the CPU property dseg=off CPUX86State.dseg is NULL, every hook in the
  * MMU is one test of a pointer, and nothing else differs from stock QEMU.
+ *
+ * x86_dseg_X() is what QEMU calls.  x86_dseg_do_X() is what that calls where
+ * there are direct segments.
  */
 
 #ifndef I386_DSEG_H
@@ -25,7 +28,7 @@ typedef struct X86DsegDebug X86DsegDebug;
 bool x86_dseg_same_as_others(X86CPU *cpu, Error **errp);
 
 /* Gives @cpu its direct segments.  Fails if they can't work there. */
-bool x86_dseg_create(X86CPU *cpu, Error **errp);
+bool x86_dseg_do_realize(X86CPU *cpu, Error **errp);
 
 /*
  * Gives @cpu what its properties ask for, if anything.  To be called before
@@ -54,7 +57,7 @@ static inline bool x86_dseg_realize(X86CPU *cpu, Error **errp)
                    "(-accel tcg)");
         return false;
     }
-    return x86_dseg_same_as_others(cpu, errp) && x86_dseg_create(cpu, errp);
+    return x86_dseg_same_as_others(cpu, errp) && x86_dseg_do_realize(cpu, errp);
 #endif
 }
 
@@ -69,35 +72,35 @@ static inline bool x86_dseg_exists(CPUX86State *env)
 }
 
 /* Takes them away again, if it has any. */
-void x86_dseg_destroy(X86CPU *cpu);
+void x86_dseg_do_unrealize(X86CPU *cpu);
 
 static inline void x86_dseg_unrealize(X86CPU *cpu)
 {
     if (x86_dseg_exists(&cpu->env)) {
-        x86_dseg_destroy(cpu);
+        x86_dseg_do_unrealize(cpu);
     }
 }
 
 /* RESET or INIT. */
-void x86_dseg_clear_registers(CPUX86State *env);
+void x86_dseg_do_reset(CPUX86State *env);
 
 static inline void x86_dseg_reset(CPUX86State *env)
 {
     if (x86_dseg_exists(env)) {
-        x86_dseg_clear_registers(env);
+        x86_dseg_do_reset(env);
     }
 }
 
 /* Fills in the CPUID leaf of direct segments.  False if @leaf is another. */
-bool x86_dseg_cpuid_leaf(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
-                         uint32_t *ecx, uint32_t *edx);
+bool x86_dseg_do_cpuid(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
+                       uint32_t *ecx, uint32_t *edx);
 
 static inline bool x86_dseg_cpuid(CPUX86State *env, uint32_t leaf,
                                   uint32_t *eax, uint32_t *ebx,
                                   uint32_t *ecx, uint32_t *edx)
 {
     return x86_dseg_exists(env) && leaf == 0x44534547 &&
-           x86_dseg_cpuid_leaf(env, eax, ebx, ecx, edx);
+           x86_dseg_do_cpuid(env, eax, ebx, ecx, edx);
 }
 
 /* Whether @cr is a control register of direct segments: CR9 to CR13. */
@@ -111,12 +114,12 @@ void x86_dseg_write_cr(CPUX86State *env, unsigned cr, uint64_t value,
                        uintptr_t ra);
 
 /* MOV to CR0 changes CR0.PG. */
-void x86_dseg_toggle_paging(CPUX86State *env);
+void x86_dseg_do_write_cr0(CPUX86State *env);
 
 static inline void x86_dseg_write_cr0(CPUX86State *env, target_ulong cr0)
 {
     if (env->dseg && ((env->cr[0] ^ cr0) & CR0_PG_MASK)) {
-        x86_dseg_toggle_paging(env);
+        x86_dseg_do_write_cr0(env);
     }
 }
 
@@ -124,30 +127,30 @@ static inline void x86_dseg_write_cr0(CPUX86State *env, target_ulong cr0)
  * WRMSR and RDMSR.  False if @msr is none of direct segments; raise #GP(0) if it
  * is one and a rule is broken.
  */
-bool x86_dseg_write_msr(CPUX86State *env, uint32_t msr, uint64_t value,
-                        uintptr_t ra);
-bool x86_dseg_read_msr(CPUX86State *env, uint32_t msr, uint64_t *value,
+bool x86_dseg_do_wrmsr(CPUX86State *env, uint32_t msr, uint64_t value,
+                       uintptr_t ra);
+bool x86_dseg_do_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *value,
                        uintptr_t ra);
 
 static inline bool x86_dseg_wrmsr(CPUX86State *env, uint32_t msr,
                                   uint64_t value, uintptr_t ra)
 {
-    return env->dseg && x86_dseg_write_msr(env, msr, value, ra);
+    return env->dseg && x86_dseg_do_wrmsr(env, msr, value, ra);
 }
 
 static inline bool x86_dseg_rdmsr(CPUX86State *env, uint32_t msr,
                                   uint64_t *value, uintptr_t ra)
 {
-    return env->dseg && x86_dseg_read_msr(env, msr, value, ra);
+    return env->dseg && x86_dseg_do_rdmsr(env, msr, value, ra);
 }
 
 /* VMRUN saves the host's state. */
-void x86_dseg_save_host(CPUX86State *env);
+void x86_dseg_do_vmrun_save(CPUX86State *env);
 
 static inline void x86_dseg_vmrun_save(CPUX86State *env)
 {
     if (env->dseg) {
-        x86_dseg_save_host(env);
+        x86_dseg_do_vmrun_save(env);
     }
 }
 
@@ -155,30 +158,30 @@ static inline void x86_dseg_vmrun_save(CPUX86State *env)
  * VMRUN has loaded the guest's other control registers, and nothing but this
  * can fail any more.  False if the VMCB has a value that breaks a rule.
  */
-bool x86_dseg_load_guest(CPUX86State *env);
+bool x86_dseg_do_vmrun_load(CPUX86State *env);
 
 static inline bool x86_dseg_vmrun_load(CPUX86State *env)
 {
-    return !env->dseg || x86_dseg_load_guest(env);
+    return !env->dseg || x86_dseg_do_vmrun_load(env);
 }
 
 /* #VMEXIT saves the guest's state, as far as VMRUN has loaded it. */
-void x86_dseg_leave_guest(CPUX86State *env);
+void x86_dseg_do_vmexit_save(CPUX86State *env);
 
 static inline void x86_dseg_vmexit_save(CPUX86State *env)
 {
     if (env->dseg) {
-        x86_dseg_leave_guest(env);
+        x86_dseg_do_vmexit_save(env);
     }
 }
 
 /* #VMEXIT has loaded the host's other control registers. */
-void x86_dseg_load_host(CPUX86State *env);
+void x86_dseg_do_vmexit_load(CPUX86State *env);
 
 static inline void x86_dseg_vmexit_load(CPUX86State *env)
 {
     if (env->dseg) {
-        x86_dseg_load_host(env);
+        x86_dseg_do_vmexit_load(env);
     }
 }
 
@@ -194,12 +197,12 @@ static inline bool x86_dseg_is_marker(uint8_t modrm, uint32_t displacement)
 }
 
 /* For "info registers". */
-void x86_dseg_dump_registers(CPUX86State *env, FILE *f);
+void x86_dseg_do_dump(CPUX86State *env, FILE *f);
 
 static inline void x86_dseg_dump(CPUX86State *env, FILE *f)
 {
     if (x86_dseg_exists(env)) {
-        x86_dseg_dump_registers(env, f);
+        x86_dseg_do_dump(env, f);
     }
 }
 
@@ -212,19 +215,19 @@ extern const VMStateDescription vmstate_x86_dseg;
  * if the CPU has no direct segments.  One of each can be in flight, and one of
  * each in @debug: then nothing is counted.
  */
-X86DsegWalk *x86_dseg_start_guest(CPUX86State *env, X86DsegDebug *debug);
-X86DsegWalk *x86_dseg_start_nested(CPUX86State *env, X86DsegDebug *debug);
+X86DsegWalk *x86_dseg_do_guest_walk(CPUX86State *env, X86DsegDebug *debug);
+X86DsegWalk *x86_dseg_do_nested_walk(CPUX86State *env, X86DsegDebug *debug);
 
 static inline X86DsegWalk *x86_dseg_guest_walk(CPUX86State *env,
                                                X86DsegDebug *debug)
 {
-    return unlikely(env->dseg) ? x86_dseg_start_guest(env, debug) : NULL;
+    return unlikely(env->dseg) ? x86_dseg_do_guest_walk(env, debug) : NULL;
 }
 
 static inline X86DsegWalk *x86_dseg_nested_walk(CPUX86State *env,
                                                 X86DsegDebug *debug)
 {
-    return unlikely(env->dseg) ? x86_dseg_start_nested(env, debug) : NULL;
+    return unlikely(env->dseg) ? x86_dseg_do_nested_walk(env, debug) : NULL;
 }
 
 /*
@@ -237,64 +240,64 @@ static inline X86DsegWalk *x86_dseg_nested_walk(CPUX86State *env,
  * Called when a walk starts or starts over; what it has cost so far is
  * forgotten.
  */
-bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
-                     uint64_t *rsvd_mask, uint64_t *pte);
+bool x86_dseg_do_leaf(X86DsegWalk *walk, hwaddr addr, int pg_mode,
+                      uint64_t *rsvd_mask, uint64_t *pte);
 
 static inline bool x86_dseg_leaf(X86DsegWalk *walk, hwaddr addr, int pg_mode,
                                  uint64_t *rsvd_mask, uint64_t *pte)
 {
     return unlikely(walk) &&
-           x86_dseg_lookup(walk, addr, pg_mode, rsvd_mask, pte);
+           x86_dseg_do_leaf(walk, addr, pg_mode, rsvd_mask, pte);
 }
 
 /*
  * An entry of the page tables at @addr has been found by @full: for a nested
  * guest, a nested mapping.
  */
-void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr,
-                        const CPUTLBEntryFull *full);
+void x86_dseg_do_ref(X86DsegWalk *walk, hwaddr addr,
+                     const CPUTLBEntryFull *full);
 
 static inline void x86_dseg_ref(X86DsegWalk *walk, hwaddr addr,
                                 const CPUTLBEntryFull *full)
 {
     if (unlikely(walk)) {
-        x86_dseg_count_ref(walk, addr, full);
+        x86_dseg_do_ref(walk, addr, full);
     }
 }
 
 /* A debug translation has read its value, @entry.  Returns that. */
-uint64_t x86_dseg_record_entry(X86DsegWalk *walk, uint64_t entry);
+uint64_t x86_dseg_do_entry(X86DsegWalk *walk, uint64_t entry);
 
 static inline uint64_t x86_dseg_entry(X86DsegWalk *walk, uint64_t entry)
 {
-    return walk ? x86_dseg_record_entry(walk, entry) : entry;
+    return walk ? x86_dseg_do_entry(walk, entry) : entry;
 }
 
 /*
  * The guest's tables have ended in a page of @page_size bytes with the final
  * @gpa, and that has been found by the nested mapping @full.
  */
-void x86_dseg_count_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
-                          const CPUTLBEntryFull *full);
+void x86_dseg_do_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
+                       const CPUTLBEntryFull *full);
 
 static inline void x86_dseg_final(X86DsegWalk *walk, hwaddr gpa,
                                   uint64_t page_size,
                                   const CPUTLBEntryFull *full)
 {
     if (unlikely(walk)) {
-        x86_dseg_count_final(walk, gpa, page_size, full);
+        x86_dseg_do_final(walk, gpa, page_size, full);
     }
 }
 
 /* A walk is complete; its page, of both dimensions, is of @page_size bytes. */
-void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
-                         int mmu_idx, uint64_t page_size);
+void x86_dseg_do_done(X86DsegWalk *walk, MMUAccessType access_type,
+                      int mmu_idx, uint64_t page_size);
 
 static inline void x86_dseg_done(X86DsegWalk *walk, MMUAccessType access_type,
                                  int mmu_idx, uint64_t page_size)
 {
     if (unlikely(walk)) {
-        x86_dseg_count_done(walk, access_type, mmu_idx, page_size);
+        x86_dseg_do_done(walk, access_type, mmu_idx, page_size);
     }
 }
 
@@ -303,15 +306,15 @@ static inline void x86_dseg_done(X86DsegWalk *walk, MMUAccessType access_type,
  * @excp and @error_code, or, if @npf, with #NPF; @table says that it is that of a
  * page-table entry.
  */
-void x86_dseg_count_fault(CPUX86State *env, vaddr addr, int mmu_idx, int excp,
-                          int error_code, bool npf, bool table);
+void x86_dseg_do_fault(CPUX86State *env, vaddr addr, int mmu_idx, int excp,
+                       int error_code, bool npf, bool table);
 
 static inline void x86_dseg_fault(CPUX86State *env, vaddr addr, int mmu_idx,
                                   int excp, int error_code, bool npf,
                                   bool table)
 {
     if (unlikely(env->dseg)) {
-        x86_dseg_count_fault(env, addr, mmu_idx, excp, error_code, npf, table);
+        x86_dseg_do_fault(env, addr, mmu_idx, excp, error_code, npf, table);
     }
 }
 
@@ -323,22 +326,22 @@ static inline void x86_dseg_fault(CPUX86State *env, vaddr addr, int mmu_idx,
  * A walk of one dimension has ended with the leaf entry @pte; @ptep has the
  * permissions that all entries on its way have.
  */
-void x86_dseg_note_leaf(X86DsegWalk *walk, uint64_t pte, uint64_t ptep);
+void x86_dseg_do_leaf_entry(X86DsegWalk *walk, uint64_t pte, uint64_t ptep);
 
 static inline void x86_dseg_leaf_entry(X86DsegWalk *walk, uint64_t pte,
                                        uint64_t ptep)
 {
     if (unlikely(walk)) {
-        x86_dseg_note_leaf(walk, pte, ptep);
+        x86_dseg_do_leaf_entry(walk, pte, ptep);
     }
 }
 
 /* The MMU index of fetches where @mmu_idx is that of data. */
-int x86_dseg_split_idx(CPUX86State *env, int mmu_idx);
+int x86_dseg_do_mmu_idx(CPUX86State *env, int mmu_idx);
 
 static inline int x86_dseg_mmu_idx(CPUX86State *env, int mmu_idx, bool ifetch)
 {
-    return ifetch && x86_dseg_exists(env) ? x86_dseg_split_idx(env, mmu_idx)
+    return ifetch && x86_dseg_exists(env) ? x86_dseg_do_mmu_idx(env, mmu_idx)
                                           : mmu_idx;
 }
 
@@ -352,30 +355,30 @@ static inline int x86_dseg_plain_idx(int mmu_idx)
  * QEMU's TLB has missed @addr, or been told to ask again.  If the modelled one has
  * it, no walk is needed: that sees the access, and QEMU's has the page now.
  */
-bool x86_dseg_try_access(CPUX86State *env, vaddr addr,
-                         MMUAccessType access_type, int mmu_idx);
+bool x86_dseg_do_access(CPUX86State *env, vaddr addr,
+                        MMUAccessType access_type, int mmu_idx);
 
 static inline bool x86_dseg_access(CPUX86State *env, vaddr addr,
                                    MMUAccessType access_type, int mmu_idx)
 {
     return unlikely(env->dseg) &&
-           x86_dseg_try_access(env, addr, access_type, mmu_idx);
+           x86_dseg_do_access(env, addr, access_type, mmu_idx);
 }
 
 /*
  * QEMU's TLB is to be filled with the walk that has just ended: tells the modelled
  * one, which may change *@page_size, and take PAGE_WRITE from *@prot.
  */
-void x86_dseg_note_fill(CPUX86State *env, vaddr addr, MMUAccessType access_type,
-                        int mmu_idx, hwaddr paddr, int *prot, int *page_size);
+void x86_dseg_do_fill(CPUX86State *env, vaddr addr, MMUAccessType access_type,
+                      int mmu_idx, hwaddr paddr, int *prot, int *page_size);
 
 static inline void x86_dseg_fill(CPUX86State *env, vaddr addr,
                                  MMUAccessType access_type, int mmu_idx,
                                  hwaddr paddr, int *prot, int *page_size)
 {
     if (unlikely(env->dseg)) {
-        x86_dseg_note_fill(env, addr, access_type, mmu_idx, paddr, prot,
-                           page_size);
+        x86_dseg_do_fill(env, addr, access_type, mmu_idx, paddr, prot,
+                         page_size);
     }
 }
 
@@ -383,30 +386,30 @@ static inline void x86_dseg_fill(CPUX86State *env, vaddr addr,
  * QEMU's TLB has that translation already, hidden since the modelled one evicted
  * it, and shows it again.
  */
-bool x86_dseg_show_page(CPUX86State *env, vaddr addr, hwaddr paddr, int prot,
-                        int mmu_idx);
+bool x86_dseg_do_show(CPUX86State *env, vaddr addr, hwaddr paddr, int prot,
+                      int mmu_idx);
 
 static inline bool x86_dseg_show(CPUX86State *env, vaddr addr, hwaddr paddr,
                                  int prot, int mmu_idx)
 {
     return unlikely(env->dseg) &&
-           x86_dseg_show_page(env, addr, paddr, prot, mmu_idx);
+           x86_dseg_do_show(env, addr, paddr, prot, mmu_idx);
 }
 
 /* Software does what invalidates TLB entries: docs/spec/tlb.rst. */
-void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3);
-void x86_dseg_note_mov_cr4(CPUX86State *env, uint64_t cr4);
-void x86_dseg_note_invlpg(CPUX86State *env, uint64_t addr);
-void x86_dseg_note_invlpga(CPUX86State *env, uint64_t addr, uint32_t asid);
-void x86_dseg_note_invpcid(CPUX86State *env, unsigned type, uint16_t pcid,
-                           uint64_t addr);
+void x86_dseg_do_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3);
+void x86_dseg_do_mov_cr4(CPUX86State *env, uint64_t cr4);
+void x86_dseg_do_invlpg(CPUX86State *env, uint64_t addr);
+void x86_dseg_do_invlpga(CPUX86State *env, uint64_t addr, uint32_t asid);
+void x86_dseg_do_invpcid(CPUX86State *env, unsigned type, uint16_t pcid,
+                         uint64_t addr);
 
 /* Load CR3, as software asks for with @operand. */
 static inline void x86_dseg_mov_cr3(CPUX86State *env, uint64_t operand,
                                     uint64_t cr3)
 {
     if (x86_dseg_exists(env)) {
-        x86_dseg_note_mov_cr3(env, operand, cr3);
+        x86_dseg_do_mov_cr3(env, operand, cr3);
     } else {
         cpu_x86_update_cr3(env, cr3);
     }
@@ -415,14 +418,14 @@ static inline void x86_dseg_mov_cr3(CPUX86State *env, uint64_t operand,
 static inline void x86_dseg_mov_cr4(CPUX86State *env, uint64_t cr4)
 {
     if (env->dseg) {
-        x86_dseg_note_mov_cr4(env, cr4);
+        x86_dseg_do_mov_cr4(env, cr4);
     }
 }
 
 static inline void x86_dseg_invlpg(CPUX86State *env, uint64_t addr)
 {
     if (env->dseg) {
-        x86_dseg_note_invlpg(env, addr);
+        x86_dseg_do_invlpg(env, addr);
     }
 }
 
@@ -430,7 +433,7 @@ static inline void x86_dseg_invlpga(CPUX86State *env, uint64_t addr,
                                     uint32_t asid)
 {
     if (env->dseg) {
-        x86_dseg_note_invlpga(env, addr, asid);
+        x86_dseg_do_invlpga(env, addr, asid);
     }
 }
 
@@ -438,16 +441,16 @@ static inline void x86_dseg_invpcid(CPUX86State *env, unsigned type,
                                     uint16_t pcid, uint64_t addr)
 {
     if (env->dseg) {
-        x86_dseg_note_invpcid(env, type, pcid, addr);
+        x86_dseg_do_invpcid(env, type, pcid, addr);
     }
 }
 
 /* Whether the translator has to call helper x86_dseg_fetch for each block. */
-bool x86_dseg_has_exact_tlb(CPUX86State *env);
+bool x86_dseg_do_watches_fetches(CPUX86State *env);
 
 static inline bool x86_dseg_watches_fetches(CPUX86State *env)
 {
-    return x86_dseg_exists(env) && x86_dseg_has_exact_tlb(env);
+    return x86_dseg_exists(env) && x86_dseg_do_watches_fetches(env);
 }
 
 /*

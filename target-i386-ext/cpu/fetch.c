@@ -21,7 +21,7 @@
 
 #define MAX_INSN_BYTES 15
 
-bool x86_dseg_has_exact_tlb(CPUX86State *env)
+bool x86_dseg_do_watches_fetches(CPUX86State *env)
 {
     return env->dseg->tlb && env->dseg->tlb->exact;
 }

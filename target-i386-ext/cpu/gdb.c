@@ -94,7 +94,7 @@ void x86_dseg_gdb_init(CPUState *cs)
     gdb_register_coprocessor(cs, gdb_get, gdb_set, &feature, 0);
 }
 
-void x86_dseg_dump_registers(CPUX86State *env, FILE *f)
+void x86_dseg_do_dump(CPUX86State *env, FILE *f)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
         g_autofree char *name = g_ascii_strup(registers[i].name, -1);

@@ -284,8 +284,8 @@ static bool show(CPUX86State *env, uint64_t va, hwaddr paddr, int prot,
                          prot, mmu_idx);
 }
 
-bool x86_dseg_try_access(CPUX86State *env, vaddr va, MMUAccessType access_type,
-                         int mmu_idx)
+bool x86_dseg_do_access(CPUX86State *env, vaddr va, MMUAccessType access_type,
+                        int mmu_idx)
 {
     int idx = x86_dseg_plain_idx(mmu_idx);
     X86DsegTlb *tlb = env->dseg->tlb;
@@ -338,8 +338,8 @@ static bool stores_may_use(const DsegTlbFound *found, MMUAccessType access_type,
                  : walked->store || walked->segments_only;
 }
 
-void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
-                        int mmu_idx, hwaddr paddr, int *prot, int *page_size)
+void x86_dseg_do_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
+                      int mmu_idx, hwaddr paddr, int *prot, int *page_size)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
     X86DsegWalk *walk = &env->dseg->guest_walk;
@@ -380,8 +380,8 @@ void x86_dseg_note_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
     }
 }
 
-bool x86_dseg_show_page(CPUX86State *env, vaddr va, hwaddr paddr, int prot,
-                        int mmu_idx)
+bool x86_dseg_do_show(CPUX86State *env, vaddr va, hwaddr paddr, int prot,
+                      int mmu_idx)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
 
@@ -389,7 +389,7 @@ bool x86_dseg_show_page(CPUX86State *env, vaddr va, hwaddr paddr, int prot,
            show(env, va, paddr, prot, mmu_idx);
 }
 
-int x86_dseg_split_idx(CPUX86State *env, int mmu_idx)
+int x86_dseg_do_mmu_idx(CPUX86State *env, int mmu_idx)
 {
     return env->dseg->tlb ? mmu_idx + X86_DSEG_FETCH_IDX : mmu_idx;
 }

@@ -33,7 +33,7 @@ bool x86_dseg_same_as_others(X86CPU *cpu, Error **errp)
                 other->dseg_tlb_mode ?: "inclusive", index, errp);
 }
 
-bool x86_dseg_create(X86CPU *cpu, Error **errp)
+bool x86_dseg_do_realize(X86CPU *cpu, Error **errp)
 {
     CPUX86State *env = &cpu->env;
 
@@ -50,14 +50,14 @@ bool x86_dseg_create(X86CPU *cpu, Error **errp)
     return true;
 }
 
-void x86_dseg_destroy(X86CPU *cpu)
+void x86_dseg_do_unrealize(X86CPU *cpu)
 {
     x86_dseg_forget_markers(cpu->env.dseg);
     x86_dseg_tlb_free(cpu->env.dseg->tlb);
     g_clear_pointer(&cpu->env.dseg, g_free);
 }
 
-void x86_dseg_clear_registers(CPUX86State *env)
+void x86_dseg_do_reset(CPUX86State *env)
 {
     /* What the monitor owns stays, and so do the counters. */
     env->dseg->registers = (DsegRegisters) {};

@@ -21,8 +21,8 @@ bool x86_dseg_has_vmm(CPUX86State *env)
            (env->features[FEAT_SVM] & CPUID_SVM_NPT);
 }
 
-bool x86_dseg_cpuid_leaf(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
-                         uint32_t *ecx, uint32_t *edx)
+bool x86_dseg_do_cpuid(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
+                       uint32_t *ecx, uint32_t *edx)
 {
     bool vmm = x86_dseg_has_vmm(env);
 
@@ -83,7 +83,7 @@ target_ulong helper_x86_dseg_read_cr(CPUX86State *env, uint32_t cr)
     return x86_dseg_get_cr(env, cr);
 }
 
-void x86_dseg_toggle_paging(CPUX86State *env)
+void x86_dseg_do_write_cr0(CPUX86State *env)
 {
     DsegSegment *segment = &env->dseg->registers.control.guest;
     DsegSegment old = *segment;
@@ -124,8 +124,8 @@ static bool msr_forbidden(CPUX86State *env)
     return (env->hflags & HF_GUEST_MASK) || !x86_dseg_has_vmm(env);
 }
 
-bool x86_dseg_write_msr(CPUX86State *env, uint32_t msr, uint64_t value,
-                        uintptr_t ra)
+bool x86_dseg_do_wrmsr(CPUX86State *env, uint32_t msr, uint64_t value,
+                       uintptr_t ra)
 {
     if (msr < DSEG_MSR_BASE || msr > DSEG_MSR_LAST) {
         return false;
@@ -136,7 +136,7 @@ bool x86_dseg_write_msr(CPUX86State *env, uint32_t msr, uint64_t value,
     return true;
 }
 
-bool x86_dseg_read_msr(CPUX86State *env, uint32_t msr, uint64_t *value,
+bool x86_dseg_do_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *value,
                        uintptr_t ra)
 {
     if (msr < DSEG_MSR_BASE || msr > DSEG_MSR_LAST) {

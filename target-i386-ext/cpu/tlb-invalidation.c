@@ -94,7 +94,7 @@ static void load_cr3(CPUX86State *env, uint64_t cr3)
     x86_dseg_tlb_enter_end(tlb);
 }
 
-void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3)
+void x86_dseg_do_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
     bool pcids = env->cr[4] & CR4_PCIDE_MASK;
@@ -120,7 +120,7 @@ void x86_dseg_note_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3)
     });
 }
 
-void x86_dseg_note_mov_cr4(CPUX86State *env, uint64_t cr4)
+void x86_dseg_do_mov_cr4(CPUX86State *env, uint64_t cr4)
 {
     uint64_t changed = env->cr[4] ^ cr4;
 
@@ -150,7 +150,7 @@ static void invalidate_page(CPUX86State *env, DsegTlbCause cause, uint64_t addr)
     });
 }
 
-void x86_dseg_note_invlpg(CPUX86State *env, uint64_t addr)
+void x86_dseg_do_invlpg(CPUX86State *env, uint64_t addr)
 {
     invalidate_page(env, DSEG_TLB_INVLPG, addr);
 }
@@ -160,7 +160,7 @@ void x86_dseg_tlb_page_fault(CPUX86State *env, uint64_t addr)
     invalidate_page(env, DSEG_TLB_PAGE_FAULT, addr);
 }
 
-void x86_dseg_note_invlpga(CPUX86State *env, uint64_t addr, uint32_t asid)
+void x86_dseg_do_invlpga(CPUX86State *env, uint64_t addr, uint32_t asid)
 {
     if (env->dseg->tlb) {
         invalidate(env, DSEG_TLB_INVLPGA, &(DsegTlbScope) {
@@ -173,8 +173,8 @@ void x86_dseg_note_invlpga(CPUX86State *env, uint64_t addr, uint32_t asid)
     }
 }
 
-void x86_dseg_note_invpcid(CPUX86State *env, unsigned type, uint16_t pcid,
-                           uint64_t addr)
+void x86_dseg_do_invpcid(CPUX86State *env, unsigned type, uint16_t pcid,
+                         uint64_t addr)
 {
     X86DsegTlb *tlb = env->dseg->tlb;
 

@@ -69,7 +69,7 @@ static void find_vmm_segment(X86DsegWalk *walk, bool nested)
     }
 }
 
-X86DsegWalk *x86_dseg_start_guest(CPUX86State *env, X86DsegDebug *debug)
+X86DsegWalk *x86_dseg_do_guest_walk(CPUX86State *env, X86DsegDebug *debug)
 {
     X86DsegWalk *walk = debug ? &debug->guest_walk : &env->dseg->guest_walk;
     bool nested = env->hflags2 & HF2_NPT_MASK;
@@ -89,7 +89,7 @@ X86DsegWalk *x86_dseg_start_guest(CPUX86State *env, X86DsegDebug *debug)
     return walk;
 }
 
-X86DsegWalk *x86_dseg_start_nested(CPUX86State *env, X86DsegDebug *debug)
+X86DsegWalk *x86_dseg_do_nested_walk(CPUX86State *env, X86DsegDebug *debug)
 {
     X86DsegWalk *walk = debug ? &debug->nested_walk : &env->dseg->nested_walk;
 
@@ -198,8 +198,8 @@ static DsegHit lookup_guest(X86DsegWalk *walk, hwaddr gva, int pg_mode,
     return hit;
 }
 
-bool x86_dseg_lookup(X86DsegWalk *walk, hwaddr addr, int pg_mode,
-                     uint64_t *rsvd_mask, uint64_t *pte)
+bool x86_dseg_do_leaf(X86DsegWalk *walk, hwaddr addr, int pg_mode,
+                      uint64_t *rsvd_mask, uint64_t *pte)
 {
     uint64_t to = 0;
     DsegHit hit = walk->nested_dimension ?
@@ -254,8 +254,8 @@ static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
     }
 }
 
-void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr,
-                        const CPUTLBEntryFull *full)
+void x86_dseg_do_ref(X86DsegWalk *walk, hwaddr addr,
+                     const CPUTLBEntryFull *full)
 {
     DsegTrace *trace = trace_of(walk);
 
@@ -273,7 +273,7 @@ void x86_dseg_count_ref(X86DsegWalk *walk, hwaddr addr,
     }
 }
 
-uint64_t x86_dseg_record_entry(X86DsegWalk *walk, uint64_t entry)
+uint64_t x86_dseg_do_entry(X86DsegWalk *walk, uint64_t entry)
 {
     DsegTrace *trace = trace_of(walk);
 
@@ -291,8 +291,8 @@ static void count_guest_page(X86DsegWalk *walk, uint64_t page_size)
     }
 }
 
-void x86_dseg_count_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
-                          const CPUTLBEntryFull *full)
+void x86_dseg_do_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
+                       const CPUTLBEntryFull *full)
 {
     count_guest_page(walk, page_size);
     count_gpa(walk, gpa, full->lg_page_size);
@@ -300,7 +300,7 @@ void x86_dseg_count_final(X86DsegWalk *walk, hwaddr gpa, uint64_t page_size,
     walk->store &= !!(full->prot & PAGE_WRITE);
 }
 
-void x86_dseg_note_leaf(X86DsegWalk *walk, uint64_t pte, uint64_t ptep)
+void x86_dseg_do_leaf_entry(X86DsegWalk *walk, uint64_t pte, uint64_t ptep)
 {
     walk->global = pte & PG_GLOBAL_MASK;
     walk->store = (pte & PG_DIRTY_MASK) && (ptep & PG_RW_MASK);
@@ -347,8 +347,8 @@ void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
                        is_mmu_index_user(mmu_idx) ? DSEG_USER : DSEG_KERNEL);
 }
 
-void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
-                         int mmu_idx, uint64_t page_size)
+void x86_dseg_do_done(X86DsegWalk *walk, MMUAccessType access_type,
+                      int mmu_idx, uint64_t page_size)
 {
     if (walk->hit && !walk->debug && env_archcpu(walk->env)->dseg_verify) {
         x86_dseg_verify(walk, access_type, mmu_idx);
@@ -364,7 +364,7 @@ void x86_dseg_count_done(X86DsegWalk *walk, MMUAccessType access_type,
         return;
     }
     if (walk->env->dseg->tlb) {
-        walk->env->dseg->tlb->pending = true; /* see x86_dseg_note_fill() */
+        walk->env->dseg->tlb->pending = true; /* see x86_dseg_do_fill() */
     } else {
         x86_dseg_count_walk(walk, access_type, mmu_idx);
     }
@@ -379,8 +379,8 @@ static DsegFault fault_of_error_code(int error_code)
                                         : DSEG_FAULT_NOT_PRESENT;
 }
 
-void x86_dseg_count_fault(CPUX86State *env, vaddr addr, int mmu_idx, int excp,
-                          int error_code, bool npf, bool table)
+void x86_dseg_do_fault(CPUX86State *env, vaddr addr, int mmu_idx, int excp,
+                       int error_code, bool npf, bool table)
 {
     DsegFault fault;
 

@@ -60,13 +60,13 @@ static bool load(CPUX86State *env, hwaddr area)
     return valid;
 }
 
-void x86_dseg_save_host(CPUX86State *env)
+void x86_dseg_do_vmrun_save(CPUX86State *env)
 {
     save(env, env->vm_hsave);
     x86_dseg_tlb_leave(env);
 }
 
-bool x86_dseg_load_guest(CPUX86State *env)
+bool x86_dseg_do_vmrun_load(CPUX86State *env)
 {
     X86DsegState *dseg = env->dseg;
 
@@ -80,7 +80,7 @@ bool x86_dseg_load_guest(CPUX86State *env)
     return true;
 }
 
-void x86_dseg_leave_guest(CPUX86State *env)
+void x86_dseg_do_vmexit_save(CPUX86State *env)
 {
     /* Not where VMRUN fails before it has loaded the guest's. */
     if (env->dseg->control_is_guests) {
@@ -90,7 +90,7 @@ void x86_dseg_leave_guest(CPUX86State *env)
     x86_dseg_tlb_leave(env);
 }
 
-void x86_dseg_load_host(CPUX86State *env)
+void x86_dseg_do_vmexit_load(CPUX86State *env)
 {
     load(env, env->vm_hsave);
     x86_dseg_tlb_vmexit(env);
