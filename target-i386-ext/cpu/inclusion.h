@@ -45,9 +45,6 @@ typedef struct X86DsegTlb {
     X86DsegParts *parts;    /* the same */
 } X86DsegTlb;
 
-/* Whose translations the CPU uses now. */
-DsegTlbSpace x86_dseg_tlb_space(CPUX86State *env);
-
 /*
  * All of QEMU's TLB is flushed, or will be before the next access: no entry of the
  * model backs anything any longer.
@@ -60,6 +57,47 @@ void x86_dseg_tlb_flushed(X86DsegTlb *tlb);
  */
 void x86_dseg_tlb_enter_begin(X86DsegTlb *tlb);
 void x86_dseg_tlb_enter_end(X86DsegTlb *tlb);
+
+/* How often QEMU's TLB has been flushed. */
+static inline uint64_t x86_dseg_tlb_flushes(const X86DsegTlb *tlb)
+{
+    const CPUTLBCommon *c = &env_cpu(tlb->env)->neg.tlb.c;
+
+    return c->full_flush_count + c->part_flush_count + c->elide_flush_count;
+}
+
+/* Changes with every flush of QEMU's TLB that may be for a new translation. */
+static inline uint64_t x86_dseg_tlb_epoch(const X86DsegTlb *tlb)
+{
+    return x86_dseg_tlb_flushes(tlb) - tlb->kept;
+}
+
+/* Part of x86_dseg_tlb_back() that is rare: of a page larger than 4 KiB. */
+void x86_dseg_tlb_back_part(X86DsegTlb *tlb, DsegTlbSpot spot, uint64_t va,
+                            bool first);
+
+/* From now on the L1 entry at @spot backs what QEMU's TLB has of @va. */
+static inline void x86_dseg_tlb_back(X86DsegTlb *tlb, DsegTlbSpot spot,
+                                     uint64_t va, int mmu_idx)
+{
+    X86DsegBacked *backed = &tlb->backed[spot.slot];
+    bool first = backed->generation != tlb->generation;
+
+    if (first) {
+        backed->generation = tlb->generation;
+        backed->va = va >> dseg_tlb_size_shift(spot.size)
+                        << dseg_tlb_size_shift(spot.size);
+        backed->idxmap = 0;
+        backed->size = spot.size;
+    }
+    backed->idxmap |= 1 << mmu_idx;
+    if (unlikely(spot.size != DSEG_TLB_4K)) {
+        x86_dseg_tlb_back_part(tlb, spot, va, first);
+    }
+}
+
+/* QEMU's TLB asks again for what the L1 entry in @slot backs: a DsegTlbHide. */
+void x86_dseg_tlb_hide(void *tlb, DsegTlbSlot slot);
 
 /* QEMU's TLB asks again for all that the current address space can't use. */
 void x86_dseg_tlb_hide_others(X86DsegTlb *tlb);
@@ -93,9 +131,6 @@ void x86_dseg_tlb_reset(CPUX86State *env);
  */
 bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp);
 
-/* What x86_dseg_create_tlb() is made of. */
-X86DsegTlb *x86_dseg_tlb_new(CPUX86State *env, const DsegTlbGeometry *geometry,
-                             bool exact);
 void x86_dseg_tlb_free(X86DsegTlb *tlb);
 
 /* What the TLB of a CPU has done, at one moment. */

@@ -126,6 +126,15 @@ bool x86_dseg_set_msr(CPUX86State *env, uint32_t msr, uint64_t value);
 /* Reads a control register, CR9 to CR13, as software would. */
 uint64_t x86_dseg_get_cr(CPUX86State *env, unsigned cr);
 
+/* Whose translations the CPU uses now, for its modelled TLB. */
+static inline DsegTlbSpace x86_dseg_tlb_space(CPUX86State *env)
+{
+    return (DsegTlbSpace) {
+        .asid = env->dseg->tlb->asid,
+        .pcid = env->cr[4] & CR4_PCIDE_MASK ? env->cr[3] & CR3_PCID_MASK : 0,
+    };
+}
+
 /* Whether the CPU is in guest mode with nested paging now. */
 static inline bool x86_dseg_in_guest(CPUX86State *env)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Direct segments: the CPU properties of the modelled TLB
+ * Direct segments: a CPU gets the modelled TLB that its properties ask for
  *
  * dseg-tlb is a preset, or a file with an X86DsegTlbGeometry as JSON.
  */
@@ -14,6 +14,7 @@
 #include "cpu.h"
 #include "dseg.h"
 #include "cpu/inclusion.h"
+#include "cpu/state.h"
 
 /* A geometry of as many arrays as there may be is a tenth of that. */
 #define GEOMETRY_FILE_MAX 65536
@@ -183,6 +184,22 @@ static bool find_geometry(const char *name, DsegTlbGeometry *geometry,
                               : unknown_preset(name, errp);
 }
 
+static X86DsegTlb *new_tlb(CPUX86State *env, const DsegTlbGeometry *geometry,
+                           bool exact)
+{
+    X86DsegTlb *tlb = g_new0(X86DsegTlb, 1);
+
+    tlb->env = env;
+    tlb->exact = exact;
+    tlb->fetched = -1;
+    tlb->generation = 1;    /* 0 is none's */
+    tlb->walk_caches = dseg_tlb_has_walk_caches(geometry);
+    tlb->model = dseg_tlb_new(geometry, exact ? NULL : x86_dseg_tlb_hide, tlb);
+    tlb->backed = g_new0(X86DsegBacked, dseg_tlb_l1_slots(tlb->model));
+    tlb->parts = g_new0(X86DsegParts, dseg_tlb_l1_slots(tlb->model));
+    return tlb;
+}
+
 bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp)
 {
     const char *name = cpu->dseg_tlb ?: "off";
@@ -207,7 +224,17 @@ bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp)
     if (!find_geometry(name, &geometry, errp)) {
         return false;
     }
-    cpu->env.dseg->tlb = x86_dseg_tlb_new(&cpu->env, &geometry,
-                                          mode == X86_DSEG_TLB_MODE_EXACT);
+    cpu->env.dseg->tlb = new_tlb(&cpu->env, &geometry,
+                                 mode == X86_DSEG_TLB_MODE_EXACT);
     return true;
+}
+
+void x86_dseg_tlb_free(X86DsegTlb *tlb)
+{
+    if (tlb) {
+        dseg_tlb_free(tlb->model);
+        g_free(tlb->backed);
+        g_free(tlb->parts);
+        g_free(tlb);
+    }
 }

@@ -21,13 +21,13 @@ typedef struct DsegTlbWalkState {
     DsegTlbWalkCounters counters;
 } DsegTlbWalkState;
 
-/* Of which entries of a set dseg_tlb_announce() tells. */
-typedef enum DsegTlbAnnounce {
-    DSEG_TLB_ANNOUNCE_NONE,
-    DSEG_TLB_ANNOUNCE_NEXT,     /* the next victim, after a fill */
-    DSEG_TLB_ANNOUNCE_OTHERS,   /* all but the one that has been filled */
-    DSEG_TLB_ANNOUNCE_RANKED,   /* who is no longer among those used last */
-} DsegTlbAnnounce;
+/* Which entries of a set dseg_tlb_hide_candidates() hides. */
+typedef enum DsegTlbCandidates {
+    DSEG_TLB_CANDIDATES_NONE,
+    DSEG_TLB_CANDIDATES_NEXT,     /* the next victim, after a fill */
+    DSEG_TLB_CANDIDATES_OTHERS,   /* all but the one that has been filled */
+    DSEG_TLB_CANDIDATES_RANKED,   /* who is no longer among those used last */
+} DsegTlbCandidates;
 
 struct DsegTlb {
     /*
@@ -39,10 +39,10 @@ struct DsegTlb {
     DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* DSEG_TLB_NO_SLOT: not L1 */
     uint32_t slots;
     uint8_t *array_of_slot;
-    uint8_t announce[DSEG_TLB_MAX_ARRAYS][DSEG_TLB_SIZE__MAX];
+    uint8_t candidates[DSEG_TLB_MAX_ARRAYS][DSEG_TLB_SIZE__MAX];
     uint8_t *watched_hits;      /* by slot, of the first way of its set */
     bool segments_beside_l1;
-    DsegTlbGone *gone;
+    DsegTlbHide *hide;
     void *opaque;
     DsegTlbCounters counters;
     DsegTlbGeometry geometry;

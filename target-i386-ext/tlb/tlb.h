@@ -125,18 +125,19 @@ typedef struct DsegTlbCounters {
 } DsegTlbCounters;
 
 /*
- * An entry of L1, the one in @slot, goes away: evicted, removed, or replaced in its
- * place.  It is still there, but the TLB must not be changed.
+ * The caller has to hide the page of the L1 entry in @slot: it is about to be
+ * evicted or removed, or dseg_tlb_hide_candidates() says so.  The entry is still
+ * there, but the TLB must not be changed.
  */
-typedef void DsegTlbGone(void *opaque, DsegTlbSlot slot);
+typedef void DsegTlbHide(void *opaque, DsegTlbSlot slot);
 
 typedef struct DsegTlb DsegTlb;
 
 /*
  * A TLB without entries.  @geometry must have passed dseg_tlb_geometry_check();
- * it is copied.  @gone may be NULL.
+ * it is copied.  @hide may be NULL.
  */
-DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbGone *gone,
+DsegTlb *dseg_tlb_new(const DsegTlbGeometry *geometry, DsegTlbHide *hide,
                       void *opaque);
 void dseg_tlb_free(DsegTlb *tlb);
 
@@ -177,27 +178,29 @@ DsegTlbOutcome dseg_tlb_miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                              DsegTlbSpot *spot);
 
 /*
- * For a caller who sees hits only of entries that its DsegTlbGone function has been
- * called for: calls it, after an access that ended with @outcome at @spot, for the
- * entries of that set whose hits decide what has to go next, but all of them stay.
+ * For a caller who sees hits only of entries that its DsegTlbHide function has been
+ * called for (see hide.h): calls it, after an access that ended with @outcome at
+ * @spot, for the entries of that set whose hits decide what has to go next.
  *
  * If L2 has entries of that size, a wrong choice costs no walk: after a fill the next
  * victim.  If not, with LRU for data: the one that is no longer among the
- * DSEG_TLB_UNSEEN used last, until there have been DSEG_TLB_WATCHED_HITS hits in the
- * set since its last miss; else, after a fill, all others of up to
- * DSEG_TLB_MAX_ANNOUNCED ways.
+ * DSEG_TLB_SHOWN_WAYS used last, until there have been DSEG_TLB_WATCHED_HITS hits
+ * in the set since its last miss; else, after a fill, all others of up to
+ * DSEG_TLB_MAX_CANDIDATES ways.
  */
-void dseg_tlb_announce(DsegTlb *tlb, DsegTlbSpot spot, DsegTlbOutcome outcome);
+void dseg_tlb_hide_candidates(DsegTlb *tlb, DsegTlbSpot spot,
+                              DsegTlbOutcome outcome);
 
 /*
- * dseg_tlb_access() and dseg_tlb_announce() in one, of what dseg_tlb_find() has
- * just found with the same arguments, and that needs no translation.  Returns where.
+ * dseg_tlb_access() and dseg_tlb_hide_candidates() in one, of what dseg_tlb_find()
+ * has just found with the same arguments, and that needs no translation.  Returns
+ * where.
  */
 DsegTlbSpot dseg_tlb_hit(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                          DsegTlbKind kind, const DsegTlbFound *found);
 
-#define DSEG_TLB_MAX_ANNOUNCED 8
-#define DSEG_TLB_UNSEEN 2
+#define DSEG_TLB_MAX_CANDIDATES 8
+#define DSEG_TLB_SHOWN_WAYS 2
 #define DSEG_TLB_WATCHED_HITS 128
 
 /* What a valid entry says. */

@@ -39,7 +39,7 @@ static char *announced(Tlb *t, DsegTlbKind kind, unsigned n)
     GString *names = g_string_new(NULL);
 
     g_array_set_size(t->gone, 0);
-    dseg_tlb_announce(t->tlb, t->spot, outcome);
+    dseg_tlb_hide_candidates(t->tlb, t->spot, outcome);
     for (unsigned i = 0; i < t->gone->len; i++) {
         g_string_append_printf(names, "%u",
                                (unsigned)(tlb_gone_at(t, i)->va / page(1)));

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: what the modelled TLB of a CPU has done, at one moment
+ */
+
+#include "qemu/osdep.h"
+#include "cpu/inclusion.h"
+
+void x86_dseg_tlb_snapshot(const X86DsegTlb *tlb, X86DsegTlbSnapshot *to)
+{
+    to->counters = *dseg_tlb_counters(tlb->model);
+    to->walk_counters = *dseg_tlb_walk_counters(tlb->model);
+    for (unsigned i = 0; i < dseg_tlb_geometry(tlb->model)->count; i++) {
+        to->used[i] = dseg_tlb_array_used(tlb->model, i);
+    }
+}
