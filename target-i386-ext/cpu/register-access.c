@@ -66,7 +66,7 @@ uint64_t x86_dseg_get_cr(CPUX86State *env, unsigned cr)
     const DsegControl *control = &env->dseg->registers.control;
 
     return cr == DSEG_CR_COUNT ?
-           dseg_select_read(&env->dseg->counters, control->select) :
+           dseg_counter_select_read(&env->dseg->counters, control->select) :
            dseg_cr_read(control, cr);
 }
 

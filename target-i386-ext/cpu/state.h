@@ -48,8 +48,8 @@ typedef struct X86DsegMonitorOwned {
 struct X86DsegWalk {
     CPUX86State *env;
     bool nested_dimension;      /* it walks the nested tables for one gPA */
-    DsegPaging guest_mode;      /* paging modes of the tables of both */
-    DsegPaging nested_mode;
+    DsegPagingMode guest_mode;      /* paging modes of the tables of both */
+    DsegPagingMode nested_mode;
     const DsegSegment *guest;   /* the segments in force, or NULL */
     const DsegSegment *vmm;
     const DsegEscapes *escapes; /* those of the owner of @vmm */
@@ -62,14 +62,14 @@ struct X86DsegWalk {
     uint8_t lg_mapping;         /* of that of the first; 0: it has none */
     uint64_t addr;
     uint64_t to;
-    DsegWalk cost;
+    DsegCost cost;
     DsegTlbWalk caches;         /* for walk caches: the gPAs so far, */
     DsegNestedHow how[DSEG_TLB_MAX_GPAS];   /* and how they were translated */
 };
 
 /* What a debug translation carries along. */
 struct X86DsegDebug {
-    DsegTrace *trace;           /* where to record it, or NULL */
+    DsegRecord *record;           /* where to record it, or NULL */
     bool no_guest_segment;      /* as if none were in force */
     bool no_vmm_segment;
     X86DsegWalk guest_walk;
@@ -106,7 +106,7 @@ void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
                          int mmu_idx);
 
 /* A record of the nested translation of one gPA starts. */
-void x86_dseg_trace_nested(CPUX86State *env, DsegTrace *trace);
+void x86_dseg_record_nested(CPUX86State *env, DsegRecord *record);
 
 /*
  * MAXPHYADDR of the CPU, and the width of its canonical addresses: the widest

@@ -44,7 +44,7 @@ static DsegTlbPage page_of(const X86DsegWalk *walk, uint64_t va,
                            hwaddr paddr, int prot)
 {
     CPUX86State *env = walk->env;
-    DsegRegime regime = dseg_walk_regime(&walk->cost);
+    DsegRegime regime = dseg_cost_regime(&walk->cost);
 
     return (DsegTlbPage) {
         .size = size_of(walk->lg_page_size),
@@ -223,8 +223,10 @@ void x86_dseg_do_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
         page.data[DATA_TAG] = tag(env, idx, *prot);
     }
     outcome = hit || found.in_the_way
-              ? dseg_tlb_access(tlb->model, space, walk->addr, kind, &page, &spot)
-              : dseg_tlb_miss(tlb->model, space, walk->addr, kind, &page, &spot);
+              ? dseg_tlb_access(tlb->model, space, walk->addr, kind, &page,
+                                &spot)
+              : dseg_tlb_miss(tlb->model, space, walk->addr, kind, &page,
+                              &spot);
     if (spot.slot != DSEG_TLB_NO_SLOT && !tlb->exact) {
         x86_dseg_tlb_back(tlb, spot, walk->addr, mmu_idx);
         /* LRU has to know which of the others are used from now on. */

@@ -11,7 +11,7 @@
 #include "dseg.h"
 #include "cpu/state.h"
 
-static DsegPaging paging_of_pg_mode(int pg_mode)
+static DsegPagingMode paging_of_pg_mode(int pg_mode)
 {
     if (pg_mode & PG_MODE_LMA) {
         return pg_mode & PG_MODE_LA57 ? DSEG_PAGING_LONG5 : DSEG_PAGING_LONG4;
@@ -125,16 +125,16 @@ uint64_t x86_dseg_debug_part(CPUX86State *env, uint64_t addr, uint64_t size)
     return size;
 }
 
-void x86_dseg_trace_nested(CPUX86State *env, DsegTrace *trace)
+void x86_dseg_record_nested(CPUX86State *env, DsegRecord *record)
 {
-    dseg_trace_begin(trace, DSEG_PAGING_NONE, env->hflags2 & HF2_NPT_MASK ?
-                     paging_of_pg_mode(env->nested_pg_mode) :
-                     DSEG_PAGING_NONE);
+    dseg_record_begin(record, DSEG_PAGING_NONE, env->hflags2 & HF2_NPT_MASK ?
+                      paging_of_pg_mode(env->nested_pg_mode) :
+                      DSEG_PAGING_NONE);
 }
 
-static DsegTrace *trace_of(const X86DsegWalk *walk)
+static DsegRecord *record_of(const X86DsegWalk *walk)
 {
-    return walk->debug ? walk->debug->trace : NULL;
+    return walk->debug ? walk->debug->record : NULL;
 }
 
 /* How the VMM's side translates @gpa. */
@@ -156,19 +156,19 @@ static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa)
 static DsegHit lookup_vmm(X86DsegWalk *walk, hwaddr gpa, uint64_t *hpa)
 {
     DsegNestedHow how = nested_how(walk, gpa);
-    DsegTrace *trace = trace_of(walk);
+    DsegRecord *record = record_of(walk);
     DsegHit hit = DSEG_MISS;
 
-    if (trace) {
-        dseg_trace_gpa(trace, gpa);
+    if (record) {
+        dseg_record_gpa(record, gpa);
     }
     if (walk->vmm) {
         hit = dseg_segment_lookup(walk->vmm, x86_dseg_phys_bits(walk->env), gpa,
                                   hpa);
     }
-    if (trace && walk->vmm) {
-        dseg_trace_vmm_check(trace, walk->vmm, hit, *hpa);
-        dseg_trace_filter(trace, &walk->escapes->filter, how);
+    if (record && walk->vmm) {
+        dseg_record_vmm_check(record, walk->vmm, hit, *hpa);
+        dseg_record_filter(record, &walk->escapes->filter, how);
     }
     return how == DSEG_NESTED_SEGMENT ? hit : DSEG_MISS;
 }
@@ -177,23 +177,23 @@ static DsegHit lookup_guest(X86DsegWalk *walk, hwaddr gva, int pg_mode,
                             uint64_t *gpa)
 {
     const DsegSegment *segment = pg_mode & PG_MODE_LMA ? walk->guest : NULL;
-    DsegTrace *trace = trace_of(walk);
+    DsegRecord *record = record_of(walk);
     DsegHit hit = DSEG_MISS;
 
     walk->guest_mode = paging_of_pg_mode(pg_mode);
-    dseg_walk_begin(&walk->cost, walk->cost.in_nested, segment, walk->vmm);
-    if (trace) {
-        dseg_trace_begin(trace, walk->guest_mode,
-                         walk->cost.in_nested ? walk->nested_mode
-                                              : DSEG_PAGING_NONE);
+    dseg_cost_begin(&walk->cost, walk->cost.in_nested, segment, walk->vmm);
+    if (record) {
+        dseg_record_begin(record, walk->guest_mode,
+                          walk->cost.in_nested ? walk->nested_mode
+                                               : DSEG_PAGING_NONE);
     }
     if (segment) {
         hit = dseg_segment_lookup(segment, x86_dseg_phys_bits(walk->env),
                                   gva, gpa);
-        dseg_walk_check_guest(&walk->cost, hit != DSEG_MISS);
+        dseg_cost_check_guest(&walk->cost, hit != DSEG_MISS);
     }
-    if (trace && segment) {
-        dseg_trace_guest_check(trace, segment, hit, *gpa);
+    if (record && segment) {
+        dseg_record_guest_check(record, segment, hit, *gpa);
     }
     return hit;
 }
@@ -240,7 +240,7 @@ static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
 {
     DsegNestedHow how = nested_how(walk, gpa);
 
-    dseg_walk_gpa(&walk->cost, how, walk->nested_mode, lg_page_size);
+    dseg_cost_gpa(&walk->cost, how, walk->nested_mode, lg_page_size);
     if (has_walk_caches(walk)) {
         DsegTlbWalk *caches = &walk->caches;
 
@@ -257,17 +257,17 @@ static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
 void x86_dseg_do_ref(X86DsegWalk *walk, hwaddr addr,
                      const CPUTLBEntryFull *full)
 {
-    DsegTrace *trace = trace_of(walk);
+    DsegRecord *record = record_of(walk);
 
-    if (trace) {
-        dseg_trace_ref(trace, walk->nested_dimension, addr,
-                       full->phys_addr | (addr & ~TARGET_PAGE_MASK));
+    if (record) {
+        dseg_record_ref(record, walk->nested_dimension, addr,
+                        full->phys_addr | (addr & ~TARGET_PAGE_MASK));
     }
     if (walk->nested_dimension) {
         /* Counted by the walk that needs it: see count_gpa(). */
         return;
     }
-    dseg_walk_guest_ref(&walk->cost);
+    dseg_cost_guest_ref(&walk->cost);
     if (walk->cost.in_nested) {
         count_gpa(walk, addr, full->lg_page_size);
     }
@@ -275,10 +275,10 @@ void x86_dseg_do_ref(X86DsegWalk *walk, hwaddr addr,
 
 uint64_t x86_dseg_do_entry(X86DsegWalk *walk, uint64_t entry)
 {
-    DsegTrace *trace = trace_of(walk);
+    DsegRecord *record = record_of(walk);
 
-    if (trace) {
-        dseg_trace_entry(trace, entry);
+    if (record) {
+        dseg_record_entry(record, entry);
     }
     return entry;
 }
@@ -286,7 +286,7 @@ uint64_t x86_dseg_do_entry(X86DsegWalk *walk, uint64_t entry)
 static void count_guest_page(X86DsegWalk *walk, uint64_t page_size)
 {
     if (walk->cost.out_guest_refs) {
-        dseg_walk_guest_page(&walk->cost, ctz64(page_size));
+        dseg_cost_guest_page(&walk->cost, ctz64(page_size));
         walk->lg_mapping = ctz64(page_size);
     }
 }
@@ -310,7 +310,7 @@ void x86_dseg_do_leaf_entry(X86DsegWalk *walk, uint64_t pte, uint64_t ptep)
 static void use_walk_caches(X86DsegWalk *walk)
 {
     DsegTlbWalk *caches = &walk->caches;
-    DsegWalk all = walk->cost;
+    DsegCost all = walk->cost;
 
     caches->space = x86_dseg_tlb_space(walk->env);
     caches->va = walk->addr;
@@ -319,13 +319,13 @@ static void use_walk_caches(X86DsegWalk *walk)
     caches->refs = all.out_guest_refs;
     dseg_tlb_walk(walk->env->dseg->tlb->model, caches);
 
-    dseg_walk_begin(&walk->cost, all.in_nested, all.in_guest_segment,
+    dseg_cost_begin(&walk->cost, all.in_nested, all.in_guest_segment,
                     all.in_vmm_segment);
-    dseg_walk_check_guest(&walk->cost, all.out_guest_hit);
+    dseg_cost_check_guest(&walk->cost, all.out_guest_hit);
     walk->cost.out_guest_refs = all.out_guest_refs - caches->out_skipped;
     walk->cost.out_guest_page = all.out_guest_page;
     for (unsigned i = caches->out_skipped; i < caches->gpa_count; i++) {
-        dseg_walk_gpa_refs(&walk->cost, walk->how[i], caches->gpas[i].out_refs,
+        dseg_cost_gpa_refs(&walk->cost, walk->how[i], caches->gpas[i].out_refs,
                            caches->gpas[i].lg_size);
     }
 }

@@ -5,7 +5,7 @@
 
 #include "model/cost.h"
 
-DsegRegime dseg_walk_regime(const DsegWalk *walk)
+DsegRegime dseg_cost_regime(const DsegCost *walk)
 {
     if (!walk->in_nested) {
         return walk->out_guest_hit ? DSEG_NATIVE_DIRECT : DSEG_NATIVE;

@@ -49,9 +49,9 @@ typedef enum DsegNestedHow {
     DSEG_NESTED_FALSE_ESCAPE, /* the same, though nobody had added the page */
 } DsegNestedHow;
 
-/* One walk.  Set up by dseg_walk_begin(), read by dseg_counters_*(). */
-typedef struct DsegWalk {
-    /* Set by dseg_walk_begin(): */
+/* One walk.  Set up by dseg_cost_begin(), read by dseg_counters_*(). */
+typedef struct DsegCost {
+    /* Set by dseg_cost_begin(): */
     bool in_nested;         /* guest mode with nested paging */
     bool in_guest_segment;  /* a guest segment is in force here */
     bool in_vmm_segment;    /* a VMM segment is in force here */
@@ -68,16 +68,16 @@ typedef struct DsegWalk {
     uint8_t out_false_escapes;
     DsegPageKind out_guest_page;
     DsegPageKind out_nested_page; /* of the last gPA so far */
-} DsegWalk;
+} DsegCost;
 
 /*
  * A translation starts after a miss.  Also when it starts over (an accessed or
  * dirty bit was lost to another CPU): what it had cost so far is forgotten.
  */
-static inline void dseg_walk_begin(DsegWalk *walk, bool nested,
+static inline void dseg_cost_begin(DsegCost *walk, bool nested,
                                    bool guest_segment, bool vmm_segment)
 {
-    *walk = (DsegWalk){
+    *walk = (DsegCost){
         .in_nested = nested,
         .in_guest_segment = guest_segment,
         .in_vmm_segment = vmm_segment,
@@ -91,7 +91,7 @@ static inline void dseg_walk_begin(DsegWalk *walk, bool nested,
  * none otherwise.  @hit: the segment translates the address, without a
  * reference.
  */
-static inline void dseg_walk_check_guest(DsegWalk *walk, bool hit)
+static inline void dseg_cost_check_guest(DsegCost *walk, bool hit)
 {
     if (!walk->in_guest_segment) {
         return;
@@ -104,13 +104,13 @@ static inline void dseg_walk_check_guest(DsegWalk *walk, bool hit)
 }
 
 /* An entry of the first dimension (guest, or native) is read. */
-static inline void dseg_walk_guest_ref(DsegWalk *walk)
+static inline void dseg_cost_guest_ref(DsegCost *walk)
 {
     walk->out_guest_refs++;
 }
 
 /* The first dimension has ended at a page of 2^@lg_size bytes. */
-static inline void dseg_walk_guest_page(DsegWalk *walk, unsigned lg_size)
+static inline void dseg_cost_guest_page(DsegCost *walk, unsigned lg_size)
 {
     walk->out_guest_page = dseg_page_kind(lg_size);
 }
@@ -122,7 +122,7 @@ static inline void dseg_walk_guest_page(DsegWalk *walk, unsigned lg_size)
  * segment is in force; the check is not counted where the guest segment hit,
  * as both are tested at once.
  */
-static inline void dseg_walk_gpa_refs(DsegWalk *walk, DsegNestedHow how,
+static inline void dseg_cost_gpa_refs(DsegCost *walk, DsegNestedHow how,
                                       unsigned refs, unsigned lg_size)
 {
     walk->out_gpas++;
@@ -143,14 +143,14 @@ static inline void dseg_walk_gpa_refs(DsegWalk *walk, DsegNestedHow how,
 }
 
 /* The same, with as many references as nested tables in @mode take. */
-static inline void dseg_walk_gpa(DsegWalk *walk, DsegNestedHow how,
-                                 DsegPaging mode, unsigned lg_size)
+static inline void dseg_cost_gpa(DsegCost *walk, DsegNestedHow how,
+                                 DsegPagingMode mode, unsigned lg_size)
 {
-    dseg_walk_gpa_refs(walk, how, how == DSEG_NESTED_SEGMENT ?
+    dseg_cost_gpa_refs(walk, how, how == DSEG_NESTED_SEGMENT ?
                        0 : dseg_paging_refs(mode, lg_size), lg_size);
 }
 
 /* What the walk turned out to be, once it is complete. */
-DsegRegime dseg_walk_regime(const DsegWalk *walk);
+DsegRegime dseg_cost_regime(const DsegCost *walk);
 
 #endif

@@ -44,7 +44,7 @@ static Select decode(uint64_t select)
     };
 }
 
-bool dseg_select_valid(uint64_t select)
+bool dseg_counter_select_valid(uint64_t select)
 {
     Select s = decode(select);
 
@@ -82,7 +82,7 @@ static uint64_t sum_tallies(const DsegCounters *counters, const Select *s)
     return sum;
 }
 
-uint64_t dseg_select_read(const DsegCounters *counters, uint64_t select)
+uint64_t dseg_counter_select_read(const DsegCounters *counters, uint64_t select)
 {
     Select s = decode(select);
 

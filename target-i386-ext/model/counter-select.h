@@ -14,9 +14,10 @@
 #include "model/counters.h"
 
 /* Whether CR12 can be @select. */
-bool dseg_select_valid(uint64_t select);
+bool dseg_counter_select_valid(uint64_t select);
 
 /* The sum of all the counters that @select, which is valid, stands for. */
-uint64_t dseg_select_read(const DsegCounters *counters, uint64_t select);
+uint64_t dseg_counter_select_read(const DsegCounters *counters,
+                                  uint64_t select);
 
 #endif

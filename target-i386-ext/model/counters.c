@@ -16,10 +16,10 @@ static void tally_add(DsegTally *to, const DsegTally *from)
     to->false_escapes += from->false_escapes;
 }
 
-void dseg_counters_walk(DsegCounters *counters, const DsegWalk *walk,
+void dseg_counters_walk(DsegCounters *counters, const DsegCost *walk,
                         DsegAccess access, DsegPrivilege privilege)
 {
-    DsegRegime regime = dseg_walk_regime(walk);
+    DsegRegime regime = dseg_cost_regime(walk);
     DsegTally *tally = &counters->tally[regime][access][privilege];
     DsegWorld world = walk->in_nested ? DSEG_WORLD_NESTED : DSEG_WORLD_NATIVE;
     DsegHistogram *histogram = &counters->histogram[world][privilege];
@@ -39,7 +39,7 @@ void dseg_counters_walk(DsegCounters *counters, const DsegWalk *walk,
     counters->nested_page[walk->out_nested_page]++;
 }
 
-void dseg_counters_fault(DsegCounters *counters, const DsegWalk *walk,
+void dseg_counters_fault(DsegCounters *counters, const DsegCost *walk,
                          DsegFault fault)
 {
     counters->faults[fault]++;

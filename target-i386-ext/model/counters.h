@@ -94,11 +94,11 @@ typedef struct DsegCounters {
 } DsegCounters;
 
 /* Counts a walk that has completed. */
-void dseg_counters_walk(DsegCounters *counters, const DsegWalk *walk,
+void dseg_counters_walk(DsegCounters *counters, const DsegCost *walk,
                         DsegAccess access, DsegPrivilege privilege);
 
 /* Counts a walk that has ended in a fault. */
-void dseg_counters_fault(DsegCounters *counters, const DsegWalk *walk,
+void dseg_counters_fault(DsegCounters *counters, const DsegCost *walk,
                          DsegFault fault);
 
 /* The sum of all accesses and privileges of one regime. */

@@ -30,7 +30,7 @@ static const struct {
     [DSEG_PAGING_LONG5] = { 8, 9, 9, PTE_ADDR },
 };
 
-unsigned dseg_paging_shift(DsegPaging mode, unsigned level)
+unsigned dseg_paging_shift(DsegPagingMode mode, unsigned level)
 {
     return DSEG_PAGE_BITS + (level - 1) * modes[mode].index_bits;
 }
@@ -85,7 +85,7 @@ static uint64_t reserved_bits(const DsegTables *tables, unsigned level,
 }
 
 /* The address of the page that leaf @entry of @level maps. */
-static uint64_t leaf_addr(DsegPaging mode, unsigned level, uint64_t entry)
+static uint64_t leaf_addr(DsegPagingMode mode, unsigned level, uint64_t entry)
 {
     uint64_t below = (UINT64_C(1) << dseg_paging_shift(mode, level)) - 1;
 
@@ -111,7 +111,7 @@ static void restrict_to(const DsegTables *tables, unsigned level,
 DsegLookup dseg_tables_lookup(const DsegTables *tables, uint64_t addr,
                               DsegMapping *out)
 {
-    DsegPaging mode = tables->mode;
+    DsegPagingMode mode = tables->mode;
     uint64_t table = tables->root & modes[mode].root_mask;
 
     *out = (DsegMapping){

@@ -27,13 +27,13 @@ static inline bool dseg_canonical(uint64_t addr, unsigned virt_bits)
  * The paging modes of the AMD64 Architecture (APM volume 2, chapter 5), in the
  * order of their levels: see dseg_paging_levels().
  */
-typedef enum DsegPaging {
+typedef enum DsegPagingMode {
     DSEG_PAGING_NONE,   /* CR0.PG = 0: addresses are not translated */
     DSEG_PAGING_LEGACY, /* 2 levels of 32-bit entries: 4 KiB and 4 MiB pages */
     DSEG_PAGING_PAE,    /* 3 levels: 4 KiB and 2 MiB pages */
     DSEG_PAGING_LONG4,  /* 4 levels: 4 KiB, 2 MiB and 1 GiB pages */
     DSEG_PAGING_LONG5,  /* 5 levels: the same page sizes */
-} DsegPaging;
+} DsegPagingMode;
 
 /* The kind of mapping that ended a translation in one dimension. */
 typedef enum DsegPageKind {
@@ -47,7 +47,7 @@ typedef enum DsegPageKind {
 } DsegPageKind;
 
 /* How many levels @mode has: 0, 2, 3, 4 or 5. */
-static inline unsigned dseg_paging_levels(DsegPaging mode)
+static inline unsigned dseg_paging_levels(DsegPagingMode mode)
 {
     return mode == DSEG_PAGING_NONE ? 0 : mode + 1;
 }
@@ -57,7 +57,7 @@ static inline unsigned dseg_paging_levels(DsegPaging mode)
  * 2^@lg_size bytes.  0 for DSEG_PAGING_NONE.  @lg_size is one of 12, 21, 22
  * and 30, as far as @mode has such pages.
  */
-static inline unsigned dseg_paging_refs(DsegPaging mode, unsigned lg_size)
+static inline unsigned dseg_paging_refs(DsegPagingMode mode, unsigned lg_size)
 {
     unsigned above = lg_size < 21 ? 0 : lg_size < 30 ? 1 : 2;
 
@@ -68,7 +68,7 @@ static inline unsigned dseg_paging_refs(DsegPaging mode, unsigned lg_size)
  * How many address bits level @level of @mode leaves untranslated: a page that
  * an entry there maps has 2^that bytes.  1 is the lowest level.
  */
-unsigned dseg_paging_shift(DsegPaging mode, unsigned level);
+unsigned dseg_paging_shift(DsegPagingMode mode, unsigned level);
 
 /* The kind of a page of 2^@lg_size bytes; DSEG_PAGE_NONE for other sizes. */
 static inline DsegPageKind dseg_page_kind(unsigned lg_size)
@@ -97,7 +97,7 @@ typedef bool DsegLoad(void *opaque, uint64_t addr, unsigned size,
 
 /* Page tables, ready to be read: all that their reader has to know. */
 typedef struct DsegTables {
-    DsegPaging mode;
+    DsegPagingMode mode;
     uint64_t root;      /* CR3 or nCR3, with its flag bits */
     bool large_pages;   /* CR4.PSE: 4 MiB pages; only DSEG_PAGING_LEGACY asks */
     bool no_execute;    /* EFER.NXE */

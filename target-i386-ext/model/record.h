@@ -16,8 +16,8 @@
 #include "model/cost.h"
 
 /* All references, and for each gPA and the gVA a check and a lookup. */
-#define DSEG_TRACE_STEPS (DSEG_MAX_GUEST_REFS + DSEG_MAX_NESTED_REFS + \
-                          2 * (DSEG_MAX_GUEST_REFS + 2))
+#define DSEG_RECORD_STEPS (DSEG_MAX_GUEST_REFS + DSEG_MAX_NESTED_REFS + \
+                           2 * (DSEG_MAX_GUEST_REFS + 2))
 
 typedef enum DsegStepKind {
     DSEG_STEP_CHECK,    /* base-bound check */
@@ -57,12 +57,12 @@ typedef struct DsegStep {
     };
 } DsegStep;
 
-typedef struct DsegTrace {
-    DsegPaging in_guest;    /* paging mode of the guest, or native */
-    DsegPaging in_nested;   /* of the nested tables; NONE if there are none */
+typedef struct DsegRecord {
+    DsegPagingMode in_guest;  /* paging mode of the guest, or native */
+    DsegPagingMode in_nested; /* of the nested tables; NONE if there are none */
 
     unsigned steps;
-    DsegStep step[DSEG_TRACE_STEPS];
+    DsegStep step[DSEG_RECORD_STEPS];
 
     /* Where the walk is: */
     bool guest_hit;
@@ -70,42 +70,44 @@ typedef struct DsegTrace {
     uint8_t nested_refs;    /* of the walk for the gPA of now */
     uint8_t refs;
     uint64_t gpa;
-} DsegTrace;
+} DsegRecord;
 
 /* A translation starts, or starts over: earlier steps are forgotten. */
-void dseg_trace_begin(DsegTrace *trace, DsegPaging guest, DsegPaging nested);
+void dseg_record_begin(DsegRecord *record, DsegPagingMode guest,
+                       DsegPagingMode nested);
 
 /* The check of the address itself against the guest segment. */
-void dseg_trace_guest_check(DsegTrace *trace, const DsegSegment *segment,
-                            DsegHit hit, uint64_t to);
+void dseg_record_guest_check(DsegRecord *record, const DsegSegment *segment,
+                             DsegHit hit, uint64_t to);
 
 /* The nested translation of @gpa starts. */
-void dseg_trace_gpa(DsegTrace *trace, uint64_t gpa);
+void dseg_record_gpa(DsegRecord *record, uint64_t gpa);
 
 /*
  * Its check against the VMM segment, and its lookup in @filter, which comes out
  * as @how.
  */
-void dseg_trace_vmm_check(DsegTrace *trace, const DsegSegment *segment,
-                          DsegHit hit, uint64_t to);
-void dseg_trace_filter(DsegTrace *trace, const DsegFilter *filter,
-                       DsegNestedHow how);
+void dseg_record_vmm_check(DsegRecord *record, const DsegSegment *segment,
+                           DsegHit hit, uint64_t to);
+void dseg_record_filter(DsegRecord *record, const DsegFilter *filter,
+                        DsegNestedHow how);
 
 /*
  * A page-table entry is found, at @addr in the space of its tables, which is
  * @hpa.  Its value follows.
  */
-void dseg_trace_ref(DsegTrace *trace, bool nested, uint64_t addr, uint64_t hpa);
-void dseg_trace_entry(DsegTrace *trace, uint64_t entry);
+void dseg_record_ref(DsegRecord *record, bool nested, uint64_t addr,
+                     uint64_t hpa);
+void dseg_record_entry(DsegRecord *record, uint64_t entry);
 
-typedef enum DsegTraceEnd {
-    DSEG_TRACE_DONE,        /* there is a translation */
-    DSEG_TRACE_PF,          /* fault in the guest's (or native) dimension */
-    DSEG_TRACE_NPF_FINAL,   /* of the nested translation of the final gPA */
-    DSEG_TRACE_NPF_TABLE,   /* of that of an entry's gPA */
-} DsegTraceEnd;
+typedef enum DsegRecordEnd {
+    DSEG_RECORD_DONE,        /* there is a translation */
+    DSEG_RECORD_PF,          /* fault in the guest's (or native) dimension */
+    DSEG_RECORD_NPF_FINAL,   /* of the nested translation of the final gPA */
+    DSEG_RECORD_NPF_TABLE,   /* of that of an entry's gPA */
+} DsegRecordEnd;
 
 /* The translation ends.  What could not be known before is filled in. */
-void dseg_trace_end(DsegTrace *trace, DsegTraceEnd end);
+void dseg_record_end(DsegRecord *record, DsegRecordEnd end);
 
 #endif

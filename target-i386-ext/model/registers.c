@@ -21,7 +21,7 @@ static bool cr_value_valid(unsigned cr, uint64_t value, unsigned virt_bits)
     case DSEG_CR_OFFSET:
         return aligned(value);
     case DSEG_CR_SELECT:
-        return dseg_select_valid(value);
+        return dseg_counter_select_valid(value);
     default:
         return false;
     }

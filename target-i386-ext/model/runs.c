@@ -7,7 +7,7 @@
 #include "model/sweep.h"
 
 /* Puts @run where it belongs among the longest, if it is one of them. */
-static void keep(DsegScan *scan, const DsegRun *run)
+static void keep(DsegRunSearch *scan, const DsegRun *run)
 {
     unsigned at = scan->out_runs;
 
@@ -29,7 +29,7 @@ static void keep(DsegScan *scan, const DsegRun *run)
     scan->out_run[at] = *run;
 }
 
-void dseg_scan_end_run(DsegScan *scan)
+void dseg_runs_end_run(DsegRunSearch *scan)
 {
     if (scan->open.size) {
         keep(scan, &scan->open);
@@ -38,7 +38,7 @@ void dseg_scan_end_run(DsegScan *scan)
 }
 
 /* @size bytes at @base are one mapping, or a part of one. */
-static void add_mapping(DsegScan *scan, uint64_t base, uint64_t size,
+static void add_mapping(DsegRunSearch *scan, uint64_t base, uint64_t size,
                         const DsegMapping *mapping)
 {
     DsegRun *open = &scan->open;
@@ -46,7 +46,7 @@ static void add_mapping(DsegScan *scan, uint64_t base, uint64_t size,
     /* Where there is a hole, the run ends before it. */
     if (open->size && (base != open->base + open->size ||
                        mapping->addr != open->target + open->size)) {
-        dseg_scan_end_run(scan);
+        dseg_runs_end_run(scan);
     }
     if (!open->size) {
         open->base = base;
@@ -57,7 +57,7 @@ static void add_mapping(DsegScan *scan, uint64_t base, uint64_t size,
     scan->out_suitable += size;
 }
 
-static bool is_suitable(const DsegScan *scan, const DsegMapping *mapping)
+static bool is_suitable(const DsegRunSearch *scan, const DsegMapping *mapping)
 {
     return mapping->writable && mapping->user &&
            (mapping->executable || !scan->in_executable);
@@ -66,18 +66,18 @@ static bool is_suitable(const DsegScan *scan, const DsegMapping *mapping)
 static bool visit(void *opaque, uint64_t addr, uint64_t size,
                   const DsegMapping *mapping)
 {
-    DsegScan *scan = opaque;
+    DsegRunSearch *scan = opaque;
 
     scan->out_mapped += size;
     if (is_suitable(scan, mapping)) {
         add_mapping(scan, addr, size, mapping);
     } else {
-        dseg_scan_end_run(scan);
+        dseg_runs_end_run(scan);
     }
     return true;
 }
 
-bool dseg_scan_step(DsegScan *scan, unsigned lookups)
+bool dseg_runs_step(DsegRunSearch *scan, unsigned lookups)
 {
     DsegSweep sweep = {
         .in_tables = scan->in_tables,
@@ -92,6 +92,6 @@ bool dseg_scan_step(DsegScan *scan, unsigned lookups)
     if (swept == DSEG_SWEPT_PART) {
         return false;
     }
-    dseg_scan_end_run(scan);
+    dseg_runs_end_run(scan);
     return true;
 }

@@ -14,7 +14,7 @@
 
 #include "model/page-tables.h"
 
-#define DSEG_SCAN_RUNS_MAX 256
+#define DSEG_RUNS_MAX 256
 
 typedef struct DsegRun {
     uint64_t base;      /* in bytes, as all of them */
@@ -24,11 +24,11 @@ typedef struct DsegRun {
 } DsegRun;
 
 /* One scan, which may be made in steps.  All but in_* starts as zero. */
-typedef struct DsegScan {
+typedef struct DsegRunSearch {
     const DsegTables *in_tables;
     uint64_t in_limit;      /* first address beyond the range */
     uint64_t in_min_size;   /* of a run to be kept */
-    unsigned in_runs;       /* how many to keep, up to DSEG_SCAN_RUNS_MAX */
+    unsigned in_runs;       /* how many to keep, up to DSEG_RUNS_MAX */
     bool in_executable;     /* the segment would grant fetches too */
 
     uint64_t next;          /* address to go on from; at first, to start at */
@@ -36,19 +36,19 @@ typedef struct DsegScan {
     uint64_t out_mapped;    /* how much is mapped, ... */
     uint64_t out_suitable;  /* ... and of that with the permissions, in bytes */
     unsigned out_runs;
-    DsegRun out_run[DSEG_SCAN_RUNS_MAX]; /* longest first, then lowest base */
-} DsegScan;
+    DsegRun out_run[DSEG_RUNS_MAX]; /* longest first, then lowest base */
+} DsegRunSearch;
 
 /*
  * Looks up to @lookups more addresses up, as dseg_sweep_step() does.  Returns
  * whether the scan is complete; the results hold then.
  */
-bool dseg_scan_step(DsegScan *scan, unsigned lookups);
+bool dseg_runs_step(DsegRunSearch *scan, unsigned lookups);
 
 /*
  * The run that is open has ended.  For a scan that stops before it is complete:
  * then the results hold for what has been looked at.
  */
-void dseg_scan_end_run(DsegScan *scan);
+void dseg_runs_end_run(DsegRunSearch *scan);
 
 #endif

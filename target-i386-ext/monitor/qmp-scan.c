@@ -22,7 +22,7 @@ typedef struct ScanRequest {
     X86DsegScoped scoped;       /* its segment is the range, to 0 */
     X86DsegTables tables;
     const DsegTables *scanned;  /* one of them, or NULL */
-    DsegScan scan;
+    DsegRunSearch scan;
     bool complete;
 } ScanRequest;
 
@@ -40,7 +40,7 @@ static void do_scan(CPUState *cs, run_on_cpu_data data)
 {
     ScanRequest *request = data.host_ptr;
 
-    request->complete = dseg_scan_step(&request->scan,
+    request->complete = dseg_runs_step(&request->scan,
                                        X86_DSEG_LOOKUPS_AT_ONCE);
 }
 
@@ -85,9 +85,9 @@ static bool make_range(CPUX86State *env, X86DsegLevel level, uint64_t base,
 
 static bool check_runs(int64_t runs, Error **errp)
 {
-    if (runs < 1 || runs > DSEG_SCAN_RUNS_MAX) {
+    if (runs < 1 || runs > DSEG_RUNS_MAX) {
         error_setg(errp, "runs %" PRId64 " must be from 1 to %d", runs,
-                   DSEG_SCAN_RUNS_MAX);
+                   DSEG_RUNS_MAX);
         return false;
     }
     return true;
@@ -136,7 +136,7 @@ static X86DsegRun *describe_run(const DsegRun *run, uint64_t mapped)
 
 static X86DsegScan *describe(const ScanRequest *request, int64_t cpu)
 {
-    const DsegScan *scan = &request->scan;
+    const DsegRunSearch *scan = &request->scan;
     X86DsegScan *out = g_new0(X86DsegScan, 1);
     X86DsegRunList **tail = &out->runs;
 
@@ -196,7 +196,7 @@ X86DsegScan *qmp_x86_dseg_scan(X86DsegLevel level, bool has_base,
         !check_tables(request, cpu, errp)) {
         return NULL;
     }
-    request->scan = (DsegScan) {
+    request->scan = (DsegRunSearch) {
         .in_tables = request->scanned,
         .in_limit = range->limit,
         .in_min_size = has_min_size ? min_size : 0,
@@ -210,6 +210,6 @@ X86DsegScan *qmp_x86_dseg_scan(X86DsegLevel level, bool has_base,
         }
         lookups += X86_DSEG_LOOKUPS_AT_ONCE;
     }
-    dseg_scan_end_run(&request->scan);
+    dseg_runs_end_run(&request->scan);
     return describe(request, cpu);
 }

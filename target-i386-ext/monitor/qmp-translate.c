@@ -28,19 +28,19 @@ typedef struct TranslateRequest {
     bool succeeds;
     X86DebugTranslation result;
     X86DsegDebug debug;
-    DsegTrace trace;
+    DsegRecord record;
 } TranslateRequest;
 
-static DsegTraceEnd end_of(const TranslateRequest *request)
+static DsegRecordEnd end_of(const TranslateRequest *request)
 {
     if (request->succeeds) {
-        return DSEG_TRACE_DONE;
+        return DSEG_RECORD_DONE;
     }
     if (request->result.exception_index != EXCP_VMEXIT) {
-        return DSEG_TRACE_PF;
+        return DSEG_RECORD_PF;
     }
-    return request->result.error_code & SVM_NPTEXIT_GPT ? DSEG_TRACE_NPF_TABLE
-                                                        : DSEG_TRACE_NPF_FINAL;
+    return request->result.error_code & SVM_NPTEXIT_GPT ? DSEG_RECORD_NPF_TABLE
+                                                        : DSEG_RECORD_NPF_FINAL;
 }
 
 static void do_translate(CPUState *cs, run_on_cpu_data data)
@@ -65,15 +65,15 @@ static void do_translate(CPUState *cs, run_on_cpu_data data)
     if (vmm && !request->in_guest) {
         return;
     }
-    request->debug.trace = &request->trace;
-    x86_dseg_trace_nested(env, &request->trace);
+    request->debug.record = &request->record;
+    x86_dseg_record_nested(env, &request->record);
     request->succeeds = x86_dseg_debug_translate(
         env, request->address, access[request->access],
         vmm ? MMU_NESTED_IDX :
         x86_mmu_index_pl(env, request->privilege == X86_DSEG_PRIVILEGE_USER ?
                          3 : 0),
         true, &request->debug, &request->result);
-    dseg_trace_end(&request->trace, end_of(request));
+    dseg_record_end(&request->record, end_of(request));
 }
 
 static void describe_check(const DsegStep *step, X86DsegStepCheck *out)
@@ -143,10 +143,10 @@ static X86DsegStep *describe_step(const DsegStep *step)
 }
 
 /* What has ended one dimension of a translation that succeeds. */
-static X86DsegPageKind page_kind(const DsegTrace *trace, bool nested)
+static X86DsegPageKind page_kind(const DsegRecord *record, bool nested)
 {
-    for (unsigned i = trace->steps; i-- > 0; ) {
-        const DsegStep *step = &trace->step[i];
+    for (unsigned i = record->steps; i-- > 0; ) {
+        const DsegStep *step = &record->step[i];
 
         if (step->nested != nested) {
             continue;
@@ -176,8 +176,8 @@ static X86DsegMapping *describe_mapping(const TranslateRequest *request)
                                                     : result->gpa;
     out->hpa = result->paddr;
     out->page_size = result->page_size;
-    out->guest_page = page_kind(&request->trace, false);
-    out->nested_page = page_kind(&request->trace, true);
+    out->guest_page = page_kind(&request->record, false);
+    out->nested_page = page_kind(&request->record, true);
     out->readable = result->prot & PAGE_READ;
     out->writable = result->prot & PAGE_WRITE;
     out->executable = result->prot & PAGE_EXEC;
@@ -207,28 +207,28 @@ static X86DsegTranslationFault *describe_fault(const TranslateRequest *request)
 }
 
 /* The cost of the one nested walk that level vmm consists of. */
-static DsegWalk cost_of_gpa(const TranslateRequest *request)
+static DsegCost cost_of_gpa(const TranslateRequest *request)
 {
-    const DsegTrace *trace = &request->trace;
+    const DsegRecord *record = &request->record;
     DsegNestedHow how = DSEG_NESTED_WALKED;
-    DsegWalk cost;
+    DsegCost cost;
     bool segment = false;
 
-    for (unsigned i = 0; i < trace->steps; i++) {
-        if (trace->step[i].kind == DSEG_STEP_FILTER) {
+    for (unsigned i = 0; i < record->steps; i++) {
+        if (record->step[i].kind == DSEG_STEP_FILTER) {
             segment = true;
-            how = trace->step[i].filter.how;
+            how = record->step[i].filter.how;
         }
     }
-    dseg_walk_begin(&cost, true, false, segment);
+    dseg_cost_begin(&cost, true, false, segment);
     if (request->succeeds) {
-        dseg_walk_gpa(&cost, how, trace->in_nested,
+        dseg_cost_gpa(&cost, how, record->in_nested,
                       ctz64(request->result.page_size));
     }
     return cost;
 }
 
-static X86DsegTally *describe_cost(const DsegWalk *cost, bool walks)
+static X86DsegTally *describe_cost(const DsegCost *cost, bool walks)
 {
     X86DsegTally *out = g_new0(X86DsegTally, 1);
 
@@ -250,7 +250,7 @@ static X86DsegTranslation *describe(const TranslateRequest *request, int cpu)
     X86DsegStepList **tail = &out->steps;
     const X86DsegWalk *walk = &request->debug.guest_walk;
     bool vmm = request->level == X86_DSEG_LEVEL_VMM;
-    DsegWalk cost = vmm ? cost_of_gpa(request) : walk->cost;
+    DsegCost cost = vmm ? cost_of_gpa(request) : walk->cost;
     bool walks = request->succeeds && (vmm || walk->env);
 
     out->cpu = cpu;
@@ -264,15 +264,15 @@ static X86DsegTranslation *describe(const TranslateRequest *request, int cpu)
     out->cr3 = request->cr3;
     out->has_nested_cr3 = request->in_guest;
     out->nested_cr3 = request->nested_cr3;
-    out->guest_levels = dseg_paging_levels(request->trace.in_guest);
-    out->nested_levels = dseg_paging_levels(request->trace.in_nested);
-    for (unsigned i = 0; i < request->trace.steps; i++) {
-        QAPI_LIST_APPEND(tail, describe_step(&request->trace.step[i]));
+    out->guest_levels = dseg_paging_levels(request->record.in_guest);
+    out->nested_levels = dseg_paging_levels(request->record.in_nested);
+    for (unsigned i = 0; i < request->record.steps; i++) {
+        QAPI_LIST_APPEND(tail, describe_step(&request->record.step[i]));
     }
     out->cost = describe_cost(&cost, walks);
     if (request->succeeds) {
         out->has_regime = walks && !vmm;
-        out->regime = (X86DsegRegime)dseg_walk_regime(&cost);
+        out->regime = (X86DsegRegime)dseg_cost_regime(&cost);
         out->mapping = describe_mapping(request);
     } else {
         out->fault = describe_fault(request);

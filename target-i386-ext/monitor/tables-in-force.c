@@ -79,7 +79,7 @@ static bool load_nested(void *opaque, uint64_t addr, unsigned size,
            nested->load(nested->opaque, mapping.addr, size, value);
 }
 
-static DsegPaging paging_of(const Controls *c)
+static DsegPagingMode paging_of(const Controls *c)
 {
     if (!(c->cr0 & CR0_PG_MASK)) {
         return DSEG_PAGING_NONE;

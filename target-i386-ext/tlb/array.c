@@ -23,7 +23,7 @@ void dseg_tlb_array_init(DsegTlbArray *array, uint32_t entries, uint32_t ways,
         .set_mask = sets - 1,
         .reciprocal = (UINT64_C(1) << 32) / ways + 1,
     };
-    dseg_tlb_order_init(&array->order, sets, ways, policy, seed);
+    dseg_tlb_replacement_init(&array->order, sets, ways, policy, seed);
 }
 
 uint32_t dseg_tlb_array_find_slowly(const DsegTlbArray *array, uint64_t va,
@@ -51,6 +51,6 @@ void dseg_tlb_array_destroy(DsegTlbArray *array)
 {
     free(array->hints);
     free(array->cells);
-    dseg_tlb_order_destroy(&array->order);
+    dseg_tlb_replacement_destroy(&array->order);
     *array = (DsegTlbArray) { .cells = NULL };
 }

@@ -61,7 +61,7 @@ typedef struct DsegTlbArray {
     uint32_t used;
     uint32_t pieces;        /* entries that are smaller than their mapping */
     uint32_t used_by_class[DSEG_TLB_SHIFT_CLASSES];
-    DsegTlbOrder order;
+    DsegTlbReplacement order;
 } __attribute__((aligned(DSEG_TLB_LINE))) DsegTlbArray;
 
 /*
@@ -275,7 +275,7 @@ static inline void dseg_tlb_array_hit(DsegTlbArray *array, uint32_t index)
 {
     uint32_t set = dseg_tlb_array_set_of(array, index);
 
-    dseg_tlb_order_hit(&array->order, set, index - set * array->ways);
+    dseg_tlb_replacement_hit(&array->order, set, index - set * array->ways);
 }
 
 /*
@@ -286,7 +286,7 @@ static inline uint32_t dseg_tlb_array_next(const DsegTlbArray *array,
                                            uint32_t index)
 {
     uint32_t set = dseg_tlb_array_set_of(array, index);
-    uint32_t way = dseg_tlb_order_next(&array->order, set);
+    uint32_t way = dseg_tlb_replacement_next(&array->order, set);
     uint32_t next = set * array->ways + way;
 
     return way != DSEG_TLB_NO_WAY && next != index &&
@@ -299,7 +299,8 @@ static inline uint32_t dseg_tlb_array_ranked(const DsegTlbArray *array,
 {
     uint32_t set = dseg_tlb_array_set_of(array, index);
 
-    return set * array->ways + dseg_tlb_order_ranked(&array->order, set, rank);
+    return set * array->ways + dseg_tlb_replacement_ranked(&array->order, set,
+                                                           rank);
 }
 
 /*
@@ -319,7 +320,7 @@ static inline uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va,
             }
         }
     }
-    return first + dseg_tlb_order_victim(&array->order, set);
+    return first + dseg_tlb_replacement_victim(&array->order, set);
 }
 
 static inline uint32_t *dseg_tlb_array_hint(const DsegTlbArray *array,
@@ -367,7 +368,7 @@ static inline void dseg_tlb_array_put(DsegTlbArray *array, uint32_t index,
     }
     array->cells[index] = *cell;
     array->hints[set * array->hint_stride + way] = hint;
-    dseg_tlb_order_fill(&array->order, set, way);
+    dseg_tlb_replacement_fill(&array->order, set, way);
 }
 
 /* The same, with an entry that is spelled out. */

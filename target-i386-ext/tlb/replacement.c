@@ -7,7 +7,7 @@
 #include "tlb/replacement.h"
 
 /* Way 0 is the oldest. */
-static void init_list(DsegTlbOrder *order, uint32_t sets)
+static void init_list(DsegTlbReplacement *order, uint32_t sets)
 {
     order->list = dseg_tlb_zeroed(sets * sizeof(*order->list));
     for (uint32_t set = 0; set < sets; set++) {
@@ -17,7 +17,7 @@ static void init_list(DsegTlbOrder *order, uint32_t sets)
     }
 }
 
-static void init_ring(DsegTlbOrder *order, uint32_t sets)
+static void init_ring(DsegTlbReplacement *order, uint32_t sets)
 {
     uint32_t ways = order->ways;
 
@@ -29,10 +29,11 @@ static void init_ring(DsegTlbOrder *order, uint32_t sets)
     }
 }
 
-void dseg_tlb_order_init(DsegTlbOrder *order, uint32_t sets, uint32_t ways,
-                         DsegTlbPolicy policy, uint64_t seed)
+void dseg_tlb_replacement_init(DsegTlbReplacement *order, uint32_t sets,
+                               uint32_t ways,
+                               DsegTlbPolicy policy, uint64_t seed)
 {
-    *order = (DsegTlbOrder) {
+    *order = (DsegTlbReplacement) {
         .policy = policy,
         .ways = ways,
         .random = seed,
@@ -48,7 +49,7 @@ void dseg_tlb_order_init(DsegTlbOrder *order, uint32_t sets, uint32_t ways,
     }
 }
 
-void dseg_tlb_order_destroy(DsegTlbOrder *order)
+void dseg_tlb_replacement_destroy(DsegTlbReplacement *order)
 {
     free(order->list);
     free(order->ring);
@@ -57,7 +58,7 @@ void dseg_tlb_order_destroy(DsegTlbOrder *order)
 }
 
 /* Makes @way the newest of @set. */
-static void ring_renew(DsegTlbOrder *order, uint32_t set, uint32_t way)
+static void ring_renew(DsegTlbReplacement *order, uint32_t set, uint32_t way)
 {
     struct DsegTlbRing *ring = order->ring + set * order->ways;
     uint16_t oldest = order->oldest[set];
@@ -75,7 +76,7 @@ static void ring_renew(DsegTlbOrder *order, uint32_t set, uint32_t way)
 }
 
 /* Has the bits on the way to @way point to the other side. */
-static void point_away(DsegTlbOrder *order, uint32_t set, uint32_t way)
+static void point_away(DsegTlbReplacement *order, uint32_t set, uint32_t way)
 {
     uint64_t tree = order->tree[set];
     uint32_t node = 1;
@@ -93,7 +94,8 @@ static void point_away(DsegTlbOrder *order, uint32_t set, uint32_t way)
     order->tree[set] = tree;
 }
 
-void dseg_tlb_order_fill_slowly(DsegTlbOrder *order, uint32_t set, uint32_t way)
+void dseg_tlb_replacement_fill_slowly(DsegTlbReplacement *order, uint32_t set,
+                                      uint32_t way)
 {
     if (order->ring) {
         ring_renew(order, set, way);
@@ -103,7 +105,7 @@ void dseg_tlb_order_fill_slowly(DsegTlbOrder *order, uint32_t set, uint32_t way)
 }
 
 /* splitmix64 (Steele, Lea and Flood, OOPSLA 2014) */
-static uint64_t next_random(DsegTlbOrder *order)
+static uint64_t next_random(DsegTlbReplacement *order)
 {
     uint64_t x = order->random += UINT64_C(0x9e3779b97f4a7c15);
     uint64_t y = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -112,14 +114,15 @@ static uint64_t next_random(DsegTlbOrder *order)
     return z ^ z >> 31;
 }
 
-uint32_t dseg_tlb_order_victim_slowly(DsegTlbOrder *order, uint32_t set)
+uint32_t dseg_tlb_replacement_victim_slowly(DsegTlbReplacement *order,
+                                            uint32_t set)
 {
     switch (order->policy) {
     case DSEG_TLB_PLRU:
-        return dseg_tlb_order_follow(order, set);
+        return dseg_tlb_replacement_follow(order, set);
     case DSEG_TLB_RANDOM:
         return next_random(order) % order->ways;
     default:
-        return dseg_tlb_order_oldest(order, set);
+        return dseg_tlb_replacement_oldest(order, set);
     }
 }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include "tlb/geometry.h"
 
-typedef struct DsegTlbOrder {
+typedef struct DsegTlbReplacement {
     DsegTlbPolicy policy;
     uint32_t ways;
 
@@ -32,7 +32,7 @@ typedef struct DsegTlbOrder {
     uint16_t *oldest;
     uint64_t *tree;         /* plru: bit n of a set's is node n */
     uint64_t random;        /* random: the state */
-} DsegTlbOrder;
+} DsegTlbReplacement;
 
 /* How many ways a list has room for. */
 #define DSEG_TLB_LIST_WAYS 16
@@ -44,9 +44,10 @@ typedef struct DsegTlbOrder {
  * Makes @order that of @sets sets in which nothing has been touched.  @seed is the
  * first state of random.  Ends the program if there is no memory for it.
  */
-void dseg_tlb_order_init(DsegTlbOrder *order, uint32_t sets, uint32_t ways,
-                         DsegTlbPolicy policy, uint64_t seed);
-void dseg_tlb_order_destroy(DsegTlbOrder *order);
+void dseg_tlb_replacement_init(DsegTlbReplacement *order, uint32_t sets,
+                               uint32_t ways,
+                               DsegTlbPolicy policy, uint64_t seed);
+void dseg_tlb_replacement_destroy(DsegTlbReplacement *order);
 
 /*
  * @list with @way, which it has, moved to its beginning.  No branches, as where a
@@ -64,8 +65,8 @@ static inline uint64_t dseg_tlb_list_renewed(uint64_t list, uint32_t way)
 }
 
 /* Where the bits lead. */
-static inline uint32_t dseg_tlb_order_follow(const DsegTlbOrder *order,
-                                             uint32_t set)
+static inline uint32_t dseg_tlb_replacement_follow(const DsegTlbReplacement *order,
+                                                   uint32_t set)
 {
     uint32_t node = 1;
 
@@ -76,63 +77,68 @@ static inline uint32_t dseg_tlb_order_follow(const DsegTlbOrder *order,
 }
 
 /* Which way of @set has been renewed longest ago; policy LRU or FIFO. */
-static inline uint32_t dseg_tlb_order_oldest(const DsegTlbOrder *order,
-                                             uint32_t set)
+static inline uint32_t dseg_tlb_replacement_oldest(const DsegTlbReplacement *order,
+                                                   uint32_t set)
 {
     return order->list ? order->list[set] >> 4 * (order->ways - 1) & 15
                        : order->oldest[set];
 }
 
-/* dseg_tlb_order_fill() without a list, out of the way of what is usual. */
-void dseg_tlb_order_fill_slowly(DsegTlbOrder *order, uint32_t set, uint32_t way);
+/* dseg_tlb_replacement_fill() without a list, out of the way of what is usual. */
+void dseg_tlb_replacement_fill_slowly(DsegTlbReplacement *order, uint32_t set,
+                                      uint32_t way);
 
 /* @way has been filled. */
-static inline void dseg_tlb_order_fill(DsegTlbOrder *order, uint32_t set,
-                                       uint32_t way)
+static inline void dseg_tlb_replacement_fill(DsegTlbReplacement *order,
+                                             uint32_t set,
+                                             uint32_t way)
 {
     if (order->list) {
         order->list[set] = dseg_tlb_list_renewed(order->list[set], way);
     } else {
-        dseg_tlb_order_fill_slowly(order, set, way);
+        dseg_tlb_replacement_fill_slowly(order, set, way);
     }
 }
 
 /* A hit of @way. */
-static inline void dseg_tlb_order_hit(DsegTlbOrder *order, uint32_t set,
-                                      uint32_t way)
+static inline void dseg_tlb_replacement_hit(DsegTlbReplacement *order,
+                                            uint32_t set,
+                                            uint32_t way)
 {
     if (order->policy != DSEG_TLB_FIFO) {
-        dseg_tlb_order_fill(order, set, way);
+        dseg_tlb_replacement_fill(order, set, way);
     }
 }
 
-/* dseg_tlb_order_victim() without a list. */
-uint32_t dseg_tlb_order_victim_slowly(DsegTlbOrder *order, uint32_t set);
+/* dseg_tlb_replacement_victim() without a list. */
+uint32_t dseg_tlb_replacement_victim_slowly(DsegTlbReplacement *order,
+                                            uint32_t set);
 
 /* What a full set gives up.  The next random number is used up by it. */
-static inline uint32_t dseg_tlb_order_victim(DsegTlbOrder *order, uint32_t set)
+static inline uint32_t dseg_tlb_replacement_victim(DsegTlbReplacement *order,
+                                                   uint32_t set)
 {
-    return order->list ? dseg_tlb_order_oldest(order, set)
-                       : dseg_tlb_order_victim_slowly(order, set);
+    return order->list ? dseg_tlb_replacement_oldest(order, set)
+                       : dseg_tlb_replacement_victim_slowly(order, set);
 }
 
 /* What it would give up, where hits decide that; else DSEG_TLB_NO_WAY. */
-static inline uint32_t dseg_tlb_order_next(const DsegTlbOrder *order,
-                                           uint32_t set)
+static inline uint32_t dseg_tlb_replacement_next(const DsegTlbReplacement *order,
+                                                 uint32_t set)
 {
     switch (order->policy) {
     case DSEG_TLB_LRU:
-        return dseg_tlb_order_oldest(order, set);
+        return dseg_tlb_replacement_oldest(order, set);
     case DSEG_TLB_PLRU:
-        return dseg_tlb_order_follow(order, set);
+        return dseg_tlb_replacement_follow(order, set);
     default:
         return DSEG_TLB_NO_WAY;
     }
 }
 
 /* The @rank-th newest way of @set, from 0 on; policy LRU or FIFO. */
-static inline uint32_t dseg_tlb_order_ranked(const DsegTlbOrder *order,
-                                             uint32_t set, unsigned rank)
+static inline uint32_t dseg_tlb_replacement_ranked(const DsegTlbReplacement *order,
+                                                   uint32_t set, unsigned rank)
 {
     const struct DsegTlbRing *ring = order->ring + set * order->ways;
     uint32_t way;

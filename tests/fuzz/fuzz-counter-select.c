@@ -31,10 +31,10 @@ static void check_parts(const DsegCounters *counters, uint64_t select,
     uint64_t sum = 0;
 
     for (uint64_t value = 1; value <= values; value++) {
-        assert(dseg_select_valid(all | value << shift));
-        sum += dseg_select_read(counters, all | value << shift);
+        assert(dseg_counter_select_valid(all | value << shift));
+        sum += dseg_counter_select_read(counters, all | value << shift);
     }
-    assert(dseg_select_read(counters, all) == sum);
+    assert(dseg_counter_select_read(counters, all) == sum);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -43,12 +43,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t select = take_bool(&in) ? take_bytes(&in, 2) & 0xfff
                                      : take_edge(&in);
 
-    if (dseg_select_valid(select)) {
+    if (dseg_counter_select_valid(select)) {
         DsegCounters *counters = take_counters(&in);
 
         assert(select <= 0xfff && (select & 15) != 15 && (select & 15) != 7);
         assert((select >> 8 & 3) != 3);
-        dseg_select_read(counters, select);
+        dseg_counter_select_read(counters, select);
         if ((select & 15) < 8) {
             check_parts(counters, select & 0xf0f, 4, 7);
             check_parts(counters, select & 0xcff, 8, 2);

@@ -8,7 +8,7 @@
 #include "input.h"
 #include "translate.h"
 
-static unsigned take_lg_size(Input *in, DsegPaging mode)
+static unsigned take_lg_size(Input *in, DsegPagingMode mode)
 {
     static const unsigned lg_sizes[] = { 12, 21, 30 };
 
@@ -99,11 +99,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (in.left) {
         Translation t = take_translation(&in);
         unsigned refs = translation_guest_refs(&t);
-        DsegWalk walk;
+        DsegCost walk;
 
         if (take_bool(&in)) {
             translate(&walk, &t);
-            assert(is_nested(dseg_walk_regime(&walk)) ==
+            assert(is_nested(dseg_cost_regime(&walk)) ==
                    translation_is_nested(&t));
             dseg_counters_walk(&counters, &walk,
                                take_below(&in, DSEG_ACCESS__MAX),

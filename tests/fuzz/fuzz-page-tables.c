@@ -18,7 +18,7 @@ typedef struct Memory {
 static bool load(void *opaque, uint64_t addr, unsigned size, uint64_t *value)
 {
     Memory *memory = opaque;
-    DsegPaging mode = memory->tables->mode;
+    DsegPagingMode mode = memory->tables->mode;
 
     assert(size == (mode == DSEG_PAGING_LEGACY ? 4 : 8));
     assert(addr % size == 0 && addr < UINT64_C(1) << 52);

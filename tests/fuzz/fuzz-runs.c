@@ -38,24 +38,24 @@ static void take_tables(Input *in, Memory *memory)
     }
 }
 
-static void run(DsegScan *scan, unsigned step)
+static void run(DsegRunSearch *scan, unsigned step)
 {
     for (unsigned left = LOOKUPS; left; left -= step) {
         uint64_t before = scan->next;
         bool complete;
 
         step = step < left ? step : left;
-        complete = dseg_scan_step(scan, step);
+        complete = dseg_runs_step(scan, step);
         assert(complete == (scan->next >= scan->in_limit));
         assert(complete || scan->next >= before + step);
         if (complete) {
             return;
         }
     }
-    dseg_scan_end_run(scan);
+    dseg_runs_end_run(scan);
 }
 
-static void check_address(const DsegScan *scan, const DsegRun *found,
+static void check_address(const DsegRunSearch *scan, const DsegRun *found,
                           uint64_t addr)
 {
     DsegMapping mapping;
@@ -67,7 +67,7 @@ static void check_address(const DsegScan *scan, const DsegRun *found,
     assert(mapping.executable || !scan->in_executable);
 }
 
-static void check_results(const DsegScan *scan, uint64_t start)
+static void check_results(const DsegRunSearch *scan, uint64_t start)
 {
     uint64_t sum = 0;
 
@@ -92,7 +92,7 @@ static void check_results(const DsegScan *scan, uint64_t start)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static Memory memory;
-    static DsegScan whole, stepwise;
+    static DsegRunSearch whole, stepwise;
     Input in = { data, size };
     DsegTables tables = {
         .mode = take_below(&in, DSEG_PAGING_LONG5 + 1),
@@ -105,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t start = take_bool(&in) ? 0 : take_edge(&in) & DSEG_PAGE_MASK;
     uint64_t length = take_edge(&in) & DSEG_PAGE_MASK;
 
-    whole = (DsegScan) {
+    whole = (DsegRunSearch) {
         .in_tables = &tables,
         .in_limit = length < -start ? start + length : DSEG_PAGE_MASK,
         .in_min_size = (uint64_t)take_below(&in, 4) << 12,

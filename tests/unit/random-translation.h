@@ -10,7 +10,7 @@
 #include "random.h"
 #include "translate.h"
 
-static inline unsigned random_lg_size(GRand *rand, DsegPaging mode)
+static inline unsigned random_lg_size(GRand *rand, DsegPagingMode mode)
 {
     static const unsigned lg_sizes[] = { 12, 21, 30 };
 
@@ -24,7 +24,7 @@ static inline unsigned random_lg_size(GRand *rand, DsegPaging mode)
     }
 }
 
-static inline DsegPaging random_paging(GRand *rand)
+static inline DsegPagingMode random_paging(GRand *rand)
 {
     return DSEG_PAGING_LEGACY + random_below(rand, 4);
 }

@@ -10,9 +10,9 @@
 /* Tables in both dimensions, and what a walk of both costs by the design. */
 typedef struct Row {
     const char *name;
-    DsegPaging guest;
+    DsegPagingMode guest;
     unsigned guest_lg_size;
-    DsegPaging nested;
+    DsegPagingMode nested;
     unsigned nested_lg_size;
     unsigned g, n, refs_2d;
 } Row;
@@ -76,26 +76,26 @@ static Translation guest_miss(Translation t)
     return t;
 }
 
-static DsegWalk walk_of(Translation t)
+static DsegCost walk_of(Translation t)
 {
-    DsegWalk walk;
+    DsegCost walk;
 
     memset(&walk, 0xff, sizeof(walk));
     translate(&walk, &t);
     return walk;
 }
 
-static void assert_cost(const DsegWalk *walk, DsegRegime regime,
+static void assert_cost(const DsegCost *walk, DsegRegime regime,
                         unsigned guest_refs, unsigned nested_refs,
                         unsigned checks)
 {
-    g_assert_cmpint(dseg_walk_regime(walk), ==, regime);
+    g_assert_cmpint(dseg_cost_regime(walk), ==, regime);
     g_assert_cmpuint(walk->out_guest_refs, ==, guest_refs);
     g_assert_cmpuint(walk->out_nested_refs, ==, nested_refs);
     g_assert_cmpuint(walk->out_checks, ==, checks);
 }
 
-static void assert_filter(const DsegWalk *walk, unsigned lookups,
+static void assert_filter(const DsegCost *walk, unsigned lookups,
                           unsigned escapes, unsigned false_escapes)
 {
     g_assert_cmpuint(walk->out_filter_lookups, ==, lookups);
@@ -103,7 +103,7 @@ static void assert_filter(const DsegWalk *walk, unsigned lookups,
     g_assert_cmpuint(walk->out_false_escapes, ==, false_escapes);
 }
 
-static void assert_pages(const DsegWalk *walk, DsegPageKind guest,
+static void assert_pages(const DsegCost *walk, DsegPageKind guest,
                          DsegPageKind nested)
 {
     g_assert_cmpint(walk->out_guest_page, ==, guest);
@@ -119,7 +119,7 @@ static DsegPageKind guest_page(const Row *row)
 static void test_base(gconstpointer data)
 {
     const Row *row = data;
-    DsegWalk walk = walk_of(nested(row, DSEG_NESTED_WALKED));
+    DsegCost walk = walk_of(nested(row, DSEG_NESTED_WALKED));
 
     assert_cost(&walk, DSEG_BASE, row->g, (row->g + 1) * row->n, 0);
     g_assert_cmpuint(walk.out_guest_refs + walk.out_nested_refs, ==,
@@ -131,7 +131,7 @@ static void test_base(gconstpointer data)
 static void test_vmm_direct(gconstpointer data)
 {
     const Row *row = data;
-    DsegWalk walk = walk_of(nested(row, DSEG_NESTED_SEGMENT));
+    DsegCost walk = walk_of(nested(row, DSEG_NESTED_SEGMENT));
 
     assert_cost(&walk, DSEG_VMM_DIRECT, row->g, 0, row->g + 1);
     assert_filter(&walk, row->g + 1, 0, 0);
@@ -141,7 +141,7 @@ static void test_vmm_direct(gconstpointer data)
 static void test_guest_direct(gconstpointer data)
 {
     const Row *row = data;
-    DsegWalk walk = walk_of(guest_hit(nested(row, DSEG_NESTED_WALKED)));
+    DsegCost walk = walk_of(guest_hit(nested(row, DSEG_NESTED_WALKED)));
 
     assert_cost(&walk, DSEG_GUEST_DIRECT, 0, row->n, 1);
     assert_filter(&walk, 0, 0, 0);
@@ -151,7 +151,7 @@ static void test_guest_direct(gconstpointer data)
 
 static void test_dual_direct(gconstpointer data)
 {
-    DsegWalk walk = walk_of(guest_hit(nested(data, DSEG_NESTED_SEGMENT)));
+    DsegCost walk = walk_of(guest_hit(nested(data, DSEG_NESTED_SEGMENT)));
 
     assert_cost(&walk, DSEG_DUAL_DIRECT, 0, 0, 1);
     assert_filter(&walk, 1, 0, 0);
@@ -161,7 +161,7 @@ static void test_dual_direct(gconstpointer data)
 static void test_native(gconstpointer data)
 {
     const Row *row = data;
-    DsegWalk walk = walk_of(native(row));
+    DsegCost walk = walk_of(native(row));
 
     assert_cost(&walk, DSEG_NATIVE, row->g, 0, 0);
     assert_filter(&walk, 0, 0, 0);
@@ -170,7 +170,7 @@ static void test_native(gconstpointer data)
 
 static void test_native_direct(gconstpointer data)
 {
-    DsegWalk walk = walk_of(guest_hit(native(data)));
+    DsegCost walk = walk_of(guest_hit(native(data)));
 
     assert_cost(&walk, DSEG_NATIVE_DIRECT, 0, 0, 1);
     assert_filter(&walk, 0, 0, 0);
@@ -182,7 +182,7 @@ static void test_native_direct(gconstpointer data)
 static void test_native_guest_miss(gconstpointer data)
 {
     const Row *row = data;
-    DsegWalk walk = walk_of(guest_miss(native(row)));
+    DsegCost walk = walk_of(guest_miss(native(row)));
 
     assert_cost(&walk, DSEG_NATIVE, row->g, 0, 1);
 }
@@ -190,7 +190,7 @@ static void test_native_guest_miss(gconstpointer data)
 static void test_base_guest_miss(gconstpointer data)
 {
     const Row *row = data;
-    DsegWalk walk = walk_of(guest_miss(nested(row, DSEG_NESTED_WALKED)));
+    DsegCost walk = walk_of(guest_miss(nested(row, DSEG_NESTED_WALKED)));
 
     assert_cost(&walk, DSEG_BASE, row->g, (row->g + 1) * row->n, 1);
 }
@@ -198,7 +198,7 @@ static void test_base_guest_miss(gconstpointer data)
 static void test_vmm_direct_guest_miss(gconstpointer data)
 {
     const Row *row = data;
-    DsegWalk walk = walk_of(guest_miss(nested(row, DSEG_NESTED_SEGMENT)));
+    DsegCost walk = walk_of(guest_miss(nested(row, DSEG_NESTED_SEGMENT)));
 
     assert_cost(&walk, DSEG_VMM_DIRECT, row->g, 0, row->g + 2);
     assert_filter(&walk, row->g + 1, 0, 0);
@@ -208,7 +208,7 @@ static void test_vmm_miss(gconstpointer data)
 {
     const Row *row = data;
     Translation t = nested(row, DSEG_NESTED_WALKED);
-    DsegWalk walk;
+    DsegCost walk;
 
     t.vmm_segment = true;
     walk = walk_of(t);
@@ -221,7 +221,7 @@ static void test_guest_hit_vmm_miss(gconstpointer data)
 {
     const Row *row = data;
     Translation t = guest_hit(nested(row, DSEG_NESTED_WALKED));
-    DsegWalk walk;
+    DsegCost walk;
 
     t.vmm_segment = true;
     walk = walk_of(t);
@@ -234,7 +234,7 @@ static void test_guest_hit_vmm_miss(gconstpointer data)
 static void test_guest_hit_escape(gconstpointer data)
 {
     const Row *row = data;
-    DsegWalk walk = walk_of(guest_hit(nested(row, DSEG_NESTED_ESCAPED)));
+    DsegCost walk = walk_of(guest_hit(nested(row, DSEG_NESTED_ESCAPED)));
 
     assert_cost(&walk, DSEG_GUEST_DIRECT, 0, row->n, 1);
     assert_filter(&walk, 1, 1, 0);
@@ -246,7 +246,7 @@ static void assert_one_exception(const Row *row, DsegNestedHow how,
 {
     for (unsigned i = 0; i <= row->g; i++) {
         Translation t = nested(row, DSEG_NESTED_SEGMENT);
-        DsegWalk walk;
+        DsegCost walk;
 
         t.gpa[i].how = how;
         walk = walk_of(t);
@@ -281,7 +281,7 @@ static void test_mixed_costs(gconstpointer data)
 
     for (unsigned k = 0; k <= row->g + 1; k++) {
         Translation t = nested(row, DSEG_NESTED_SEGMENT);
-        DsegWalk walk;
+        DsegCost walk;
 
         for (unsigned i = 0; i < k; i++) {
             t.gpa[i].how = DSEG_NESTED_WALKED;
@@ -297,7 +297,7 @@ static void test_mixed_costs(gconstpointer data)
 static void test_nested_sizes_may_differ(void)
 {
     Translation t = nested(&rows[0], DSEG_NESTED_WALKED);
-    DsegWalk walk;
+    DsegCost walk;
 
     t.gpa[4].lg_size = 21;
     walk = walk_of(t);
@@ -311,19 +311,19 @@ static void test_nested_sizes_may_differ(void)
  */
 static void test_given_references(void)
 {
-    DsegWalk walk;
+    DsegCost walk;
 
-    dseg_walk_begin(&walk, true, false, true);
-    dseg_walk_gpa_refs(&walk, DSEG_NESTED_WALKED, 0, 12);
-    dseg_walk_guest_ref(&walk);
+    dseg_cost_begin(&walk, true, false, true);
+    dseg_cost_gpa_refs(&walk, DSEG_NESTED_WALKED, 0, 12);
+    dseg_cost_guest_ref(&walk);
     assert_cost(&walk, DSEG_BASE, 1, 0, 1);
     g_assert_cmpint(walk.out_nested_page, ==, DSEG_PAGE_4K);
-    dseg_walk_gpa_refs(&walk, DSEG_NESTED_ESCAPED, 1, 21);
-    dseg_walk_gpa_refs(&walk, DSEG_NESTED_FALSE_ESCAPE, 5, 30);
+    dseg_cost_gpa_refs(&walk, DSEG_NESTED_ESCAPED, 1, 21);
+    dseg_cost_gpa_refs(&walk, DSEG_NESTED_FALSE_ESCAPE, 5, 30);
     assert_cost(&walk, DSEG_BASE, 1, 6, 3);
     assert_filter(&walk, 3, 2, 1);
     g_assert_cmpint(walk.out_nested_page, ==, DSEG_PAGE_1G);
-    dseg_walk_gpa_refs(&walk, DSEG_NESTED_SEGMENT, 0, 0);
+    dseg_cost_gpa_refs(&walk, DSEG_NESTED_SEGMENT, 0, 0);
     assert_cost(&walk, DSEG_MIXED, 1, 6, 4);
     assert_filter(&walk, 4, 2, 1);
     g_assert_cmpint(walk.out_nested_page, ==, DSEG_PAGE_SEGMENT);
@@ -331,13 +331,13 @@ static void test_given_references(void)
     g_assert_cmpuint(walk.out_vmm_hits, ==, 1);
 }
 
-static void assert_equal(const DsegWalk *a, const DsegWalk *b)
+static void assert_equal(const DsegCost *a, const DsegCost *b)
 {
     g_assert_true(a->in_nested == b->in_nested);
     g_assert_true(a->in_guest_segment == b->in_guest_segment);
     g_assert_true(a->in_vmm_segment == b->in_vmm_segment);
     g_assert_true(a->out_guest_hit == b->out_guest_hit);
-    assert_cost(a, dseg_walk_regime(b), b->out_guest_refs, b->out_nested_refs,
+    assert_cost(a, dseg_cost_regime(b), b->out_guest_refs, b->out_nested_refs,
                 b->out_checks);
     assert_filter(a, b->out_filter_lookups, b->out_escapes,
                   b->out_false_escapes);
@@ -353,9 +353,9 @@ static void test_restart_forgets(void)
     for (uint64_t n = random_rounds(2000); n && !g_test_failed(); n--) {
         Translation before = random_translation(rand);
         Translation t = random_translation(rand);
-        DsegWalk fresh = walk_of(t);
+        DsegCost fresh = walk_of(t);
         unsigned refs = translation_guest_refs(&before);
-        DsegWalk walk;
+        DsegCost walk;
 
         translate_until(&walk, &before, random_below(rand, refs + 1));
         translate(&walk, &t);
@@ -368,7 +368,7 @@ static void test_restart_forgets(void)
 }
 
 /* The rules of the design once more, as sums over the gPAs. */
-static void assert_equals_model(const Translation *t, const DsegWalk *walk)
+static void assert_equals_model(const Translation *t, const DsegCost *walk)
 {
     unsigned g = translation_guest_refs(t);
     unsigned gpas = translation_gpas(t);
@@ -413,10 +413,10 @@ static void test_costs_equal_model(void)
 
     for (uint64_t n = random_rounds(200000); n && !g_test_failed(); n--) {
         Translation t = random_translation(rand);
-        DsegWalk walk = walk_of(t);
+        DsegCost walk = walk_of(t);
 
         assert_equals_model(&t, &walk);
-        seen[dseg_walk_regime(&walk)]++;
+        seen[dseg_cost_regime(&walk)]++;
     }
     random_assert_seen(seen, G_N_ELEMENTS(seen), 1000);
 }

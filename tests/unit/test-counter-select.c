@@ -68,7 +68,7 @@ static void check_valid(Fields f, gpointer data)
 {
     unsigned *valid = data;
 
-    g_assert_true(dseg_select_valid(selector(f)) == is_valid(f));
+    g_assert_true(dseg_counter_select_valid(selector(f)) == is_valid(f));
     *valid += is_valid(f);
 }
 
@@ -85,7 +85,7 @@ static void test_high_bits_are_invalid(void)
 {
     for (uint64_t select = 0; select <= 0xfff; select++) {
         for (unsigned bit = 12; bit < 64; bit++) {
-            g_assert_false(dseg_select_valid(select | UINT64_C(1) << bit));
+            g_assert_false(dseg_counter_select_valid(select | UINT64_C(1) << bit));
         }
     }
 }
@@ -98,7 +98,7 @@ static void test_random_wide_values_are_invalid(void)
         uint64_t select = random_edge(rand);
 
         if (select > 0xfff) {
-            g_assert_false(dseg_select_valid(select));
+            g_assert_false(dseg_counter_select_valid(select));
         }
     }
 }
@@ -151,7 +151,7 @@ static void check_read(Fields f, gpointer data)
     const DsegCounters *counters = data;
 
     if (is_valid(f)) {
-        g_assert_cmphex(dseg_select_read(counters, selector(f)), ==,
+        g_assert_cmphex(dseg_counter_select_read(counters, selector(f)), ==,
                         expected_read(counters, f));
     }
 }
@@ -183,8 +183,8 @@ static void test_read_of_nothing_is_zero(void)
     g_autofree DsegCounters *zeros = g_new0(DsegCounters, 1);
 
     for (unsigned select = 0; select <= 0xfff; select++) {
-        if (dseg_select_valid(select)) {
-            g_assert_cmpuint(dseg_select_read(zeros, select), ==, 0);
+        if (dseg_counter_select_valid(select)) {
+            g_assert_cmpuint(dseg_counter_select_read(zeros, select), ==, 0);
         }
     }
 }

@@ -35,7 +35,7 @@ static const Translation native = {
 static void count(DsegCounters *counters, const Translation *t,
                   DsegAccess access, DsegPrivilege privilege)
 {
-    DsegWalk walk;
+    DsegCost walk;
 
     translate(&walk, t);
     dseg_counters_walk(counters, &walk, access, privilege);
@@ -44,7 +44,7 @@ static void count(DsegCounters *counters, const Translation *t,
 static void count_fault(DsegCounters *counters, const Translation *t,
                         unsigned guest_refs, DsegFault fault)
 {
-    DsegWalk walk;
+    DsegCost walk;
 
     translate_until(&walk, t, guest_refs);
     dseg_counters_fault(counters, &walk, fault);
@@ -306,13 +306,13 @@ typedef struct Truth {
 static void random_event(GRand *rand, DsegCounters *c, Truth *truth)
 {
     Translation t = random_translation(rand);
-    DsegWalk walk;
+    DsegCost walk;
 
     if (random_below(rand, 4)) {
         translate(&walk, &t);
         dseg_counters_walk(c, &walk, random_below(rand, DSEG_ACCESS__MAX),
                            random_below(rand, DSEG_PRIVILEGE__MAX));
-        truth->walks[dseg_walk_regime(&walk)]++;
+        truth->walks[dseg_cost_regime(&walk)]++;
         add_tally(&truth->total, &(DsegTally) {
             1, walk.out_guest_refs, walk.out_nested_refs, walk.out_checks,
             walk.out_filter_lookups, walk.out_escapes, walk.out_false_escapes,

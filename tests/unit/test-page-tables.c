@@ -49,7 +49,7 @@ static void store(uint8_t *memory, uint64_t addr, unsigned size, uint64_t value)
 /* One paging mode with one page size, as the manual draws it. */
 typedef struct Shape {
     const char *name;
-    DsegPaging mode;
+    DsegPagingMode mode;
     unsigned lg_size;
     DsegPageKind kind;
     unsigned refs;
@@ -533,7 +533,7 @@ typedef struct Expected {
     DsegMapping mapping;
 } Expected;
 
-static const Shape *smallest_pages(DsegPaging mode)
+static const Shape *smallest_pages(DsegPagingMode mode)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(shapes); i++) {
         if (shapes[i].mode == mode && shapes[i].lg_size == 12) {

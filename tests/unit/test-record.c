@@ -29,9 +29,9 @@ static const DsegFilter filter = { { 1, 2, 4, 8 } };
 
 typedef struct Machine {
     const char *name;
-    DsegPaging guest;
+    DsegPagingMode guest;
     unsigned guest_lg_size;
-    DsegPaging nested;
+    DsegPagingMode nested;
     unsigned nested_lg_size;
 } Machine;
 
@@ -45,41 +45,41 @@ static unsigned nested_refs(const Machine *m)
     return dseg_paging_refs(m->nested, m->nested_lg_size);
 }
 
-static void walk_nested(DsegTrace *trace, const Machine *m, unsigned level,
+static void walk_nested(DsegRecord *record, const Machine *m, unsigned level,
                         unsigned refs)
 {
     unsigned top = dseg_paging_levels(m->nested);
 
     for (unsigned i = 0; i < refs; i++) {
-        dseg_trace_ref(trace, true, HPA(level, top - i), HPA(level, top - i));
-        dseg_trace_entry(trace, ENTRY(trace->refs));
+        dseg_record_ref(record, true, HPA(level, top - i), HPA(level, top - i));
+        dseg_record_entry(record, ENTRY(record->refs));
     }
 }
 
 /* The guest's tables, and the nested walks for their entries. */
-static void walk_guest(DsegTrace *trace, const Machine *m, unsigned refs)
+static void walk_guest(DsegRecord *record, const Machine *m, unsigned refs)
 {
     unsigned top = dseg_paging_levels(m->guest);
 
     for (unsigned i = 0; i < refs; i++) {
         if (m->nested != NONE) {
-            dseg_trace_gpa(trace, GPA(top - i));
-            walk_nested(trace, m, top - i, nested_refs(m));
+            dseg_record_gpa(record, GPA(top - i));
+            walk_nested(record, m, top - i, nested_refs(m));
         }
-        dseg_trace_ref(trace, false, GPA(top - i), GPA(top - i) + 1);
-        dseg_trace_entry(trace, ENTRY(trace->refs));
+        dseg_record_ref(record, false, GPA(top - i), GPA(top - i) + 1);
+        dseg_record_entry(record, ENTRY(record->refs));
     }
 }
 
-static void translate(DsegTrace *trace, const Machine *m)
+static void translate(DsegRecord *record, const Machine *m)
 {
-    dseg_trace_begin(trace, m->guest, m->nested);
-    walk_guest(trace, m, guest_refs(m));
+    dseg_record_begin(record, m->guest, m->nested);
+    walk_guest(record, m, guest_refs(m));
     if (m->nested != NONE) {
-        dseg_trace_gpa(trace, GPA(0));
-        walk_nested(trace, m, 0, nested_refs(m));
+        dseg_record_gpa(record, GPA(0));
+        walk_nested(record, m, 0, nested_refs(m));
     }
-    dseg_trace_end(trace, DSEG_TRACE_DONE);
+    dseg_record_end(record, DSEG_RECORD_DONE);
 }
 
 static const Machine machines[] = {
@@ -130,10 +130,10 @@ static void test_references_in_order(gconstpointer data)
     unsigned top = dseg_paging_levels(m->guest), g = guest_refs(m);
     unsigned number = 0;
     const DsegStep *step;
-    DsegTrace trace;
+    DsegRecord record;
 
-    translate(&trace, m);
-    step = trace.step;
+    translate(&record, m);
+    step = record.step;
     for (unsigned i = 0; i < g; i++) {
         assert_nested(&step, m, &number, top - i);
         assert_ref(step, ++number, false, top - i, GPA(top - i),
@@ -142,22 +142,22 @@ static void test_references_in_order(gconstpointer data)
         step++;
     }
     assert_nested(&step, m, &number, DSEG_FOR_FINAL);
-    g_assert_true(step == trace.step + trace.steps);
-    g_assert_cmpuint(number, ==, trace.refs);
+    g_assert_true(step == record.step + record.steps);
+    g_assert_cmpuint(number, ==, record.refs);
     g_assert_cmpuint(number, ==, g + (m->nested == NONE ? 0 :
                                       (g + 1) * nested_refs(m)));
 }
 
 static void test_24_references_of_two_dimensions(void)
 {
-    DsegTrace trace;
+    DsegRecord record;
     unsigned guests_numbers = 0;
 
-    translate(&trace, &machines[0]);
-    g_assert_cmpuint(trace.refs, ==, 24);
-    for (unsigned i = 0; i < trace.steps; i++) {
-        if (!trace.step[i].nested) {
-            guests_numbers = guests_numbers * 100 + trace.step[i].ref.number;
+    translate(&record, &machines[0]);
+    g_assert_cmpuint(record.refs, ==, 24);
+    for (unsigned i = 0; i < record.steps; i++) {
+        if (!record.step[i].nested) {
+            guests_numbers = guests_numbers * 100 + record.step[i].ref.number;
         }
     }
     g_assert_cmpuint(guests_numbers, ==, 5101520);  /* 5, 10, 15, 20 */
@@ -167,59 +167,59 @@ static void test_24_references_of_two_dimensions(void)
 static void test_5_levels_with_all_checks_fit(void)
 {
     const Machine m = { "", L5, 12, L5, 12 };
-    DsegTrace trace;
+    DsegRecord record;
 
-    dseg_trace_begin(&trace, m.guest, m.nested);
-    dseg_trace_guest_check(&trace, &segment, DSEG_MISS, 0);
+    dseg_record_begin(&record, m.guest, m.nested);
+    dseg_record_guest_check(&record, &segment, DSEG_MISS, 0);
     for (unsigned level = 5; level + 1 > 0; level--) {
-        dseg_trace_gpa(&trace, GPA(level));
-        dseg_trace_vmm_check(&trace, &segment, DSEG_HIT, 0);
-        dseg_trace_filter(&trace, &filter, DSEG_NESTED_ESCAPED);
-        walk_nested(&trace, &m, level, 5);
+        dseg_record_gpa(&record, GPA(level));
+        dseg_record_vmm_check(&record, &segment, DSEG_HIT, 0);
+        dseg_record_filter(&record, &filter, DSEG_NESTED_ESCAPED);
+        walk_nested(&record, &m, level, 5);
         if (level) {
-            dseg_trace_ref(&trace, false, GPA(level), 0);
-            dseg_trace_entry(&trace, 0);
+            dseg_record_ref(&record, false, GPA(level), 0);
+            dseg_record_entry(&record, 0);
         }
     }
-    dseg_trace_end(&trace, DSEG_TRACE_DONE);
-    g_assert_cmpuint(trace.refs, ==, 35);
-    g_assert_cmpuint(trace.steps, ==, 35 + 7 + 6);
-    g_assert_cmpuint(trace.steps, <=, DSEG_TRACE_STEPS);
+    dseg_record_end(&record, DSEG_RECORD_DONE);
+    g_assert_cmpuint(record.refs, ==, 35);
+    g_assert_cmpuint(record.steps, ==, 35 + 7 + 6);
+    g_assert_cmpuint(record.steps, <=, DSEG_RECORD_STEPS);
 }
 
 static void test_checks_and_lookups_keep_what_they_found(void)
 {
     const uint64_t gpa = 0x12345678;
-    DsegTrace trace;
+    DsegRecord record;
 
-    dseg_trace_begin(&trace, L4, L4);
-    dseg_trace_guest_check(&trace, &segment, DSEG_HIT, gpa);
-    dseg_trace_gpa(&trace, gpa);
-    dseg_trace_vmm_check(&trace, &segment, DSEG_TOO_WIDE, 0);
-    dseg_trace_filter(&trace, &filter, DSEG_NESTED_SEGMENT);
-    dseg_trace_end(&trace, DSEG_TRACE_DONE);
+    dseg_record_begin(&record, L4, L4);
+    dseg_record_guest_check(&record, &segment, DSEG_HIT, gpa);
+    dseg_record_gpa(&record, gpa);
+    dseg_record_vmm_check(&record, &segment, DSEG_TOO_WIDE, 0);
+    dseg_record_filter(&record, &filter, DSEG_NESTED_SEGMENT);
+    dseg_record_end(&record, DSEG_RECORD_DONE);
 
-    g_assert_cmpuint(trace.steps, ==, 3);
-    g_assert_cmpint(trace.step[0].kind, ==, DSEG_STEP_CHECK);
-    g_assert_false(trace.step[0].nested);
-    g_assert_true(trace.step[0].check.counted);
-    g_assert_cmpint(trace.step[0].check.hit, ==, DSEG_HIT);
-    g_assert_cmphex(trace.step[0].check.to, ==, gpa);
-    g_assert_cmpmem(&trace.step[0].check.segment, sizeof(segment), &segment,
+    g_assert_cmpuint(record.steps, ==, 3);
+    g_assert_cmpint(record.step[0].kind, ==, DSEG_STEP_CHECK);
+    g_assert_false(record.step[0].nested);
+    g_assert_true(record.step[0].check.counted);
+    g_assert_cmpint(record.step[0].check.hit, ==, DSEG_HIT);
+    g_assert_cmphex(record.step[0].check.to, ==, gpa);
+    g_assert_cmpmem(&record.step[0].check.segment, sizeof(segment), &segment,
                     sizeof(segment));
 
-    g_assert_cmpint(trace.step[1].kind, ==, DSEG_STEP_CHECK);
-    g_assert_true(trace.step[1].nested);
-    g_assert_false(trace.step[1].check.counted);
-    g_assert_cmpint(trace.step[1].check.hit, ==, DSEG_TOO_WIDE);
-    g_assert_cmpuint(trace.step[1].for_level, ==, DSEG_FOR_FINAL);
-    g_assert_cmphex(trace.step[1].gpa, ==, gpa);
+    g_assert_cmpint(record.step[1].kind, ==, DSEG_STEP_CHECK);
+    g_assert_true(record.step[1].nested);
+    g_assert_false(record.step[1].check.counted);
+    g_assert_cmpint(record.step[1].check.hit, ==, DSEG_TOO_WIDE);
+    g_assert_cmpuint(record.step[1].for_level, ==, DSEG_FOR_FINAL);
+    g_assert_cmphex(record.step[1].gpa, ==, gpa);
 
-    g_assert_cmpint(trace.step[2].kind, ==, DSEG_STEP_FILTER);
-    g_assert_cmpint(trace.step[2].filter.how, ==, DSEG_NESTED_SEGMENT);
-    g_assert_false(trace.step[2].filter.passes);
+    g_assert_cmpint(record.step[2].kind, ==, DSEG_STEP_FILTER);
+    g_assert_cmpint(record.step[2].filter.how, ==, DSEG_NESTED_SEGMENT);
+    g_assert_false(record.step[2].filter.passes);
     for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
-        g_assert_cmpuint(trace.step[2].filter.bit[i], ==,
+        g_assert_cmpuint(record.step[2].filter.bit[i], ==,
                          dseg_filter_hash(i, 0x12345));
     }
 }
@@ -227,47 +227,47 @@ static void test_checks_and_lookups_keep_what_they_found(void)
 static void test_lookup_of_an_added_page_passes(void)
 {
     DsegFilter one = { { 0 } };
-    DsegTrace trace;
+    DsegRecord record;
 
     dseg_filter_add(&one, 0x12345678);
-    dseg_trace_begin(&trace, L4, L4);
-    dseg_trace_gpa(&trace, 0x12345000);
-    dseg_trace_filter(&trace, &one, DSEG_NESTED_ESCAPED);
-    g_assert_true(trace.step[0].filter.passes);
+    dseg_record_begin(&record, L4, L4);
+    dseg_record_gpa(&record, 0x12345000);
+    dseg_record_filter(&record, &one, DSEG_NESTED_ESCAPED);
+    g_assert_true(record.step[0].filter.passes);
 }
 
 /* Of a large page it is known only at the end that no more entries follow. */
 static void test_steps_after_a_large_leaf_are_for_the_final_gpa(void)
 {
     const Machine m = { "", L4, 21, L4, 12 };
-    DsegTrace trace;
+    DsegRecord record;
     unsigned last;
 
-    dseg_trace_begin(&trace, m.guest, m.nested);
-    walk_guest(&trace, &m, 3);
-    last = trace.steps - 1;
-    dseg_trace_gpa(&trace, GPA(0));
-    dseg_trace_vmm_check(&trace, &segment, DSEG_HIT, 0);
-    dseg_trace_filter(&trace, &filter, DSEG_NESTED_SEGMENT);
-    dseg_trace_end(&trace, DSEG_TRACE_DONE);
-    g_assert_cmpuint(trace.step[last].ref.lg_size, ==, 21);
-    g_assert_cmpuint(trace.step[last + 1].for_level, ==, DSEG_FOR_FINAL);
-    g_assert_cmpuint(trace.step[last + 2].for_level, ==, DSEG_FOR_FINAL);
-    g_assert_cmpuint(trace.step[last - 1].for_level, ==, 2);
+    dseg_record_begin(&record, m.guest, m.nested);
+    walk_guest(&record, &m, 3);
+    last = record.steps - 1;
+    dseg_record_gpa(&record, GPA(0));
+    dseg_record_vmm_check(&record, &segment, DSEG_HIT, 0);
+    dseg_record_filter(&record, &filter, DSEG_NESTED_SEGMENT);
+    dseg_record_end(&record, DSEG_RECORD_DONE);
+    g_assert_cmpuint(record.step[last].ref.lg_size, ==, 21);
+    g_assert_cmpuint(record.step[last + 1].for_level, ==, DSEG_FOR_FINAL);
+    g_assert_cmpuint(record.step[last + 2].for_level, ==, DSEG_FOR_FINAL);
+    g_assert_cmpuint(record.step[last - 1].for_level, ==, 2);
 }
 
 /* Level 2's entry is not present, or does not permit it: no page is known. */
 static void test_page_fault_has_no_page(void)
 {
     const Machine *m = &machines[0];
-    DsegTrace trace;
+    DsegRecord record;
 
-    dseg_trace_begin(&trace, m->guest, m->nested);
-    walk_guest(&trace, m, 3);
-    dseg_trace_end(&trace, DSEG_TRACE_PF);
-    g_assert_cmpuint(trace.refs, ==, 15);
-    for (unsigned i = 0; i < trace.steps; i++) {
-        const DsegStep *step = &trace.step[i];
+    dseg_record_begin(&record, m->guest, m->nested);
+    walk_guest(&record, m, 3);
+    dseg_record_end(&record, DSEG_RECORD_PF);
+    g_assert_cmpuint(record.refs, ==, 15);
+    for (unsigned i = 0; i < record.steps; i++) {
+        const DsegStep *step = &record.step[i];
         bool nested_leaf = step->nested && step->ref.level == 1;
 
         g_assert_cmpuint(step->ref.lg_size, ==, nested_leaf ? 12 : 0);
@@ -280,47 +280,47 @@ static void test_page_fault_has_no_page(void)
 static void test_nested_fault_of_the_final_gpa(void)
 {
     const Machine *m = &machines[0];
-    DsegTrace trace;
+    DsegRecord record;
 
-    dseg_trace_begin(&trace, m->guest, m->nested);
-    walk_guest(&trace, m, 4);
-    dseg_trace_gpa(&trace, GPA(0));
-    walk_nested(&trace, m, 0, 2);
-    dseg_trace_end(&trace, DSEG_TRACE_NPF_FINAL);
-    g_assert_cmpuint(trace.refs, ==, 22);
-    g_assert_cmpuint(trace.step[19].ref.lg_size, ==, 12);
+    dseg_record_begin(&record, m->guest, m->nested);
+    walk_guest(&record, m, 4);
+    dseg_record_gpa(&record, GPA(0));
+    walk_nested(&record, m, 0, 2);
+    dseg_record_end(&record, DSEG_RECORD_NPF_FINAL);
+    g_assert_cmpuint(record.refs, ==, 22);
+    g_assert_cmpuint(record.step[19].ref.lg_size, ==, 12);
     for (unsigned i = 20; i < 22; i++) {
-        g_assert_cmpuint(trace.step[i].for_level, ==, DSEG_FOR_FINAL);
-        g_assert_cmpuint(trace.step[i].ref.lg_size, ==, 0);
+        g_assert_cmpuint(record.step[i].for_level, ==, DSEG_FOR_FINAL);
+        g_assert_cmpuint(record.step[i].ref.lg_size, ==, 0);
     }
 }
 
 static void test_nested_fault_of_an_entry(void)
 {
     const Machine *m = &machines[0];
-    DsegTrace trace;
+    DsegRecord record;
 
-    dseg_trace_begin(&trace, m->guest, m->nested);
-    walk_guest(&trace, m, 2);
-    dseg_trace_gpa(&trace, GPA(2));
-    walk_nested(&trace, m, 2, 4);
-    dseg_trace_end(&trace, DSEG_TRACE_NPF_TABLE);
-    g_assert_cmpuint(trace.refs, ==, 14);
-    g_assert_cmpuint(trace.step[8].ref.lg_size, ==, 12);
-    g_assert_cmpuint(trace.step[9].ref.lg_size, ==, 0);
+    dseg_record_begin(&record, m->guest, m->nested);
+    walk_guest(&record, m, 2);
+    dseg_record_gpa(&record, GPA(2));
+    walk_nested(&record, m, 2, 4);
+    dseg_record_end(&record, DSEG_RECORD_NPF_TABLE);
+    g_assert_cmpuint(record.refs, ==, 14);
+    g_assert_cmpuint(record.step[8].ref.lg_size, ==, 12);
+    g_assert_cmpuint(record.step[9].ref.lg_size, ==, 0);
     for (unsigned i = 10; i < 14; i++) {
-        g_assert_cmpuint(trace.step[i].for_level, ==, 2);
-        g_assert_cmpuint(trace.step[i].ref.lg_size, ==, 0);
+        g_assert_cmpuint(record.step[i].for_level, ==, 2);
+        g_assert_cmpuint(record.step[i].ref.lg_size, ==, 0);
     }
 }
 
 static void test_starting_over_forgets(void)
 {
-    DsegTrace once, twice;
+    DsegRecord once, twice;
 
     translate(&once, &machines[0]);
-    dseg_trace_begin(&twice, L5, L4);
-    dseg_trace_guest_check(&twice, &segment, DSEG_MISS, 0);
+    dseg_record_begin(&twice, L5, L4);
+    dseg_record_guest_check(&twice, &segment, DSEG_MISS, 0);
     walk_guest(&twice, &machines[4], 3);
     translate(&twice, &machines[0]);
     g_assert_cmpmem(&twice, sizeof(twice), &once, sizeof(once));
@@ -333,27 +333,27 @@ int main(int argc, char **argv)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(machines); i++) {
         g_autofree char *path = g_strdup_printf(
-            "/trace/%s/references-in-order", machines[i].name);
+            "/record/%s/references-in-order", machines[i].name);
 
         g_test_add_data_func(path, &machines[i], test_references_in_order);
     }
-    g_test_add_func("/trace/24-references-of-two-dimensions",
+    g_test_add_func("/record/24-references-of-two-dimensions",
                     test_24_references_of_two_dimensions);
-    g_test_add_func("/trace/5-levels-with-all-checks-fit",
+    g_test_add_func("/record/5-levels-with-all-checks-fit",
                     test_5_levels_with_all_checks_fit);
-    g_test_add_func("/trace/checks-and-lookups-keep-what-they-found",
+    g_test_add_func("/record/checks-and-lookups-keep-what-they-found",
                     test_checks_and_lookups_keep_what_they_found);
-    g_test_add_func("/trace/lookup-of-an-added-page-passes",
+    g_test_add_func("/record/lookup-of-an-added-page-passes",
                     test_lookup_of_an_added_page_passes);
-    g_test_add_func("/trace/steps-after-a-large-leaf-are-for-the-final-gpa",
+    g_test_add_func("/record/steps-after-a-large-leaf-are-for-the-final-gpa",
                     test_steps_after_a_large_leaf_are_for_the_final_gpa);
-    g_test_add_func("/trace/page-fault-has-no-page",
+    g_test_add_func("/record/page-fault-has-no-page",
                     test_page_fault_has_no_page);
-    g_test_add_func("/trace/nested-fault-of-the-final-gpa",
+    g_test_add_func("/record/nested-fault-of-the-final-gpa",
                     test_nested_fault_of_the_final_gpa);
-    g_test_add_func("/trace/nested-fault-of-an-entry",
+    g_test_add_func("/record/nested-fault-of-an-entry",
                     test_nested_fault_of_an_entry);
-    g_test_add_func("/trace/starting-over-forgets",
+    g_test_add_func("/record/starting-over-forgets",
                     test_starting_over_forgets);
     return g_test_run();
 }

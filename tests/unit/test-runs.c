@@ -16,23 +16,23 @@ static void map(Memory *memory, uint64_t from, uint64_t to, unsigned pages)
     }
 }
 
-static DsegScan scan_range(Memory *memory, uint64_t base, uint64_t limit)
+static DsegRunSearch scan_range(Memory *memory, uint64_t base, uint64_t limit)
 {
-    return (DsegScan) {
+    return (DsegRunSearch) {
         .in_tables = &memory->tables, .in_limit = limit, .in_runs = 10,
         .next = base,
     };
 }
 
-static DsegScan scan_all(Memory *memory)
+static DsegRunSearch scan_all(Memory *memory)
 {
-    DsegScan scan = scan_range(memory, 0, HALF);
+    DsegRunSearch scan = scan_range(memory, 0, HALF);
 
-    g_assert_true(dseg_scan_step(&scan, 1000000));
+    g_assert_true(dseg_runs_step(&scan, 1000000));
     return scan;
 }
 
-static void assert_run(const DsegScan *scan, unsigned i, uint64_t base,
+static void assert_run(const DsegRunSearch *scan, unsigned i, uint64_t base,
                        uint64_t size, uint64_t target)
 {
     g_assert_cmpuint(i, <, scan->out_runs);
@@ -44,7 +44,7 @@ static void assert_run(const DsegScan *scan, unsigned i, uint64_t base,
 static void test_nothing_mapped(void)
 {
     static Memory memory;
-    DsegScan scan;
+    DsegRunSearch scan;
 
     make_tables(&memory);
     scan = scan_all(&memory);
@@ -56,7 +56,7 @@ static void test_nothing_mapped(void)
 static void test_one_run(void)
 {
     static Memory memory;
-    DsegScan scan;
+    DsegRunSearch scan;
 
     make_tables(&memory);
     map(&memory, 3 * TIB + 7 * PAGE, 5 * GIB, 9);
@@ -71,7 +71,7 @@ static void test_one_run(void)
 static void test_jump_of_target_ends_a_run(void)
 {
     static Memory memory;
-    DsegScan scan;
+    DsegRunSearch scan;
 
     make_tables(&memory);
     map(&memory, GIB, 5 * GIB, 3);
@@ -86,7 +86,7 @@ static void test_jump_of_target_ends_a_run(void)
 static void test_hole_ends_a_run(void)
 {
     static Memory memory;
-    DsegScan scan;
+    DsegRunSearch scan;
 
     make_tables(&memory);
     map(&memory, GIB, 5 * GIB, 3);
@@ -100,7 +100,7 @@ static void test_hole_ends_a_run(void)
 static void test_runs_go_on_across_tables(void)
 {
     static Memory memory;
-    DsegScan scan;
+    DsegRunSearch scan;
 
     make_tables(&memory);
     map(&memory, TIB - 2 * PAGE, 5 * GIB, 4);
@@ -112,7 +112,7 @@ static void test_runs_go_on_across_tables(void)
 static void test_pages_of_all_sizes_make_one_run(void)
 {
     static Memory memory;
-    DsegScan scan;
+    DsegRunSearch scan;
     uint64_t from = 3 * GIB, to = 6 * GIB;
 
     make_tables(&memory);
@@ -130,20 +130,20 @@ static void test_pages_of_all_sizes_make_one_run(void)
 }
 
 /* Five pages of which the middle one lacks something. */
-static DsegScan scan_with_odd_page(uint64_t flags, bool executable)
+static DsegRunSearch scan_with_odd_page(uint64_t flags, bool executable)
 {
     static Memory memory;
-    DsegScan scan = scan_range(&memory, 0, HALF);
+    DsegRunSearch scan = scan_range(&memory, 0, HALF);
 
     make_tables(&memory);
     map(&memory, GIB, 5 * GIB, 5);
     map_page(&memory, GIB + 2 * PAGE, 5 * GIB + 2 * PAGE, 12, flags);
     scan.in_executable = executable;
-    g_assert_true(dseg_scan_step(&scan, 1000000));
+    g_assert_true(dseg_runs_step(&scan, 1000000));
     return scan;
 }
 
-static void assert_two_runs(const DsegScan *scan)
+static void assert_two_runs(const DsegRunSearch *scan)
 {
     g_assert_cmpuint(scan->out_runs, ==, 2);
     assert_run(scan, 0, GIB, 2 * PAGE, 5 * GIB);
@@ -154,9 +154,9 @@ static void assert_two_runs(const DsegScan *scan)
 
 static void test_missing_permission_ends_a_run(void)
 {
-    DsegScan read_only = scan_with_odd_page(P | US, false);
-    DsegScan supervisor = scan_with_odd_page(P | RW, false);
-    DsegScan no_execute = scan_with_odd_page(ALL | NX, true);
+    DsegRunSearch read_only = scan_with_odd_page(P | US, false);
+    DsegRunSearch supervisor = scan_with_odd_page(P | RW, false);
+    DsegRunSearch no_execute = scan_with_odd_page(ALL | NX, true);
 
     assert_two_runs(&read_only);
     assert_two_runs(&supervisor);
@@ -166,7 +166,7 @@ static void test_missing_permission_ends_a_run(void)
 /* A guest segment does not grant fetches, so NX does not matter to it. */
 static void test_nx_matters_only_where_fetches_are_granted(void)
 {
-    DsegScan scan = scan_with_odd_page(ALL | NX, false);
+    DsegRunSearch scan = scan_with_odd_page(ALL | NX, false);
 
     g_assert_cmpuint(scan.out_runs, ==, 1);
     assert_run(&scan, 0, GIB, 5 * PAGE, 5 * GIB);
@@ -174,7 +174,7 @@ static void test_nx_matters_only_where_fetches_are_granted(void)
 
 static void test_reserved_bit_is_a_hole(void)
 {
-    DsegScan scan = scan_with_odd_page(ALL | UINT64_C(1) << 45, false);
+    DsegRunSearch scan = scan_with_odd_page(ALL | UINT64_C(1) << 45, false);
 
     g_assert_cmpuint(scan.out_runs, ==, 2);
     g_assert_cmpuint(scan.out_mapped, ==, 4 * PAGE);
@@ -183,12 +183,12 @@ static void test_reserved_bit_is_a_hole(void)
 static void test_range_cuts_pages(void)
 {
     static Memory memory;
-    DsegScan scan = scan_range(&memory, GIB + MIB, GIB + 3 * MIB + PAGE);
+    DsegRunSearch scan = scan_range(&memory, GIB + MIB, GIB + 3 * MIB + PAGE);
 
     make_tables(&memory);
     map_page(&memory, GIB, 5 * GIB, 21, ALL);
     map_page(&memory, GIB + 2 * MIB, 5 * GIB + 2 * MIB, 21, ALL);
-    g_assert_true(dseg_scan_step(&scan, 1000000));
+    g_assert_true(dseg_runs_step(&scan, 1000000));
     g_assert_cmpuint(scan.out_runs, ==, 1);
     assert_run(&scan, 0, GIB + MIB, 2 * MIB + PAGE, 5 * GIB + MIB);
     g_assert_cmpuint(scan.out_run[0].pages[DSEG_PAGE_2M], ==, 2);
@@ -198,11 +198,11 @@ static void test_range_cuts_pages(void)
 static void test_range_may_end_near_2_to_the_64(void)
 {
     static Memory memory;
-    DsegScan scan = scan_range(&memory, -3 * PAGE, -PAGE);
+    DsegRunSearch scan = scan_range(&memory, -3 * PAGE, -PAGE);
 
     make_tables(&memory);
     map(&memory, -3 * PAGE, 5 * GIB, 3);
-    g_assert_true(dseg_scan_step(&scan, 1000000));
+    g_assert_true(dseg_runs_step(&scan, 1000000));
     g_assert_cmpuint(scan.out_runs, ==, 1);
     assert_run(&scan, 0, -3 * PAGE, 2 * PAGE, 5 * GIB);
 }
@@ -221,7 +221,7 @@ static void map_runs(Memory *memory)
 static void test_longest_come_first(void)
 {
     static Memory memory;
-    DsegScan scan;
+    DsegRunSearch scan;
 
     map_runs(&memory);
     scan = scan_all(&memory);
@@ -235,7 +235,7 @@ static void test_longest_come_first(void)
 static void test_of_equal_runs_the_lowest_comes_first(void)
 {
     static Memory memory;
-    DsegScan scan;
+    DsegRunSearch scan;
 
     make_tables(&memory);
     for (unsigned i = 0; i < 4; i++) {
@@ -253,10 +253,10 @@ static void test_only_as_many_as_wanted_are_kept(void)
 
     map_runs(&memory);
     for (unsigned wanted = 0; wanted < 9; wanted++) {
-        DsegScan scan = scan_range(&memory, 0, HALF);
+        DsegRunSearch scan = scan_range(&memory, 0, HALF);
 
         scan.in_runs = wanted;
-        g_assert_true(dseg_scan_step(&scan, 1000000));
+        g_assert_true(dseg_runs_step(&scan, 1000000));
         g_assert_cmpuint(scan.out_runs, ==, MIN(wanted, 8));
         for (unsigned i = 0; i < scan.out_runs; i++) {
             g_assert_cmpuint(scan.out_run[i].size, ==, (8 - i) * PAGE);
@@ -268,11 +268,11 @@ static void test_only_as_many_as_wanted_are_kept(void)
 static void test_shorter_than_the_minimum_are_left_out(void)
 {
     static Memory memory;
-    DsegScan scan = scan_range(&memory, 0, HALF);
+    DsegRunSearch scan = scan_range(&memory, 0, HALF);
 
     map_runs(&memory);
     scan.in_min_size = 6 * PAGE;
-    g_assert_true(dseg_scan_step(&scan, 1000000));
+    g_assert_true(dseg_runs_step(&scan, 1000000));
     g_assert_cmpuint(scan.out_runs, ==, 3);
     g_assert_cmpuint(scan.out_run[2].size, ==, 6 * PAGE);
     g_assert_cmpuint(scan.out_suitable, ==, 36 * PAGE);
@@ -282,28 +282,28 @@ static void test_shorter_than_the_minimum_are_left_out(void)
 static void test_holes_cost_one_lookup_each(void)
 {
     static Memory memory;
-    DsegScan scan = scan_range(&memory, 0, HALF);
+    DsegRunSearch scan = scan_range(&memory, 0, HALF);
 
     make_tables(&memory);
     map(&memory, 1 * TIB, 5 * GIB, 1);
     map(&memory, 77 * TIB + 123 * MIB, 6 * GIB, 1);
     /* For each page: 511 holes in each of its three tables, 254 above. */
-    g_assert_false(dseg_scan_step(&scan, 2 * (1 + 3 * 511) + 253));
-    g_assert_true(dseg_scan_step(&scan, 1));
+    g_assert_false(dseg_runs_step(&scan, 2 * (1 + 3 * 511) + 253));
+    g_assert_true(dseg_runs_step(&scan, 1));
     g_assert_cmpuint(memory.loads, <, 4 * 4000);
 }
 
 static void test_steps_of_any_size_find_the_same(void)
 {
     static Memory memory;
-    DsegScan whole;
+    DsegRunSearch whole;
 
     map_runs(&memory);
     whole = scan_all(&memory);
     for (unsigned lookups = 1; lookups < 40; lookups++) {
-        DsegScan scan = scan_range(&memory, 0, HALF);
+        DsegRunSearch scan = scan_range(&memory, 0, HALF);
 
-        while (!dseg_scan_step(&scan, lookups)) {
+        while (!dseg_runs_step(&scan, lookups)) {
             continue;
         }
         g_assert_cmpmem(&scan, sizeof(scan), &whole, sizeof(whole));
@@ -314,12 +314,12 @@ static void test_steps_of_any_size_find_the_same(void)
 static void test_scan_can_end_early(void)
 {
     static Memory memory;
-    DsegScan scan = scan_range(&memory, GIB, 2 * GIB);
+    DsegRunSearch scan = scan_range(&memory, GIB, 2 * GIB);
 
     make_tables(&memory);
     map(&memory, GIB, 5 * GIB, 9);
-    g_assert_false(dseg_scan_step(&scan, 4));
-    dseg_scan_end_run(&scan);
+    g_assert_false(dseg_runs_step(&scan, 4));
+    dseg_runs_end_run(&scan);
     g_assert_cmpuint(scan.out_runs, ==, 1);
     assert_run(&scan, 0, GIB, 4 * PAGE, 5 * GIB);
     g_assert_cmphex(scan.next, ==, GIB + 4 * PAGE);
@@ -382,7 +382,7 @@ static void test_random_pages_equal_the_model(void)
         static Memory memory;
         static Page page[WINDOW_PAGES + 1];
         uint64_t mapped = 0, suitable = 0, longest = 0, size = 0;
-        DsegScan scan;
+        DsegRunSearch scan;
 
         map_at_random(rand, &memory, base);
         for (unsigned i = 0; i < WINDOW_PAGES; i++) {

@@ -40,14 +40,15 @@ static unsigned rank_of(const Clock *clock, uint32_t set, uint32_t ways,
     return rank;
 }
 
-static void assert_order(DsegTlbOrder *order, const Clock *clock, uint32_t ways)
+static void assert_order(DsegTlbReplacement *order, const Clock *clock,
+                         uint32_t ways)
 {
     for (uint32_t set = 0; set < SETS; set++) {
-        uint32_t victim = dseg_tlb_order_victim(order, set);
+        uint32_t victim = dseg_tlb_replacement_victim(order, set);
 
         g_assert_cmpuint(rank_of(clock, set, ways, victim), ==, ways - 1);
         for (unsigned rank = 0; rank < ways; rank++) {
-            uint32_t way = dseg_tlb_order_ranked(order, set, rank);
+            uint32_t way = dseg_tlb_replacement_ranked(order, set, rank);
 
             g_assert_cmpuint(way, <, ways);
             g_assert_cmpuint(rank_of(clock, set, ways, way), ==, rank);
@@ -58,10 +59,10 @@ static void assert_order(DsegTlbOrder *order, const Clock *clock, uint32_t ways)
 static void run(DsegTlbPolicy policy, uint32_t ways)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed(ways);
-    DsegTlbOrder order;
+    DsegTlbReplacement order;
     Clock clock;
 
-    dseg_tlb_order_init(&order, SETS, ways, policy, 0);
+    dseg_tlb_replacement_init(&order, SETS, ways, policy, 0);
     clock_init(&clock, ways);
     assert_order(&order, &clock, ways);
     for (unsigned i = 0; i < STEPS; i++) {
@@ -70,9 +71,9 @@ static void run(DsegTlbPolicy policy, uint32_t ways)
         bool hit = g_rand_boolean(rand);
 
         if (hit) {
-            dseg_tlb_order_hit(&order, set, way);
+            dseg_tlb_replacement_hit(&order, set, way);
         } else {
-            dseg_tlb_order_fill(&order, set, way);
+            dseg_tlb_replacement_fill(&order, set, way);
         }
         if (!hit || policy == DSEG_TLB_LRU) {
             clock.times[set][way] = clock.now++;
@@ -81,7 +82,7 @@ static void run(DsegTlbPolicy policy, uint32_t ways)
             assert_order(&order, &clock, ways);
         }
     }
-    dseg_tlb_order_destroy(&order);
+    dseg_tlb_replacement_destroy(&order);
 }
 
 static void test_lru_is_by_the_last_use(void)
@@ -102,19 +103,19 @@ static void test_fifo_is_by_the_last_fill(void)
 static void test_next_is_the_victim_where_hits_decide(void)
 {
     for (DsegTlbPolicy policy = 0; policy < DSEG_TLB_POLICY__MAX; policy++) {
-        DsegTlbOrder order;
+        DsegTlbReplacement order;
         uint32_t next;
 
-        dseg_tlb_order_init(&order, SETS, 4, policy, 0);
-        dseg_tlb_order_fill(&order, 1, 2);
-        dseg_tlb_order_hit(&order, 1, 0);
-        next = dseg_tlb_order_next(&order, 1);
+        dseg_tlb_replacement_init(&order, SETS, 4, policy, 0);
+        dseg_tlb_replacement_fill(&order, 1, 2);
+        dseg_tlb_replacement_hit(&order, 1, 0);
+        next = dseg_tlb_replacement_next(&order, 1);
         if (policy == DSEG_TLB_LRU || policy == DSEG_TLB_PLRU) {
-            g_assert_cmpuint(next, ==, dseg_tlb_order_victim(&order, 1));
+            g_assert_cmpuint(next, ==, dseg_tlb_replacement_victim(&order, 1));
         } else {
             g_assert_cmpuint(next, ==, DSEG_TLB_NO_WAY);
         }
-        dseg_tlb_order_destroy(&order);
+        dseg_tlb_replacement_destroy(&order);
     }
 }
 

@@ -18,9 +18,9 @@ typedef struct Gpa {
 } Gpa;
 
 typedef struct Translation {
-    DsegPaging guest;
+    DsegPagingMode guest;
     unsigned guest_lg_size;
-    DsegPaging nested;      /* DSEG_PAGING_NONE: native */
+    DsegPagingMode nested;      /* DSEG_PAGING_NONE: native */
     bool guest_segment;
     bool guest_hit;
     bool vmm_segment;
@@ -43,34 +43,34 @@ static inline unsigned translation_gpas(const Translation *t)
     return translation_is_nested(t) ? translation_guest_refs(t) + 1 : 0;
 }
 
-static inline void translate_gpa(DsegWalk *walk, const Translation *t,
+static inline void translate_gpa(DsegCost *walk, const Translation *t,
                                  unsigned i)
 {
     if (translation_is_nested(t)) {
-        dseg_walk_gpa(walk, t->gpa[i].how, t->nested, t->gpa[i].lg_size);
+        dseg_cost_gpa(walk, t->gpa[i].how, t->nested, t->gpa[i].lg_size);
     }
 }
 
 /* Stops, as a fault does, when @guest_refs entries have been read. */
-static inline void translate_until(DsegWalk *walk, const Translation *t,
+static inline void translate_until(DsegCost *walk, const Translation *t,
                                    unsigned guest_refs)
 {
-    dseg_walk_begin(walk, translation_is_nested(t), t->guest_segment,
+    dseg_cost_begin(walk, translation_is_nested(t), t->guest_segment,
                     t->vmm_segment);
-    dseg_walk_check_guest(walk, t->guest_hit);
+    dseg_cost_check_guest(walk, t->guest_hit);
     for (unsigned i = 0; i < guest_refs; i++) {
         translate_gpa(walk, t, i);
-        dseg_walk_guest_ref(walk);
+        dseg_cost_guest_ref(walk);
     }
 }
 
-static inline void translate(DsegWalk *walk, const Translation *t)
+static inline void translate(DsegCost *walk, const Translation *t)
 {
     unsigned guest_refs = translation_guest_refs(t);
 
     translate_until(walk, t, guest_refs);
     if (guest_refs) {
-        dseg_walk_guest_page(walk, t->guest_lg_size);
+        dseg_cost_guest_page(walk, t->guest_lg_size);
     }
     translate_gpa(walk, t, guest_refs);
 }
