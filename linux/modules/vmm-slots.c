@@ -8,15 +8,18 @@
 #include <linux/kvm_host.h>
 #include <linux/sizes.h>
 
+#include "compat.h"
 #include "vmm.h"
 
 /* Below it a PC has its legacy devices and its BIOS, which are in pieces. */
 #define LOW_END (SZ_1M >> PAGE_SHIFT)
 
+/* With a guest_memfd the VMM's memory is, or may become, not the VM's. */
 static bool is_ram(const struct kvm_memory_slot *slot)
 {
 	return slot->id < KVM_USER_MEM_SLOTS &&
-	       !(slot->flags & (KVM_MEMSLOT_INVALID | KVM_MEM_READONLY));
+	       !(slot->flags & (KVM_MEMSLOT_INVALID | KVM_MEM_READONLY |
+				KVM_MEM_GUEST_MEMFD));
 }
 
 /* The part of a slot beyond the first MiB. */

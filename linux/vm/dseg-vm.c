@@ -131,11 +131,13 @@ static const char *attach_error(int error)
     case EBUSY:
         return "it has a segment already";
     case ENXIO:
-        return "it has no memory there, or not in one piece";
+        return "it has no memory there, or not in one piece, or in a "
+               "guest_memfd";
     case EFAULT:
         return "its memory is not private and anonymous (memory-backend-ram)";
     case ENOMEM:
-        return "there is no contiguous memory of that size";
+        return "there is no contiguous memory of that size, or its cgroup may "
+               "not have so much";
     case EPERM:
         return "that is more memory than you may lock (ulimit -l)";
     case EAGAIN:
@@ -359,7 +361,8 @@ static int reserve(int argc, char **argv)
     }
     request.size = parse("reserve", argv[1], true);
     if (ioctl(open_device(), DSEG_VMM_RESERVE, &request)) {
-        die(1, "reserve: %s", errno == ENOMEM ? attach_error(ENOMEM) :
+        die(1, "reserve: %s", errno == ENOMEM ?
+            "there is no contiguous memory of that size" :
             errno == EBUSY ? "there is some already; give it back first (0)" :
             strerror(errno));
     }
