@@ -46,12 +46,16 @@
  * memory in the same aligned 2 MiB may end the segment.  Without a hint the
  * region begins with such a block.
  *
+ * An error leaves all as it was.  Until it returns, other threads must leave the
+ * memory alone that it maps: on an error it unmaps what is there by then.
+ *
  * EINVAL  size or address is no multiple of 4096, size is 0, reserved is not 0
  * EBUSY   the process has a primary region already, or there is one that has
  *         been made through this file; or another thread is just making one
  * ENOMEM  no range of contiguous frames could be made free, or the limits of
  *         the process's memory (address space, memory cgroup) are reached
- * EPERM   RLIMIT_MEMLOCK is too low, and the process lacks CAP_IPC_LOCK
+ * EPERM   RLIMIT_MEMLOCK is too low, and the process lacks CAP_IPC_LOCK; after
+ *         mlockall(MCL_FUTURE) the region counts twice, as locked and as pinned
  * EAGAIN  another thread changed the same memory meanwhile
  * EINTR   the process is being killed
  * EFAULT  the argument is not in writable memory

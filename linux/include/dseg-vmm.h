@@ -39,8 +39,10 @@
  *         and gpa is not; unknown flags; reserved is not 0
  * EBUSY   the VM has a segment already, or one is just being made of that
  *         memory
- * ENXIO   the VM has no RAM there, or not in one piece, or none yet
- * EFAULT  its RAM is not private, writable, anonymous memory
+ * ENXIO   the VM has no RAM there, or not in one piece, or none yet; or it is
+ *         in a guest_memfd, which is no memory of the VMM's
+ * EFAULT  its RAM is not private, writable, anonymous memory; or the argument
+ *         is not in writable memory
  * ENOMEM  no range of contiguous frames could be made free, or the limit of
  *         the caller's memory cgroup is reached
  * EPERM   the size asked for, with what the VMM has locked and pinned already,
@@ -80,6 +82,7 @@ struct dseg_vmm_attach {
  * EINVAL  gpa is no multiple of 4096, or not in the segment; reserved is not 0
  * ENOENT  the VM has no segment, or it has ended
  * ENOSPC  64 pages escape already
+ * EBADF, EFAULT: as above
  */
 struct dseg_vmm_escape {
 	__s32 vm_fd;		/* in */
@@ -128,6 +131,8 @@ struct dseg_vmm_info {
  * EINVAL  size is no multiple of 4096; reserved is not 0
  * EBUSY   there are some already
  * ENOMEM  no range of contiguous frames could be made free
+ * EINTR   the caller is being killed
+ * EFAULT  the argument is not in writable memory
  */
 struct dseg_vmm_reserve {
 	__u64 size;		/* in: bytes */

@@ -188,19 +188,23 @@ static int begin(struct guest_process *new, struct file *file)
 	return err;
 }
 
-/* It has been made, and may go from now on; or it has not, and is unlisted. */
-static void finish(struct guest_process *process, struct file *file, bool made)
+/* It has been made: others may find it from now on, and it may go. */
+static void finish(struct guest_process *process, struct file *file)
 {
 	mutex_lock(&lock);
 	process->maker = NULL;
-	if (made) {
-		if (file->private_data)
-			put_process(file->private_data);
-		kref_get(&process->refs);
-		file->private_data = process;
-	} else {
-		list_del(&process->all);
-	}
+	if (file->private_data)
+		put_process(file->private_data);
+	kref_get(&process->refs);
+	file->private_data = process;
+	mutex_unlock(&lock);
+}
+
+/* It has not been made. */
+static void unlist(struct guest_process *process)
+{
+	mutex_lock(&lock);
+	list_del(&process->all);
 	mutex_unlock(&lock);
 }
 
@@ -232,6 +236,9 @@ static int map_and_make(struct guest_process *process,
 		vm_mmap(NULL, request->address ?: aligned_hole(request->size),
 			request->size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	/* mlockall() has it locked, which exceeds the limit. */
+	if (start == (unsigned long)-EAGAIN)
+		return -EPERM;
 	if (IS_ERR_VALUE(start))
 		return start;
 	process->region.start = start;
@@ -239,27 +246,46 @@ static int map_and_make(struct guest_process *process,
 	if (err)
 		vm_munmap(start, request->size);
 	request->address = start;
-	return err;
+	/* It was that kind of memory, until another thread changed it. */
+	return err == -EFAULT ? -EAGAIN : err;
 }
 
-static int create(struct file *file, struct dseg_guest_create *request)
+/* As if it had not been made.  It may be gone on return. */
+static void unmake(struct guest_process *process)
 {
-	struct guest_process *process;
-	int err = check_create(request);
+	unsigned long start = process->region.start;
+	unsigned long size = process->region.nr << PAGE_SHIFT;
 
-	if (err)
-		return err;
-	process = new_process(request->size);
+	dseg_region_remove(&process->region);
+	dseg_region_flush();
+	vm_munmap(start, size);
+}
+
+static int create(struct file *file, struct dseg_guest_create *request,
+		  void __user *arg)
+{
+	struct guest_process *process = new_process(request->size);
+	int err;
+
 	if (!process)
 		return -ENOMEM;
 	err = begin(process, file);
 	if (!err) {
 		err = map_and_make(process, request);
-		finish(process, file, !err);
+		if (err)
+			unlist(process);
 	}
-	if (err)
+	if (err) {
 		put_process(process);
-	return err;
+		return err;
+	}
+	/* Before others find it, as they could give its address to the next. */
+	if (copy_to_user(arg, request, sizeof(*request))) {
+		unmake(process);
+		return -EFAULT;
+	}
+	finish(process, file);
+	return 0;
 }
 
 static long ioctl_create(struct file *file, void __user *arg)
@@ -269,10 +295,8 @@ static long ioctl_create(struct file *file, void __user *arg)
 
 	if (copy_from_user(&request, arg, sizeof(request)))
 		return -EFAULT;
-	err = create(file, &request);
-	if (err)
-		return err;
-	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
+	err = check_create(&request);
+	return err ?: create(file, &request, arg);
 }
 
 /* The last region made of this process, or NULL.  With the lock. */

@@ -330,13 +330,39 @@ static struct file *get_vm(int fd)
 	return file;
 }
 
+/*
+ * Reads a request, and sees that it can be answered: what has been done can't
+ * always be undone.
+ */
+static bool get_request(void *request, void __user *arg, size_t size)
+{
+	return !copy_from_user(request, arg, size) &&
+	       !copy_to_user(arg, request, size);
+}
+
+static int detach(const struct kvm *kvm)
+{
+	struct vmm_segment *segment;
+	int err = -ENOENT;
+
+	mutex_lock(&lock);
+	list_for_each_entry(segment, &all, all) {
+		if (is_of(segment, kvm) && is_there(segment)) {
+			dseg_region_remove(&segment->region);
+			err = 0;
+		}
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
 static long ioctl_attach(void __user *arg)
 {
 	struct dseg_vmm_attach request;
 	struct file *vm;
 	int err;
 
-	if (copy_from_user(&request, arg, sizeof(request)))
+	if (!get_request(&request, arg, sizeof(request)))
 		return -EFAULT;
 	err = check_attach(&request);
 	if (err)
@@ -345,28 +371,22 @@ static long ioctl_attach(void __user *arg)
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
 	err = attach(vm, &request);
+	if (!err && copy_to_user(arg, &request, sizeof(request))) {
+		detach(vm->private_data);
+		err = -EFAULT;
+	}
 	fput(vm);
-	if (err)
-		return err;
-	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
+	return err;
 }
 
 static long ioctl_detach(int fd)
 {
 	struct file *vm = get_vm(fd);
-	struct vmm_segment *segment;
-	long err = -ENOENT;
+	long err;
 
 	if (IS_ERR(vm))
 		return PTR_ERR(vm);
-	mutex_lock(&lock);
-	list_for_each_entry(segment, &all, all) {
-		if (is_of(segment, vm->private_data) && is_there(segment)) {
-			dseg_region_remove(&segment->region);
-			err = 0;
-		}
-	}
-	mutex_unlock(&lock);
+	err = detach(vm->private_data);
 	fput(vm);
 	return err;
 }
@@ -527,7 +547,7 @@ static long ioctl_reserve(void __user *arg)
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (copy_from_user(&request, arg, sizeof(request)))
+	if (!get_request(&request, arg, sizeof(request)))
 		return -EFAULT;
 	if (!PAGE_ALIGNED(request.size) || request.reserved)
 		return -EINVAL;
@@ -536,7 +556,10 @@ static long ioctl_reserve(void __user *arg)
 		return err;
 	request.hpa = (u64)pfn << PAGE_SHIFT;
 	request.displaced = displaced;
-	return copy_to_user(arg, &request, sizeof(request)) ? -EFAULT : 0;
+	if (!copy_to_user(arg, &request, sizeof(request)))
+		return 0;
+	vmm_frames_reserve(0, &pfn, &displaced);
+	return -EFAULT;
 }
 
 static long vmm_ioctl(struct file *file, unsigned int request,
@@ -653,7 +676,8 @@ bool vmm_replace_frame(unsigned long pfn)
  */
 static int vmm_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	if (vma->vm_flags & VM_SHARED)
+	/* Of a file that can't be written to it is not VM_SHARED. */
+	if (vma->vm_flags & VM_MAYSHARE)
 		return -EINVAL;
 	vma_set_anonymous(vma);
 	return 0;

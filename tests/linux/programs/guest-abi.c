@@ -59,6 +59,21 @@ static void hint(void)
     CHECK(make_region(fd, SIZE, address) == (void *)address);
 }
 
+/* VmPin of this process. */
+static long pinned_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = -1;
+
+    CHECK(file);
+    while (fgets(line, sizeof(line), file)) {
+        sscanf(line, "VmPin: %ld", &kib);
+    }
+    fclose(file);
+    return kib;
+}
+
 static void bad_arguments(void)
 {
     int fd = open_device();
@@ -76,6 +91,35 @@ static void bad_arguments(void)
     make_region(fd, PAGE, 0);
     CHECK(request(fd, DSEG_GUEST_INFO, NULL) == EFAULT);
     CHECK(request(fd, DSEG_GUEST_WALKS, NULL) == EFAULT);
+}
+
+static bool is_mapped(uint64_t address)
+{
+    unsigned char in_core;
+
+    return mincore((void *)address, PAGE, &in_core) == 0;
+}
+
+/* Who can't be told where it is has no region, and all is as it was. */
+static void unwritable_argument_makes_nothing(void)
+{
+    static const struct dseg_guest_create constant = {
+        .size = SIZE, .address = 0x200000000000
+    };
+    struct dseg_guest_create *last = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct dseg_guest_info info;
+    int fd = open_device();
+
+    CHECK(last != MAP_FAILED);
+    *last = constant;
+    CHECK(mprotect(last, PAGE, PROT_READ) == 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK(request(fd, DSEG_GUEST_CREATE, last) == EFAULT);
+        CHECK(request(fd, DSEG_GUEST_INFO, &info) == ENOENT);
+        CHECK(!is_mapped(constant.address) && pinned_kib() == 0);
+    }
+    make_region(fd, SIZE, 0);
 }
 
 static void no_region(void)
@@ -280,21 +324,6 @@ static void become_nobody(void)
           setuid(NOBODY) == 0);
 }
 
-/* VmPin of this process. */
-static long pinned_kib(void)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    char line[256];
-    long kib = -1;
-
-    CHECK(file);
-    while (fgets(line, sizeof(line), file)) {
-        sscanf(line, "VmPin: %ld", &kib);
-    }
-    fclose(file);
-    return kib;
-}
-
 /* What it has locked counts, too. */
 static void locked_memory_counts(void)
 {
@@ -307,6 +336,16 @@ static void locked_memory_counts(void)
     CHECK(pinned_kib() == 0);
     CHECK(munlock(locked, sizeof(locked)) == 0);
     make_region(open_device(), 8 * MIB, 0);
+}
+
+/* So does what is locked as it is mapped: the same error, in whatever way. */
+static void locked_future_counts(void)
+{
+    become_nobody();
+    CHECK(mlockall(MCL_FUTURE) == 0);
+    check_create(open_device(), (struct dseg_guest_create) {
+        .size = 16 * MIB }, EPERM);
+    CHECK(pinned_kib() == 0);
 }
 
 /* As much as it may lock; again, when that has been given back; no address. */
@@ -525,6 +564,7 @@ int main(int argc, char **argv)
         { "zeroed-after-use", zeroed_after_use },
         { "hint", hint },
         { "bad-arguments", bad_arguments },
+        { "unwritable-argument", unwritable_argument_makes_nothing },
         { "no-region", no_region },
         { "own-region", own_region },
         { "clear-arguments", clear_arguments },
@@ -535,6 +575,7 @@ int main(int argc, char **argv)
         { "too-large", too_large },
         { "unprivileged", unprivileged },
         { "locked-memory-counts", locked_memory_counts },
+        { "locked-future-counts", locked_future_counts },
         { "ask-after-exit", ask_after_exit },
         { "ask-after-signal", ask_after_signal },
         { "ask-after-exec", ask_after_exec },

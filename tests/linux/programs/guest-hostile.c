@@ -261,17 +261,43 @@ static void threads_at_once(void)
     }
 }
 
-/* A thread that unmaps pages of a region that is being made. */
+/* What a thread does to a region that is being made, once and again. */
+struct disturbance {
+    void (*run)(void);
+    volatile bool stop;
+};
+
+static void drop_pages(void)
+{
+    for (size_t i = 0; i < SIZE; i += 16 * PAGE) {
+        madvise((void *)(ADDRESS + i), PAGE, MADV_DONTNEED);
+        faults((void *)(ADDRESS + i), true);
+    }
+}
+
+static void protect_page(void)
+{
+    mprotect((void *)(ADDRESS + SIZE / 2), PAGE, PROT_READ);
+}
+
+static void unmap_page(void)
+{
+    munmap((void *)(ADDRESS + SIZE / 2), PAGE);
+}
+
+static void map_page(void)
+{
+    mmap((void *)(ADDRESS + SIZE / 2), PAGE, PROT_READ | PROT_WRITE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
 static void *disturb(void *opaque)
 {
-    volatile bool *stop = opaque;
+    struct disturbance *disturbance = opaque;
 
     run_on(1);
-    while (!*stop) {
-        for (size_t i = 0; i < SIZE; i += 16 * PAGE) {
-            madvise((void *)(ADDRESS + i), PAGE, MADV_DONTNEED);
-            faults((void *)(ADDRESS + i), true);
-        }
+    while (!disturbance->stop) {
+        disturbance->run();
         usleep(100);
     }
     return NULL;
@@ -279,17 +305,25 @@ static void *disturb(void *opaque)
 
 static void disturbed_while_made(void)
 {
+    void (*const runs[])(void) = {
+        drop_pages, protect_page, unmap_page, map_page
+    };
     struct dseg_guest_create create = { .size = SIZE, .address = ADDRESS };
-    volatile bool stop = false;
-    pthread_t thread;
-    int error;
+    int fd = open_device(), error;
 
     run_on(0);
-    CHECK(pthread_create(&thread, NULL, disturb, (void *)&stop) == 0);
-    error = request(open_device(), DSEG_GUEST_CREATE, &create);
-    CHECK(error == 0 || error == EAGAIN);
-    stop = true;
-    CHECK(pthread_join(thread, NULL) == 0);
+    for (int i = 0; i < 4; i++) {
+        struct disturbance disturbance = { .run = runs[i] };
+        pthread_t thread;
+
+        CHECK(pthread_create(&thread, NULL, disturb, &disturbance) == 0);
+        error = request(fd, DSEG_GUEST_CREATE, &create);
+        CHECK(error == 0 || error == EAGAIN);
+        disturbance.stop = true;
+        CHECK(pthread_join(thread, NULL) == 0);
+        CHECK(error || request(fd, DSEG_GUEST_DROP, NULL) == 0);
+        munmap((void *)ADDRESS, SIZE);
+    }
 }
 
 /* Processes that are killed at any moment of CREATE, and after it. */

@@ -240,6 +240,7 @@ static void test_memory(void)
 {
     int vm = make_vm();
     void *shared = map(SIZE, MAP_SHARED), *huge = map(1ull << 36, MAP_PRIVATE);
+    int readable;
     void *mapped;
 
     set_slot(vm, 0, GPA, SIZE, shared);
@@ -248,6 +249,10 @@ static void test_memory(void)
     CHECK_ERROR(ENOMEM, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
     CHECK_ERROR(EINVAL, (intptr_t)mmap(NULL, SIZE, PROT_READ, MAP_SHARED,
                                        device, 0));
+    readable = open(DSEG_VMM_DEVICE, O_RDONLY);
+    CHECK_ERROR(EINVAL, (intptr_t)mmap(NULL, SIZE, PROT_READ, MAP_SHARED,
+                                       readable, 0));
+    close(readable);
     mapped = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, device, 0);
     CHECK(mapped != MAP_FAILED);
     fill(mapped, SIZE);
@@ -339,6 +344,40 @@ static void ask_within_limit(void)
     CHECK(try_to_attach(map(SIZE, MAP_PRIVATE), SIZE) == 0);
 }
 
+/* A request that may be read, and not written to. */
+static void *unwritable(const void *request, size_t size)
+{
+    void *page = map(PAGE, MAP_PRIVATE);
+
+    memcpy(page, request, size);
+    CHECK(mprotect(page, PAGE, PROT_READ) == 0);
+    return page;
+}
+
+/* Who can't be told what there is gets nothing, and takes nothing. */
+static void test_unwritable(void)
+{
+    struct dseg_vmm_reserve reserve = { .size = SIZE }, none = { .size = 0 };
+    int vm = make_vm();
+    void *memory = map(SIZE, MAP_PRIVATE);
+    struct dseg_vmm_attach whole = { .vm_fd = vm };
+    void *reserving = unwritable(&reserve, sizeof(reserve));
+    void *attaching = unwritable(&whole, sizeof(whole));
+
+    set_slot(vm, 0, GPA, SIZE, memory);
+    CHECK_ERROR(EFAULT, ioctl(device, DSEG_VMM_RESERVE, reserving));
+    CHECK(ioctl(device, DSEG_VMM_RESERVE, &reserve) == 0);
+    CHECK_ERROR(EFAULT, ioctl(device, DSEG_VMM_ATTACH, attaching));
+    CHECK(info().state != DSEG_VMM_ACTIVE);
+    CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
+    CHECK(info().hpa == reserve.hpa);
+    CHECK(ioctl(device, DSEG_VMM_RESERVE, &none) == 0);
+    close(vm);
+    munmap(attaching, PAGE);
+    munmap(reserving, PAGE);
+    munmap(memory, SIZE);
+}
+
 /* Some of it is moved onto the frames until the rest proves to be unfit. */
 static void ask_for_shared_memory(void)
 {
@@ -427,6 +466,7 @@ int main(int argc, char **argv)
     test_next_vm();
     test_memory();
     test_reserve();
+    test_unwritable();
     test_reserve_stays();
     vm = make_vm();
     set_slot(vm, 0, GPA, SIZE, memory);
