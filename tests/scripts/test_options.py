@@ -12,6 +12,7 @@ from conftest import ROOT
 SCRIPTS = {path.name: path.read_text() for path in (ROOT / 'scripts').iterdir() if path.is_file()}
 # Those that fetch or build before what their options are for.
 WITH_STEPS = sorted(name for name, text in SCRIPTS.items() if 'run_step' in text)
+GIVES_TO_PYTEST = {'sanitize-modules'}     # what it does not know
 MAY_BE_EMPTY = {('boot', '--append')}
 
 
@@ -39,7 +40,7 @@ def refused(done, *words):
 NEEDED = {'bench': ['overhead'], 'explain': ['--out', 'picture.svg']}
 
 
-@pytest.mark.parametrize('script', [*WITH_STEPS, 'test'])
+@pytest.mark.parametrize('script', [*sorted({*WITH_STEPS, 'test'} - GIVES_TO_PYTEST)])
 def test_an_unknown_option_is_refused_before_anything_is_done(project, script):
     done = project.run(script, '--bogus', *NEEDED.get(script, []), check=False)
     assert refused(done, f'{script}: ', '--bogus', '--help')
@@ -51,7 +52,8 @@ def test_an_unknown_option_is_refused_before_anything_is_done(project, script):
     (['boot', '--memory=100M'], 'memory of L1'), (['boot', '--kernel', '/no/such'], 'no /no/such'),
     (['boot', '--l2-mem', '1G'], '--l2-mem'), (['explain', '--out', 'x.svg', '--js', 'file'], '--js'),
     (['try-programs', 'nodejs'], 'nodejs'), (['bench', 'overhead', '--runs', '0'], '--runs'),
-    (['tradeoffs', '--json', '.'], 'is a folder'), (['soak', '--logs', 'scripts/boot'], 'no folder')],
+    (['tradeoffs', '--json', '.'], 'is a folder'), (['sanitize-modules', 'msan'], 'msan'),
+    (['soak', '--logs', 'scripts/boot'], 'no folder')],
     ids=lambda words: ' '.join(words) if isinstance(words, list) else '')
 def test_an_argument_that_can_not_be_is_refused_before_anything_is_done(project, words, told):
     done = project.run(*words, check=False, cwd=project.folder)
