@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/userfaultfd.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -329,19 +328,6 @@ long syscall(__attribute__((unused)) long number, ...)
 __attribute__((visibility("hidden"), used)) long answer_error(long result)
 {
     return answer(result);
-}
-
-/* --- malloc() --- */
-
-/* Without this one, it would be the C library's, whose memory jemalloc's free()
-   does not know. */
-EXPORT void *pvalloc(size_t size)
-{
-    if (page_align(size) < size) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return memalign(PAGE_SIZE, page_align(size));
 }
 
 /* --- dlopen() --- */

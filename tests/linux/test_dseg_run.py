@@ -354,7 +354,7 @@ def test_memcached_under_its_load_generator(guest):
 @pytest.fixture(scope='module')
 def effects(l1):
     """The program for what is delicate, where programs of the disk find it."""
-    l1.run('cp /usr/bin/run-effects /usr/bin/run-deep /tmp/; disk=$(for file in /sys/block/vd*; do '
+    l1.run('cp /usr/bin/run-* /tmp/; disk=$(for file in /sys/block/vd*; do '
            'grep -qx 4096 $file/size && echo ${file##*/}; done); test -b /dev/$disk; '
            'ln -sf $disk /dev/disk-for-tests')
     return '/tmp/run-effects'
@@ -367,6 +367,12 @@ def test_program_is_none_the_wiser(l1, effects, case):
     _, program = run(l1, f'{effects} {case}', '--size 16M', timeout=60)
     assert program['size'] == 16 * MIB and program['given'] > 0
     assert program['bound_deep'] == (case == 'library-bound-deep')
+
+
+def test_program_with_its_own_malloc_frees_what_others_allocate(l1, effects):
+    l1.run('debian /tmp/run-own-malloc')
+    _, program = run(l1, '/tmp/run-own-malloc', '--size 16M')
+    assert program['given'] > 0
 
 
 def fail(guest, command):

@@ -48,7 +48,7 @@
 #define prctl run_prctl
 #define prlimit run_prlimit
 #define prlimit64 run_prlimit64
-#define pvalloc run_pvalloc
+#define process_madvise run_process_madvise
 #define setrlimit run_setrlimit
 #define setrlimit64 run_setrlimit64
 #define shmat run_shmat
