@@ -4,6 +4,7 @@
 
 #include "kernel.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stddef.h>
@@ -12,10 +13,8 @@
 
 #define SIZE 4096
 
-enum { FREE, TAKEN, WAITED_FOR };
-
 static struct {
-    int lock;
+    uint32_t lock;          /* 0, or the owner's thread ID: see futex(2), PI */
     bool is_ours;           /* not so in a forked child */
 } *shared;
 
@@ -48,30 +47,49 @@ void signals_restore(const struct signals *before)
                 sizeof(before->mask), 0, 0);
 }
 
-/* Sleeps, as a thread of real-time priority must not wait for one without by
-   going round in circles. */
+static bool change(uint32_t from, uint32_t to)
+{
+    return __atomic_compare_exchange_n(&shared->lock, &from, to, false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* By the kernel, which knows of owners that are no more, and has those of low
+   priority hurry up. */
+static bool lock_by_kernel(uint32_t self)
+{
+    uint32_t owner = __atomic_load_n(&shared->lock, __ATOMIC_RELAXED);
+    long result = kernel_call(SYS_futex, (long)&shared->lock,
+                              FUTEX_LOCK_PI_PRIVATE, 0, 0, 0, 0);
+
+    if (result == -ESRCH) {
+        /* It had gone before anybody waited for it. */
+        return change(owner, self) || change(owner | FUTEX_WAITERS, self);
+    }
+    return !result;
+}
+
 void critical_enter(struct signals *before)
 {
-    int is = FREE;
+    uint32_t self;
 
     signals_block(before);
-    if (__atomic_compare_exchange_n(&shared->lock, &is, TAKEN, false,
-                                    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-        return;
-    }
-    while (__atomic_exchange_n(&shared->lock, WAITED_FOR, __ATOMIC_ACQUIRE)
-           != FREE) {
-        kernel_call(SYS_futex, (long)&shared->lock, FUTEX_WAIT_PRIVATE,
-                    WAITED_FOR, 0, 0, 0);
+    /* Of no thread's own memory, which a process that shares all memory has
+       from its parent. */
+    self = kernel_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    while (!change(0, self) && !lock_by_kernel(self)) {
+        ;
     }
 }
 
 void critical_leave(const struct signals *before)
 {
-    if (__atomic_exchange_n(&shared->lock, FREE, __ATOMIC_RELEASE)
-        == WAITED_FOR) {
-        kernel_call(SYS_futex, (long)&shared->lock, FUTEX_WAKE_PRIVATE, 1, 0, 0,
-                    0);
+    uint32_t self = __atomic_load_n(&shared->lock, __ATOMIC_RELAXED) &
+                    FUTEX_TID_MASK;
+
+    if (!change(self, 0) &&
+        kernel_call(SYS_futex, (long)&shared->lock, FUTEX_UNLOCK_PI_PRIVATE, 0,
+                    0, 0, 0)) {
+        __atomic_store_n(&shared->lock, 0, __ATOMIC_RELEASE);
     }
     signals_restore(before);
 }

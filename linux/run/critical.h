@@ -5,7 +5,10 @@
  * Signals are blocked inside, so that their handlers can do what the thread
  * that they interrupt is at. The lock is in memory that is zero in forked
  * children (MADV_WIPEONFORK), however they are made: whoever held it is not in
- * that process.
+ * that process. A process that shares the memory (CLONE_VM) may be killed while
+ * it holds the lock: the next one has it then.
+ *
+ * So what the lock protects must be right at any moment.
  */
 #ifndef RUN_CRITICAL_H
 #define RUN_CRITICAL_H

@@ -111,6 +111,15 @@ void pages_free(struct pages *p, uintptr_t address, size_t nr)
     }
 }
 
+void pages_leave(struct pages *p, uintptr_t address, size_t nr)
+{
+    size_t first = index_of(p, address);
+
+    for (size_t i = first; i < first + nr; i++) {
+        set(p->used, i);
+    }
+}
+
 void pages_hold(struct pages *p, uintptr_t address, size_t nr)
 {
     size_t first = index_of(p, address);

@@ -4,7 +4,7 @@
  *
  * Bits only, no locks: whoever calls has one. As a change of a bit makes no
  * other bit wrong, a child forked in the middle of a change by another thread
- * can go on with what it has.
+ * can go on with what it has; so can others if a process is killed there.
  */
 #ifndef RUN_PAGES_H
 #define RUN_PAGES_H
@@ -42,6 +42,9 @@ void pages_use(struct pages *p, uintptr_t address, size_t nr);
 
 /* Frees those that are in use: they are stale then. */
 void pages_free(struct pages *p, uintptr_t address, size_t nr);
+
+/* Pages that are neither the program's nor free from now on. */
+void pages_leave(struct pages *p, uintptr_t address, size_t nr);
 
 /* Holds free pages back, until pages_release() lets go of all such. */
 void pages_hold(struct pages *p, uintptr_t address, size_t nr);

@@ -429,6 +429,9 @@ void region_give_up(void)
 
     while ((run = pages_run(&region, region.used, false, &at,
                             (end - at) / PAGE_SIZE))) {
+        /* Before others can map something there: whoever goes on with a copy of
+           the bits, or after us, must not take that for the region's. */
+        pages_leave(&region, at, run);
         kernel_call(SYS_munmap, at, run * PAGE_SIZE, 0, 0, 0, 0);
         at += run * PAGE_SIZE;
     }

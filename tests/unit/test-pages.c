@@ -144,6 +144,20 @@ static void test_held(void)
     free_pages(p);
 }
 
+/* Those that have been left are never found again, and do not count. */
+static void test_left(void)
+{
+    struct pages *p = new_pages(NR);
+
+    take(p, 10, PAGE_SIZE);
+    pages_leave(p, at(10), NR - 12);
+    assert_run(p, p->used, false, 0, NR - 2, 2);
+    g_assert_cmphex(pages_find(p, 1, PAGE_SIZE), ==, at(NR - 2));
+    g_assert_cmphex(pages_find(p, 3, PAGE_SIZE), ==, 0);
+    g_assert_cmpuint(p->in_use, ==, 10);
+    free_pages(p);
+}
+
 static void test_most_in_use(void)
 {
     struct pages *p = new_pages(NR);
@@ -213,6 +227,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pages/used-and-unused", test_used_and_unused);
     g_test_add_func("/pages/stale-are-those-freed", test_stale);
     g_test_add_func("/pages/held-are-not-found", test_held);
+    g_test_add_func("/pages/left-are-not-found", test_left);
     g_test_add_func("/pages/most-in-use", test_most_in_use);
     g_test_add_func("/pages/random-takes-equal-the-model", test_equal_model);
     return g_test_run();

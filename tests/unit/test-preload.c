@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +76,7 @@ static uint64_t largest;                /* bytes that the device can have */
 static bool changed;                    /* page tables of the region */
 static bool busy[REGION];               /* pages that the kernel refers to */
 static bool no_device;                  /* it can't be opened (any more) */
+static void (*after_munmap)(void *p, size_t size);      /* of the region */
 
 static bool is_inside(const void *address, size_t size)
 {
@@ -161,6 +164,9 @@ long kernel_call(long number, long a, long b, long c, long d, long e, long f)
         watch(number, a, b);
     }
     errno = error;
+    if (number == SYS_munmap && after_munmap && is_inside((void *)a, b)) {
+        after_munmap((void *)a, b);
+    }
     return result;
 }
 
@@ -214,6 +220,15 @@ static void assert_all(const unsigned char *p, size_t pages, int value)
     for (size_t i = 0; i < pages * PAGE_SIZE; i++) {
         g_assert_cmphex(p[i], ==, value);
     }
+}
+
+/* Exit code of a child that ends, or is ended. */
+static int wait_for(pid_t pid)
+{
+    int status;
+
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static void unmap(void *p, size_t pages)
@@ -895,15 +910,6 @@ static void test_only_the_first_program(void)
 
 /* --- Processes and threads --- */
 
-/* Exit code of a child that ends, or is ended. */
-static int wait_for(pid_t pid)
-{
-    int status;
-
-    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static void test_fork(void)
 {
     struct run_page *ours = start_with_region();
@@ -963,6 +969,118 @@ static void test_raw_fork(void)
         pthread_join(threads[i], NULL);
     }
     g_assert_false(is_given_up());
+}
+
+/* The same of one that may hang, with all signals blocked. */
+static int wait_at_most(pid_t pid, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds * 100; i++) {
+        siginfo_t info = { 0 };
+
+        waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT);
+        if (info.si_pid) {
+            return wait_for(pid);
+        }
+        usleep(10000);
+    }
+    kill(pid, SIGKILL);
+    return wait_for(pid);
+}
+
+/* One that shares memory, but is no thread, is killed while it has the lock: by
+   then nobody waits, or somebody does. */
+static int die_inside(void *opaque)
+{
+    struct signals before;
+
+    if (!region_enter(&before)) {
+        return 1;
+    }
+    __atomic_store_n((bool *)opaque, true, __ATOMIC_RELEASE);
+    usleep(50000);
+    return kill(getpid(), SIGKILL);
+}
+
+static void test_death_with_the_lock(void)
+{
+    static char stack[2][1 << 16] __attribute__((aligned(16)));
+
+    for (int waits = 0; waits < 2; waits++) {
+        pid_t pid = fork();
+
+        if (!pid) {
+            static bool is_inside_now;
+            siginfo_t info;
+            unsigned char *p = (start_with_region(), map_filled(2));
+            pid_t killed = clone(die_inside, stack[waits] + sizeof(stack[0]),
+                                 CLONE_VM | SIGCHLD, &is_inside_now);
+
+            while (!__atomic_load_n(&is_inside_now, __ATOMIC_ACQUIRE)) {
+                sched_yield();
+            }
+            if (!waits) {
+                /* It is still to be seen, as it has not been waited for. */
+                waitid(P_PID, killed, &info, WEXITED | WNOWAIT);
+            }
+            unmap(p, 1);
+            p = map_filled(3);
+            _exit(wait_for(killed) == 128 + SIGKILL && is_inside(p, PAGE_SIZE)
+                  ? 7 : 1);
+        }
+        g_assert_cmpint(wait_at_most(pid, 20), ==, 7);
+    }
+}
+
+/* While another thread gives the region up, and has mapped something where it
+   has been: in a way of which the C library does not know. */
+static unsigned char *still_used;
+
+static void *fork_and_give_up(void *at_its_place)
+{
+    pid_t pid = syscall(SYS_fork);
+
+    if (!pid) {
+        unmap(still_used, 1);
+        g_assert_true(is_given_up());
+        g_assert_false(is_mapped(still_used));
+        g_assert_false(is_mapped(still_used + PAGE_SIZE));
+        g_assert_true(is_mapped(at_its_place));
+        assert_all(at_its_place, 3, FILLED);
+        _exit(7);
+    }
+    return GINT_TO_POINTER(pid);
+}
+
+static int code_of_child;
+
+static void map_there_and_fork(void *p, size_t size)
+{
+    pthread_t thread;
+    void *pid;
+
+    after_munmap = NULL;
+    g_assert_true(mmap(p, size, RW, ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
+                  == p);
+    memset(p, FILLED, size);
+    pthread_create(&thread, NULL, fork_and_give_up, p);
+    pthread_join(thread, &pid);
+    code_of_child = wait_at_most(GPOINTER_TO_INT(pid), 20);
+}
+
+static void test_fork_while_given_up(void)
+{
+    unsigned char *p;
+
+    start_with_region();
+    p = map_filled(3);
+    still_used = map_filled(1);
+    unmap(p, 3);
+    after_munmap = map_there_and_fork;
+    g_assert_cmpint(run_mlockall(0), ==, -1);
+    g_assert_true(is_given_up());
+    g_assert_cmpint(code_of_child, ==, 7);
+    assert_all(p, 3, FILLED);
+    assert_all(still_used, 1, FILLED);
 }
 
 static unsigned handled;
@@ -1302,6 +1420,10 @@ int main(int argc, char **argv)
     g_test_add_func("/start/for-the-first-program-only",
                     test_only_the_first_program);
     g_test_add_func("/fork/child-has-a-copy-and-does-not-count", test_fork);
+    g_test_add_func("/fork/while-the-region-is-given-up",
+                    test_fork_while_given_up);
+    g_test_add_func("/lock/goes-on-when-its-owner-was-killed",
+                    test_death_with_the_lock);
     g_test_add_func("/fork/of-which-the-c-library-does-not-know",
                     test_raw_fork);
     g_test_add_func("/signals/handlers-may-map", test_signal_handlers);

@@ -267,6 +267,31 @@ static void children_by_raw_fork(void)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
+static int map_for_ever(void *nothing)
+{
+    while (munmap(map_filled(PAGE, 9), PAGE) == 0) {
+        ;
+    }
+    return nothing != NULL;
+}
+
+/* Which share all memory, and are killed whatever they are at. */
+static void children_with_our_memory(void)
+{
+    static char stack[65536] __attribute__((aligned(16)));
+
+    for (int i = 0; i < 20; i++) {
+        pid_t child = clone(map_for_ever, stack + sizeof(stack),
+                            CLONE_VM | SIGCHLD, NULL);
+
+        CHECK(child > 0);
+        usleep(3000 + 777 * i);
+        CHECK(kill(child, SIGKILL) == 0);
+        CHECK(munmap(map_filled(PAGE, 9), PAGE) == 0);
+        CHECK(exit_code(child) == -1);
+    }
+}
+
 /* --- Protection and watching --- */
 
 static void protection_by_key(void)
@@ -452,6 +477,7 @@ int main(int argc, char **argv)
         { "direct-write-after-munmap", direct_write_after_munmap },
         { "signal-handlers-map", signal_handlers_map },
         { "children-by-raw-fork", children_by_raw_fork },
+        { "children-with-our-memory", children_with_our_memory },
         { "numbers-of-files", numbers_of_files },
         { "library-bound-deep", library_bound_deep },
         { "allocators", allocators },
@@ -468,7 +494,7 @@ int main(int argc, char **argv)
     };
 
     /* The first ones leave the segment in force. */
-    for (int i = 0; i < 7 && argc > 1; i++) {
+    for (int i = 0; i < 8 && argc > 1; i++) {
         keeps_segment |= !strcmp(argv[1], cases[i].name) && has_segment();
     }
     if (run_case(argc, argv, cases, sizeof(cases) / sizeof(cases[0]))) {
