@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -233,8 +234,9 @@ static struct run_page *make_page(int *fd)
 {
     struct run_page *page;
 
-    *fd = memfd_create("dseg-run", MFD_CLOEXEC);
-    if (*fd < 0 || ftruncate(*fd, sizeof(*page))) {
+    *fd = memfd_create("dseg-run", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (*fd < 0 || ftruncate(*fd, sizeof(*page)) ||
+        fcntl(*fd, F_ADD_SEALS, RUN_SEALS)) {
         die(EXIT_USAGE, "no memory to share: %s", strerror(errno));
     }
     page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, *fd,
@@ -248,8 +250,11 @@ static struct run_page *make_page(int *fd)
 /* Without a device the program runs as it would by itself. */
 static bool open_device(struct run_page *page, const struct options *o)
 {
+    struct stat status;
+
     page->device = open(DSEG_GUEST_DEVICE, O_RDWR);
-    if (page->device >= 0) {
+    if (page->device >= 0 && !fstat(page->device, &status)) {
+        page->device_id = status.st_rdev;
         return true;
     }
     if (!o->if_possible) {
@@ -265,15 +270,21 @@ static void set_environment(struct run_page *page, int fd, bool with_malloc)
 {
     const char *before = getenv("LD_PRELOAD");
     char *preload, name[64];
+    struct stat status;
 
+    if (fstat(fd, &status)) {
+        die(EXIT_USAGE, "no memory to share: %s", strerror(errno));
+    }
     snprintf(page->preloaded, sizeof(page->preloaded), "%s%s", LIBRARY,
              with_malloc ? ":" ALLOCATOR : "");
-    if (asprintf(&preload, "%s%s%s", page->preloaded, before ? ":" : "",
-                 before ? before : "") < 0) {
+    /* The user's own come first, and find ours as what they take the place of. */
+    if (asprintf(&preload, "%s%s%s", before ? before : "", before ? ":" : "",
+                 page->preloaded) < 0) {
         die(EXIT_USAGE, "no memory");
     }
     /* Not inherited: many a program closes all files before it runs another. */
-    snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)getpid(), fd);
+    snprintf(name, sizeof(name), "/proc/%d/fd/%d:%ju", (int)getpid(), fd,
+             (uintmax_t)status.st_ino);
     setenv("LD_PRELOAD", preload, 1);
     setenv(RUN_ENVIRONMENT, name, 1);
     free(preload);
@@ -307,10 +318,11 @@ static void watch_signals(void)
 }
 
 /* Becomes @command, or tells @failure why not. */
-static _Noreturn void become(char **command, int failure)
+static _Noreturn void become(char **command, struct run_page *page, int failure)
 {
     int error;
 
+    page->first = getpid();
     execvp(command[0], command);
     error = errno;
     if (write(failure, &error, sizeof(error)) != sizeof(error)) {
@@ -320,7 +332,7 @@ static _Noreturn void become(char **command, int failure)
 }
 
 /* Starts the program, with signals as we have found them. */
-static void start(char **command)
+static void start(char **command, struct run_page *page)
 {
     struct sigaction by_default = { .sa_handler = SIG_DFL }, of_children;
     sigset_t all, before;
@@ -340,7 +352,7 @@ static void start(char **command)
     if (child == 0) {
         sigaction(SIGCHLD, &of_children, NULL);
         sigprocmask(SIG_SETMASK, &before, NULL);
-        become(command, failure[1]);
+        become(command, page, failure[1]);
     }
     watch_signals();
     close(failure[1]);
@@ -352,15 +364,23 @@ static void start(char **command)
 }
 
 /* Returns what waitpid() says of it. */
-static int run(char **command)
+static int run(char **command, struct run_page *page)
 {
+    siginfo_t info;
+    pid_t ended;
     int status;
 
-    start(command);
-    while (waitpid(child, &status, 0) < 0) {
+    start(command, page);
+    ended = child;
+    while (waitid(P_PID, ended, &info, WEXITED | WNOWAIT) < 0) {
         if (errno != EINTR) {
-            die(EXIT_NOT_RUN, "waitpid: %s", strerror(errno));
+            die(EXIT_NOT_RUN, "waitid: %s", strerror(errno));
         }
+    }
+    /* Another process may have its number next: no signal goes there. */
+    child = 0;
+    if (waitpid(ended, &status, 0) < 0) {
+        die(EXIT_NOT_RUN, "waitpid: %s", strerror(errno));
     }
     return status;
 }
@@ -513,8 +533,9 @@ static void report(struct run_page *page, const struct options *o, FILE *file,
     struct run_program *first = &page->program[0];
     unsigned programs = programs_of(page);
 
-    first->has_walks = first->size && !ioctl(page->device, DSEG_GUEST_WALKS,
-                                             &first->walks);
+    /* Unless it has asked for them itself. */
+    first->has_walks |= first->size && !ioctl(page->device, DSEG_GUEST_WALKS,
+                                              &first->walks);
     for (unsigned i = 0; i < programs; i++) {
         const struct run_program *p = &page->program[i];
 
@@ -551,7 +572,7 @@ int main(int argc, char **argv)
     if (open_device(page, &o)) {
         set_environment(page, fd, !o.no_malloc);
     }
-    status = run(argv + program);
+    status = run(argv + program, page);
     report(page, &o, file, status);
     return exit_code(status);
 }

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "region.h"
 
+#include "device.h"
 #include "kernel.h"
 #include "pages.h"
 #include "shared.h"
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -70,33 +72,10 @@ size_t region_overlap(const void *address, size_t size, uintptr_t *first)
     return (end < limit ? end : limit) - *first;
 }
 
-/* --- The device --- */
-
-static int open_device(void)
-{
-    return kernel_call(SYS_openat, AT_FDCWD, (long)DSEG_GUEST_DEVICE,
-                       O_RDWR | O_CLOEXEC, 0, 0, 0);
-}
-
-/* Opened for each request: the program may close all files that it does not
-   know, and counts on what numbers its own have. Returns 0, or an errno. */
-static int request(unsigned long number, void *argument)
-{
-    int device = open_device();
-    long result = device;
-
-    if (device >= 0) {
-        result = kernel_call(SYS_ioctl, device, number, (long)argument, 0, 0,
-                             0);
-        kernel_call(SYS_close, device, 0, 0, 0, 0, 0);
-    }
-    return result < 0 ? -result : 0;
-}
-
 /* --- The beginning --- */
 
 /* Maps the primary region, as large as can be had. Returns 0 or errno. */
-static int create(int device, struct dseg_guest_create *want)
+static int create(long device, struct dseg_guest_create *want)
 {
     for (uint64_t size = page->size;; size = size / 2 & -RUN_SIZE_UNIT) {
         long result;
@@ -141,7 +120,7 @@ static int make_bits(const struct dseg_guest_create *made)
     return critical_init();
 }
 
-static void make_region(int device)
+static void make_region(long device)
 {
     struct dseg_guest_create want;
 
@@ -157,26 +136,70 @@ static void make_region(int device)
     }
 }
 
+/* Maps the file if it is a page of dseg-run's. */
+static struct run_page *map_page(int fd, uint64_t inode)
+{
+    struct stat status;
+    long found = -ENOENT;
+
+    if (!kernel_call(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) &&
+        status.st_ino == inode && status.st_size == sizeof(*page) &&
+        kernel_call(SYS_fcntl, fd, F_GET_SEALS, 0, 0, 0, 0) == RUN_SEALS) {
+        found = map_some(sizeof(*page), MAP_SHARED, fd);
+    }
+    return is_error(found) ? NULL : (void *)found;
+}
+
+/* Opens a file of that name and inode. Another one is not even opened, as that
+   may have effects. Returns it, or -1. */
+static int open_page(const char *name, uint64_t inode)
+{
+    struct stat status;
+    long fd = -1;
+
+    if (!kernel_call(SYS_stat, (long)name, (long)&status, 0, 0, 0, 0) &&
+        S_ISREG(status.st_mode) && status.st_ino == inode) {
+        fd = kernel_call(SYS_openat, AT_FDCWD, (long)name, O_RDWR | O_CLOEXEC,
+                         0, 0, 0);
+    }
+    return fd < 0 ? -1 : fd;
+}
+
 /* The page of dseg-run, if this program has been started by it. */
 static struct run_page *find_page(void)
 {
-    const char *name = getenv(RUN_ENVIRONMENT);
-    long fd = name ? kernel_call(SYS_openat, AT_FDCWD, (long)name,
-                                 O_RDWR | O_CLOEXEC, 0, 0, 0) : -ENOENT;
-    long found;
+    const char *where = getenv(RUN_ENVIRONMENT);
+    const char *colon = where ? strrchr(where, ':') : NULL;
+    char name[64] = "";
+    struct run_page *found = NULL;
+    uint64_t inode;
+    int fd;
 
-    if (fd < 0) {
+    if (!colon || colon - where >= (ptrdiff_t)sizeof(name)) {
         return NULL;
     }
-    found = map_some(sizeof(*page), MAP_SHARED, fd);
-    kernel_call(SYS_close, fd, 0, 0, 0, 0, 0);
-    return is_error(found) ? NULL : (void *)found;
+    memcpy(name, where, colon - where);
+    inode = strtoull(colon + 1, NULL, 10);
+    fd = open_page(name, inode);
+    if (fd >= 0) {
+        found = map_page(fd, inode);
+        kernel_call(SYS_close, fd, 0, 0, 0, 0, 0);
+    }
+    return found;
+}
+
+/* dseg-run's file, which the process inherits in which the first program is to
+   run. Others may have been there before, and have closed it. */
+static bool has_inherited_device(void)
+{
+    return getpid() == page->first && device_is(page->device);
 }
 
 static bool begin(void)
 {
     unsigned number;
-    int device;
+    bool inherited;
+    long device;
 
     self = &nobodys;
     page = find_page();
@@ -189,14 +212,16 @@ static bool begin(void)
     }
     self = &page->program[number];
     self->pid = getpid();
+    device_init(page->device_id);
     kernel_call(SYS_prctl, PR_GET_NAME, (long)self->name, 0, 0, 0, 0);
     /* dseg-run asks the first one's file for the walks, whatever ends it. */
-    device = number ? open_device() : page->device;
+    inherited = !number && has_inherited_device();
+    device = inherited ? page->device : device_open();
     make_region(device);
     if (device >= 0) {
         kernel_call(SYS_close, device, 0, 0, 0, 0, 0);
     }
-    reports_itself = number && self->size;
+    reports_itself = !inherited && self->size;
     if (!self->size && !page->if_possible) {
         _exit(RUN_EXIT_NO_REGION);
     }
@@ -233,15 +258,17 @@ static bool has_region(void)
 static void restore_environment(void)
 {
     char *preload = getenv("LD_PRELOAD");
+    size_t size = preload ? strlen(preload) : 0;
     size_t ours = strlen(page->preloaded);
 
     unsetenv(RUN_ENVIRONMENT);
-    if (preload && !strncmp(preload, page->preloaded, ours)) {
-        if (preload[ours] == ':') {
-            memmove(preload, preload + ours + 1, strlen(preload + ours));
-        } else {
-            unsetenv("LD_PRELOAD");
-        }
+    if (size < ours || strcmp(preload + size - ours, page->preloaded)) {
+        return;
+    }
+    if (size == ours) {
+        unsetenv("LD_PRELOAD");
+    } else if (preload[size - ours - 1] == ':') {
+        preload[size - ours - 1] = '\0';
     }
 }
 
@@ -258,7 +285,7 @@ void region_end(void)
     struct signals before;
 
     if (reports_itself && region_enter(&before)) {
-        self->has_walks = !request(DSEG_GUEST_WALKS, &self->walks);
+        self->has_walks = !device_request(DSEG_GUEST_WALKS, &self->walks);
         region_leave(&before);
     }
 }
@@ -325,9 +352,9 @@ static bool clear_all(const void *address, size_t size, uint64_t flags)
         .address = (uintptr_t)address, .size = page_align(size), .flags = flags,
     };
 
-    if (!request(DSEG_GUEST_CLEAR, &clear) && clear.busy) {
+    if (!device_request(DSEG_GUEST_CLEAR, &clear) && clear.busy) {
         complete_lists();
-        request(DSEG_GUEST_CLEAR, &clear);
+        device_request(DSEG_GUEST_CLEAR, &clear);
     }
     return clear.done == clear.size;
 }
@@ -354,7 +381,7 @@ static int make_clean(uintptr_t address, size_t nr)
         struct dseg_guest_clear clear = {
             .address = at, .size = run * PAGE_SIZE,
         };
-        int error = request(DSEG_GUEST_CLEAR, &clear);
+        int error = device_request(DSEG_GUEST_CLEAR, &clear);
 
         if (error) {
             return error;
@@ -419,6 +446,7 @@ bool region_take_at(const void *address, size_t size)
 
 void region_stand_aside(void)
 {
+    device_forget_killed();
     __atomic_store_n(&state, WITHOUT, __ATOMIC_RELEASE);
 }
 

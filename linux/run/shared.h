@@ -16,8 +16,15 @@
 /* What sizes of regions are multiples of: see dseg-guest.h. */
 #define RUN_SIZE_UNIT (UINT64_C(2) << 20)
 
-/* In the environment: where the page can be opened. */
+/*
+ * In the environment: where the page can be opened, and its inode, after a
+ * colon. Only that is it: the process may have ended, and another have its
+ * number.
+ */
 #define RUN_ENVIRONMENT "DSEG_RUN"
+
+/* Of the page's file. */
+#define RUN_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* Exit code of a program that should have a region and can have none. */
 #define RUN_EXIT_NO_REGION 125
@@ -43,7 +50,9 @@ struct run_program {
 
 struct run_page {
     /* What dseg-run wants. */
+    pid_t first;            /* the process that PROGRAM is to run in */
     int device;             /* descriptor of it, for the first program */
+    uint64_t device_id;     /* st_rdev */
     uint64_t size;          /* bytes of the region */
     uint64_t at_least;      /* ... or fewer, but not fewer than these */
     unsigned share;         /* percent: given / asked is never more */

@@ -47,8 +47,8 @@ RUN = ROOT / 'linux/run'
 RUN_OUT = GUEST / 'run'
 RUN_FLAGS = ('-std=gnu11', '-O2', '-Wall', '-Wextra')
 LAUNCHER_SOURCES = ('dseg-run.c', 'text.c')
-LIBRARY_SOURCES = ('preload.c', 'neighbours.c', 'allocators.c', 'region.c', 'pages.c', 'critical.c',
-                   'kernel.c')
+LIBRARY_SOURCES = ('preload.c', 'neighbours.c', 'allocators.c', 'region.c', 'pages.c', 'device.c',
+                   'critical.c', 'kernel.c')
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from dseg.guests import GUEST, pack
 SOURCES = Path(__file__).parent / 'programs'
 
 # How they are linked: those for dseg-run as what Debian's programs are.
-LINKED = {'run-effects': (), 'run-own-malloc': (), 'run-deep': ('-shared', '-fPIC')}
+LINKED = {'run-effects': (), 'run-own-malloc': (), 'run-deep': ('-shared', '-fPIC'),
+          'run-first': ('-shared', '-fPIC')}
 
 
 def names():

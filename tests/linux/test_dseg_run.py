@@ -375,6 +375,17 @@ def test_program_with_its_own_malloc_frees_what_others_allocate(l1, effects):
     assert program['given'] > 0
 
 
+def test_library_that_the_user_preloads_comes_first(l1, effects):
+    command = 'python3 -c "print(7 * 6)"'
+    assert l1.run(f'debian env LD_PRELOAD=/tmp/run-first {command}') == '42\nmaps were seen\n'
+    l1.run(f'rm -f {REPORT}')
+    output = l1.run(f'debian env LD_PRELOAD=/tmp/run-first dseg-run --size 16M --report {REPORT} '
+                    f'{command}')
+    # And once more, of dseg-run itself.
+    assert output == '42\nmaps were seen\n' + output.splitlines()[-1] + '\n'
+    assert report_of(l1)['programs'][0]['given'] > 0
+
+
 def fail(guest, command):
     """Exit code and output of a command that must fail."""
     with pytest.raises(CommandError) as caught:
@@ -436,6 +447,18 @@ def test_no_module(l1):
 
 def test_static_program_is_told_of(l1):
     assert 'linked statically' in l1.run('dseg-run busybox true')
+
+
+def test_child_of_a_static_program_has_a_region_of_its_own(l1):
+    """Through a file of its own: that of dseg-run may be closed, and another have its number."""
+    l1.run(f'rm -f {REPORT}')
+    output = l1.run(f'dseg-run --size 16M --report {REPORT} busybox sh -c "for fd in 3 4 5 6 7 8 9; '
+                    'do eval \\"exec \\$fd</dev/null\\"; done; '
+                    'python3 -c \'import os; print([os.path.exists(f\\"/proc/self/fd/{i}\\") '
+                    'for i in range(3, 10)])\'; exit 3" || echo $?')
+    assert output == f'{[True] * 7}\n3\n'
+    program, = report_of(l1)['programs']
+    assert program['name'] == 'python3' and program['walks']['native-direct'] > 0
 
 
 def test_killed_program_is_reported_on(l1):

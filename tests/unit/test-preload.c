@@ -24,6 +24,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -170,28 +171,47 @@ long kernel_call(long number, long a, long b, long c, long d, long e, long f)
     return result;
 }
 
-/* As dseg-run, and the start of a program. */
-static struct run_page *start_program(struct run_page wanted)
+static uint64_t inode_of(int fd)
 {
-    int fd = memfd_create("page", 0);
-    char name[64];
-    struct run_page *ours;
+    struct stat status;
 
-    g_assert_cmpint(ftruncate(fd, sizeof(*ours)), ==, 0);
-    ours = mmap(NULL, sizeof(*ours), RW, MAP_SHARED, fd, 0);
-    *ours = wanted;
-    ours->device = dup(fd);
-    strcpy(ours->preloaded, PRELOADED);
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-    setenv(RUN_ENVIRONMENT, name, 1);
+    g_assert_cmpint(fstat(fd, &status), ==, 0);
+    return status.st_ino;
+}
+
+/* A program, as the library finds it. */
+static void start_again(void)
+{
     state = NOT_YET;
     begun = 0;
     page = NULL;
     region = (struct pages) { 0 };
     memset(busy, 0, sizeof(busy));
-    no_device = false;
     start();
     changed = false;
+}
+
+/* As dseg-run, and the start of a program. */
+static struct run_page *start_program(struct run_page wanted)
+{
+    int fd = memfd_create("page", MFD_ALLOW_SEALING);
+    char name[64];
+    struct run_page *ours;
+    struct stat device;
+
+    g_assert_cmpint(ftruncate(fd, sizeof(*ours)), ==, 0);
+    g_assert_cmpint(fcntl(fd, F_ADD_SEALS, RUN_SEALS), ==, 0);
+    ours = mmap(NULL, sizeof(*ours), RW, MAP_SHARED, fd, 0);
+    *ours = wanted;
+    ours->device = wanted.device ? wanted.device : open("/dev/null", O_RDWR);
+    stat("/dev/null", &device);
+    ours->device_id = device.st_rdev;
+    ours->first = wanted.first ? wanted.first : getpid();
+    strcpy(ours->preloaded, PRELOADED);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d:%lu", fd, inode_of(fd));
+    setenv(RUN_ENVIRONMENT, name, 1);
+    no_device = false;
+    start_again();
     return ours;
 }
 
@@ -887,13 +907,24 @@ static void test_no_region(void)
 /* Programs that it starts find what it would have found without dseg-run. */
 static void test_environment(void)
 {
-    setenv("LD_PRELOAD", PRELOADED ":theirs.so", 1);
-    start_with_region();
-    g_assert_cmpstr(getenv("LD_PRELOAD"), ==, "theirs.so");
-    g_assert_null(getenv(RUN_ENVIRONMENT));
-    setenv("LD_PRELOAD", PRELOADED, 1);
-    start_with_region();
-    g_assert_null(getenv("LD_PRELOAD"));
+    /* Theirs come first: they may take the place of functions that we have. */
+    static const struct {
+        const char *found, *left;
+    } preloads[] = {
+        { "theirs.so:" PRELOADED, "theirs.so" },
+        { "a.so b.so:" PRELOADED, "a.so b.so" }, { ":" PRELOADED, "" },
+        { PRELOADED, NULL }, { "theirs.so", "theirs.so" },
+        { "their" PRELOADED, "their" PRELOADED },
+        { PRELOADED ":theirs.so", PRELOADED ":theirs.so" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(preloads); i++) {
+        setenv("LD_PRELOAD", preloads[i].found, 1);
+        start_with_region();
+        g_assert_cmpstr(getenv("LD_PRELOAD"), ==, preloads[i].left);
+        g_assert_null(getenv(RUN_ENVIRONMENT));
+    }
+    unsetenv("LD_PRELOAD");
 }
 
 /* A second program of the same run. */
@@ -1083,6 +1114,55 @@ static void test_fork_while_given_up(void)
     assert_all(still_used, 1, FILLED);
 }
 
+static unsigned open_files(void)
+{
+    unsigned nr = 0;
+
+    for (int fd = 0; fd < 512; fd++) {
+        nr += fcntl(fd, F_GETFD) >= 0;
+    }
+    return nr;
+}
+
+static void *map_by_requests(void *nothing)
+{
+    while (!__atomic_load_n(&has_to_end, __ATOMIC_RELAXED)) {
+        unmap(map_filled(1), 1);
+    }
+    return nothing;
+}
+
+static void test_files_of_a_child(void)
+{
+    pid_t pid = fork();
+
+    if (!pid) {
+        unsigned before = (start_with_region(), open_files()), more = 0;
+        int others = open("/dev/null", O_RDWR);
+        pthread_t thread;
+
+        has_to_end = false;
+        pthread_create(&thread, NULL, map_by_requests, NULL);
+        for (int i = 0; i < 200; i++) {
+            pid_t child = fork();
+
+            if (!child) {
+                unsigned found = open_files() - (fcntl(others, F_GETFD) >= 0);
+
+                unmap(map_filled(1), 1);
+                _exit(is_given_up() ? found - before : 99);
+            }
+            more += wait_for(child);
+        }
+        __atomic_store_n(&has_to_end, true, __ATOMIC_RELAXED);
+        pthread_join(thread, NULL);
+        g_assert_cmpuint(more, ==, 0);
+        g_assert_true(is_inside(map_pages(1), PAGE_SIZE));
+        _exit(7);
+    }
+    g_assert_cmpint(wait_for(pid), ==, 7);
+}
+
 static unsigned handled;
 
 static void handle(int number)
@@ -1160,6 +1240,67 @@ static void test_threads(void)
     }
     g_assert_cmpuint(region.in_use, ==, 0);
     g_assert_false(changed);
+}
+
+/* The number of the device's file may be that of a file of the program's own,
+   if another program, without our library, has been there before. */
+static void test_file_of_the_program(void)
+{
+    int others = memfd_create("others", 0);
+    struct run_page wanted = { .size = REGION * PAGE_SIZE, .share = 100,
+                               .at_least = REGION * PAGE_SIZE };
+    pid_t pid;
+
+    wanted.device = others;
+    start_program(wanted);
+    g_assert_cmpint(fcntl(others, F_GETFD), >=, 0);
+    g_assert_true(is_inside(map_pages(1), PAGE_SIZE));
+    /* ... which started this one. */
+    wanted.device = open("/dev/null", O_RDWR);
+    pid = fork();
+    if (!pid) {
+        wanted.first = getppid();
+        start_program(wanted);
+        g_assert_cmpint(fcntl(wanted.device, F_GETFD), >=, 0);
+        g_assert_true(is_inside(map_pages(1), PAGE_SIZE));
+        _exit(7);
+    }
+    g_assert_cmpint(wait_for(pid), ==, 7);
+    start_program(wanted);
+    g_assert_cmpint(fcntl(wanted.device, F_GETFD), ==, -1);
+    close(others);
+}
+
+/* Of a dseg-run that has ended, the number may be another process's now. */
+static void test_page_of_another(void)
+{
+    struct run_page *ours = start_with_region();
+    char name[64];
+
+    for (int i = 0; i < 3; i++) {
+        int fd = memfd_create("another", i ? MFD_ALLOW_SEALING : 0);
+        uint64_t inode;
+        struct run_page found;
+
+        g_assert_cmpint(write(fd, ours, sizeof(*ours)), ==, sizeof(*ours));
+        g_assert_cmpint(pread(fd, &found, sizeof(found), 0), ==, sizeof(found));
+        fcntl(fd, F_ADD_SEALS, RUN_SEALS);
+        inode = inode_of(fd) + (i == 2);
+        snprintf(name, sizeof(name), "/proc/self/fd/%d:%lu", fd, inode);
+        setenv(RUN_ENVIRONMENT, name, 1);
+        start_again();
+        g_assert_true((i == 1) == (page != NULL));
+        if (i != 1) {
+            g_assert_cmpint(state, ==, WITHOUT);
+            g_assert_cmpint(pread(fd, name, sizeof(name), 0), ==, sizeof(name));
+            g_assert_cmpmem(name, sizeof(name), &found, sizeof(name));
+        }
+        close(fd);
+    }
+    setenv(RUN_ENVIRONMENT, "/proc/self/exe", 1);
+    start_again();
+    g_assert_null(page);
+    unsetenv(RUN_ENVIRONMENT);
 }
 
 /* --- Any sequence of all that --- */
@@ -1419,9 +1560,13 @@ int main(int argc, char **argv)
                     test_environment);
     g_test_add_func("/start/for-the-first-program-only",
                     test_only_the_first_program);
+    g_test_add_func("/start/takes-no-file-of-the-program",
+                    test_file_of_the_program);
+    g_test_add_func("/start/writes-to-no-file-of-others", test_page_of_another);
     g_test_add_func("/fork/child-has-a-copy-and-does-not-count", test_fork);
     g_test_add_func("/fork/while-the-region-is-given-up",
                     test_fork_while_given_up);
+    g_test_add_func("/fork/child-inherits-no-file", test_files_of_a_child);
     g_test_add_func("/lock/goes-on-when-its-owner-was-killed",
                     test_death_with_the_lock);
     g_test_add_func("/fork/of-which-the-c-library-does-not-know",

@@ -292,6 +292,33 @@ static void children_with_our_memory(void)
     }
 }
 
+static void *map_filled_until_the_end(void *nothing)
+{
+    while (!has_to_end) {
+        CHECK(munmap(map_filled(PAGE, 8), PAGE) == 0);
+    }
+    return nothing;
+}
+
+static void children_have_no_more_files(void)
+{
+    int lowest = dup(1);
+    pthread_t thread;
+
+    close(lowest);
+    CHECK(pthread_create(&thread, NULL, map_filled_until_the_end, NULL) == 0);
+    for (int i = 0; i < 20; i++) {
+        pid_t child = fork();
+
+        if (!child) {
+            _exit(dup(1) == lowest && dup(1) == lowest + 1 ? 0 : 1);
+        }
+        CHECK(exit_code(child) == 0);
+    }
+    has_to_end = true;
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
 /* --- Protection and watching --- */
 
 static void protection_by_key(void)
@@ -478,6 +505,7 @@ int main(int argc, char **argv)
         { "signal-handlers-map", signal_handlers_map },
         { "children-by-raw-fork", children_by_raw_fork },
         { "children-with-our-memory", children_with_our_memory },
+        { "children-have-no-more-files", children_have_no_more_files },
         { "numbers-of-files", numbers_of_files },
         { "library-bound-deep", library_bound_deep },
         { "allocators", allocators },
@@ -494,7 +522,7 @@ int main(int argc, char **argv)
     };
 
     /* The first ones leave the segment in force. */
-    for (int i = 0; i < 8 && argc > 1; i++) {
+    for (int i = 0; i < 9 && argc > 1; i++) {
         keeps_segment |= !strcmp(argv[1], cases[i].name) && has_segment();
     }
     if (run_case(argc, argv, cases, sizeof(cases) / sizeof(cases[0]))) {
