@@ -66,13 +66,17 @@ static bool is_locked(const void *address)
                        0) == -EINVAL;
 }
 
-/* Takes a page away if it is zero. Another thread may be writing to it: so it
-   is looked at where nobody else finds it. */
+/* Takes a page away if it is zero, which the program has not used then. Another
+   thread may be writing to it: so it is looked at where nobody else finds it. */
 static void make_missing(void *address)
 {
-    long away = kernel_call(SYS_mremap, (long)address, PAGE_SIZE, PAGE_SIZE,
-                            MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0, 0);
+    long away;
 
+    if (!is_zero(address) || is_locked(address)) {
+        return;
+    }
+    away = kernel_call(SYS_mremap, (long)address, PAGE_SIZE, PAGE_SIZE,
+                       MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0, 0);
     if (away < 0) {
         return;
     }
@@ -84,8 +88,23 @@ static void make_missing(void *address)
     }
 }
 
-/* The program waits for its first use of each page; all that have been in the
-   region are there already. Those that it has not used are zero. */
+static bool is_watched;         /* the kernel has been told what is untouched */
+static bool is_watched_late;    /* too late: the device does not know any more */
+
+/* The program, or another one for it, waits for its first use of each page; all
+   that are in the region are there already. From now on it is the kernel that
+   knows which ones have been used. */
+static void be_watched(void)
+{
+    struct signals before;
+
+    if (region_enter(&before)) {
+        is_watched = region_give_up_by(make_missing);
+        region_leave(&before);
+    }
+    is_watched_late = region_has_been() && !is_watched;
+}
+
 static void make_untouched_missing(const struct uffdio_register *wanted)
 {
     struct uffdio_register what;
@@ -96,29 +115,39 @@ static void make_untouched_missing(const struct uffdio_register *wanted)
         !(what.mode & UFFDIO_REGISTER_MODE_MISSING)) {
         return;
     }
-    leave_to_kernel((void *)what.range.start, what.range.len);
     size = region_overlap((void *)what.range.start, what.range.len, &first);
     for (uintptr_t at = first; at < first + size; at += PAGE_SIZE) {
-        if (is_zero((void *)at) && !is_locked((void *)at)) {
-            make_missing((void *)at);
-        }
+        make_missing((void *)at);
     }
+}
+
+static int userfaultfd(int flags)
+{
+    long result = kernel_call(SYS_userfaultfd, flags, 0, 0, 0, 0, 0);
+
+    if (result >= 0) {
+        be_watched();
+    }
+    return answer(result);
 }
 
 EXPORT int ioctl(int fd, unsigned long number, ...)
 {
     va_list arguments;
     void *argument;
+    long result;
 
     va_start(arguments, number);
     argument = va_arg(arguments, void *);
     va_end(arguments);
-    if (number == USERFAULTFD_IOC_NEW) {
-        leave_all_to_kernel();
-    } else if (number == UFFDIO_REGISTER) {
+    if (number == UFFDIO_REGISTER && is_watched_late) {
         make_untouched_missing(argument);
     }
-    return answer(kernel_call(SYS_ioctl, fd, number, (long)argument, 0, 0, 0));
+    result = kernel_call(SYS_ioctl, fd, number, (long)argument, 0, 0, 0);
+    if (number == USERFAULTFD_IOC_NEW && result >= 0) {
+        be_watched();
+    }
+    return answer(result);
 }
 
 /* A filter of system calls need not know those of ours. */
@@ -126,6 +155,7 @@ static void stand_aside(void)
 {
     struct signals before;
 
+    is_watched_late = false;
     if (region_enter(&before)) {
         region_stand_aside();
         region_leave(&before);
@@ -289,8 +319,7 @@ long raw_call(long number, long a, long b, long c, long d, long e, long f)
         leave_to_kernel(address, b);
         break;
     case SYS_userfaultfd:
-        leave_all_to_kernel();
-        break;
+        return userfaultfd(a);
     case SYS_seccomp:
         stand_aside();
         break;

@@ -466,6 +466,78 @@ void region_give_up(void)
     region_stand_aside();
 }
 
+/* Holds back, of pages in use, those to which the kernel refers. */
+static bool hold_busy(uintptr_t at, uintptr_t end)
+{
+    complete_lists();
+    while (at < end) {
+        struct dseg_guest_clear clear = {
+            .address = at, .size = end - at, .flags = DSEG_GUEST_CLEAR_LOOK,
+        };
+
+        if (device_request(DSEG_GUEST_CLEAR, &clear)) {
+            return false;
+        }
+        pages_hold(&region, at + clear.done, clear.busy / PAGE_SIZE);
+        at += clear.done + clear.busy;
+    }
+    return true;
+}
+
+/* All at once: the first visit may change page tables. */
+static bool hold_all_busy(void)
+{
+    uintptr_t at = region.start, end = at + region.nr * PAGE_SIZE;
+    size_t run;
+
+    pages_release(&region);
+    while ((run = pages_run(&region, region.used, true, &at,
+                            (end - at) / PAGE_SIZE))) {
+        if (!hold_busy(at, at + run * PAGE_SIZE)) {
+            return false;
+        }
+        at += run * PAGE_SIZE;
+    }
+    return true;
+}
+
+static void visit_run(uintptr_t at, uintptr_t end, void (*visit)(void *page))
+{
+    size_t run;
+
+    while ((run = pages_run(&region, region.held, false, &at,
+                            (end - at) / PAGE_SIZE))) {
+        for (size_t i = 0; i < run; i++, at += PAGE_SIZE) {
+            visit((void *)at);
+        }
+    }
+}
+
+bool region_give_up_by(void (*visit)(void *page))
+{
+    uintptr_t at = region.start, end = at + region.nr * PAGE_SIZE;
+    bool known = hold_all_busy();
+    size_t run;
+
+    while (known && (run = pages_run(&region, region.used, true, &at,
+                                     (end - at) / PAGE_SIZE))) {
+        visit_run(at, at + run * PAGE_SIZE, visit);
+        at += run * PAGE_SIZE;
+    }
+    region_give_up();
+    return known;
+}
+
+bool region_is_there(void)
+{
+    return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == WITH_REGION;
+}
+
+bool region_has_been(void)
+{
+    return region.nr;
+}
+
 bool region_may_bind_deep(void)
 {
     if (!page || !page->with_malloc) {

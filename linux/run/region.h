@@ -64,6 +64,19 @@ void region_give_up(void);
 /* The same, but without a system call: what is unused stays mapped. */
 void region_stand_aside(void);
 
+/*
+ * Calls @visit for each page that the program uses, unless the kernel refers to
+ * it otherwise; the region is given up by that. Returns if so: what the kernel
+ * refers to is not known when page tables have changed.
+ */
+bool region_give_up_by(void (*visit)(void *page));
+
+/* Whether there is a region now. Needs no lock, and makes no system call. */
+bool region_is_there(void);
+
+/* Whether there is one, or has been. */
+bool region_has_been(void);
+
 /* A library was to be loaded with RTLD_DEEPBIND: returns whether it may be. */
 bool region_may_bind_deep(void);
 

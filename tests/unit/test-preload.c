@@ -186,6 +186,7 @@ static void start_again(void)
     begun = 0;
     page = NULL;
     region = (struct pages) { 0 };
+    is_watched = is_watched_late = false;
     memset(busy, 0, sizeof(busy));
     start();
     changed = false;
@@ -1405,13 +1406,14 @@ static void test_syscall(void)
 /* It looks for memory that has not been used. */
 static void test_userfaultfd(void)
 {
+    struct run_page *ours = start_with_region();
     int fd;
 
-    start_with_region();
     map_filled(1);
     fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
     g_assert_true(is_given_up());
-    g_assert_false(is_inside(map_pages(1), PAGE_SIZE));
+    map_pages(1);
+    g_assert_cmpuint(ours->program[0].given, ==, PAGE_SIZE);
     close(fd);
 }
 
@@ -1443,6 +1445,70 @@ static void test_untouched_memory_is_missing(void)
     what.range.start = PAGE_SIZE;
     what.range.len = 1ul << 62;
     make_untouched_missing(&what);
+}
+
+static bool is_resident(const void *p)
+{
+    unsigned char resident;
+
+    g_assert_cmpint(syscall(SYS_mincore, p, PAGE_SIZE, &resident), ==, 0);
+    return resident & 1;
+}
+
+/* What the kernel refers to has been touched, and counts on its pages: they may
+   be zero by now. */
+static void test_busy_memory_is_not_missing(void)
+{
+    struct uffdio_register what = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+    unsigned char *p;
+    int fd;
+
+    start_with_region();
+    p = map_pages(6);
+    p[5 * PAGE_SIZE] = 1;
+    busy[1] = busy[2] = true;
+    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
+    what.range.start = (uintptr_t)p;
+    what.range.len = 6 * PAGE_SIZE;
+    run_ioctl(fd, UFFDIO_REGISTER, &what);
+    for (size_t i = 0; i < 6; i++) {
+        g_assert_cmpint(is_resident(p + i * PAGE_SIZE), ==, i == 1 || i == 2 ||
+                        i == 5);
+    }
+    g_assert_cmpint(p[5 * PAGE_SIZE], ==, 1);
+    g_assert_true(is_given_up());
+    close(fd);
+    /* What has been touched since, the kernel knows. */
+    p[0] = 0;
+    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
+    run_ioctl(fd, UFFDIO_REGISTER, &what);
+    g_assert_true(is_resident(p) && !is_resident(p + 3 * PAGE_SIZE));
+    close(fd);
+}
+
+/* It may be another process that registers memory; and one that does is not to
+   do so with its own, whatever there is at these addresses. */
+static void test_userfaultfd_of_another_process(void)
+{
+    struct uffdio_register what = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+    unsigned char *p;
+    int fd;
+
+    start_with_region();
+    p = map_pages(2);
+    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
+    g_assert_false(is_resident(p) || is_resident(p + PAGE_SIZE));
+    start_with_region();
+    p = map_pages(2);
+    what.range.start = (uintptr_t)p;
+    what.range.len = 2 * PAGE_SIZE;
+    run_ioctl(fd, UFFDIO_REGISTER, &what);
+    g_assert_true(is_resident(p) && is_resident(p + PAGE_SIZE));
+    g_assert_false(is_given_up());
+    close(fd);
+    /* One that can't be had watches nothing. */
+    g_assert_cmpint(run_syscall(SYS_userfaultfd, ~0), ==, -1);
+    g_assert_false(is_given_up());
 }
 
 /* A filter of system calls is to find those of the program only. */
@@ -1577,6 +1643,10 @@ int main(int argc, char **argv)
     g_test_add_func("/userfaultfd", test_userfaultfd);
     g_test_add_func("/userfaultfd/untouched-memory-is-missing",
                     test_untouched_memory_is_missing);
+    g_test_add_func("/userfaultfd/busy-memory-is-not-missing",
+                    test_busy_memory_is_not_missing);
+    g_test_add_func("/userfaultfd/of-another-process",
+                    test_userfaultfd_of_another_process);
     g_test_add_func("/seccomp", test_seccomp);
     g_test_add_func("/deep-binding", test_deep_binding);
     g_test_add_func("/executable-personality", test_executable_personality);

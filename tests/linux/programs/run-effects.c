@@ -7,9 +7,14 @@
 
 #include <dlfcn.h>
 #include <linux/aio_abi.h>
+#include <linux/filter.h>
+#include <linux/io_uring.h>
+#include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -411,6 +416,85 @@ static void map_then_userfaultfd(void)
     watch(false);
 }
 
+/* The watcher is another process, to which the memory does not belong. */
+static void userfaultfd_for_another_process(void)
+{
+    struct uffdio_api api = { .api = UFFD_API };
+    struct watcher watcher = { .fd = -1 };
+    struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+    volatile char *memory = map(8 * PAGE);
+    char ready[2];
+    pid_t child;
+    int pipes[2];
+
+    memory[3 * PAGE] = 2;
+    watcher.fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+    CHECK(watcher.fd >= 0 && pipe(pipes) == 0);
+    child = fork();
+    if (!child) {
+        alarm(30);
+        range.range.start = (uintptr_t)memory;
+        range.range.len = 8 * PAGE;
+        CHECK(ioctl(watcher.fd, UFFDIO_API, &api) == 0);
+        CHECK(ioctl(watcher.fd, UFFDIO_REGISTER, &range) == 0);
+        CHECK(write(pipes[1], "r", 1) == 1);
+        fill_missing(&watcher);
+        _exit(watcher.events == 7 ? 0 : 1);
+    }
+    CHECK(read(pipes[0], ready, 1) == 1);
+    for (int i = 0; i < 8; i++) {
+        CHECK(memory[i * PAGE] == (i == 3 ? 2 : 1));
+    }
+    CHECK(exit_code(child) == 0);
+}
+
+/* One read from a file into memory that the kernel has been told of before. */
+static void read_fixed(int ring, const struct io_uring_params *p, int fd,
+                       void *memory, size_t size)
+{
+    char *sq = mmap(NULL, MIB, RW, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+    char *cq = mmap(NULL, MIB, RW, MAP_SHARED, ring, IORING_OFF_CQ_RING);
+    struct io_uring_sqe *entry = mmap(NULL, PAGE, RW, MAP_SHARED, ring,
+                                      IORING_OFF_SQES);
+    struct io_uring_cqe *done = (void *)(cq + p->cq_off.cqes);
+
+    CHECK(sq != MAP_FAILED && cq != MAP_FAILED && entry != MAP_FAILED);
+    *entry = (struct io_uring_sqe) {
+        .opcode = IORING_OP_READ_FIXED, .fd = fd, .addr = (uintptr_t)memory,
+        .len = size,
+    };
+    *(unsigned *)(sq + p->sq_off.array) = 0;
+    __atomic_store_n((unsigned *)(sq + p->sq_off.tail), 1, __ATOMIC_RELEASE);
+    CHECK(syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL,
+                  0) == 1);
+    CHECK(done->res == (int)size);
+}
+
+/* Memory of a ring's, which is zero, is watched for pages that are missing. */
+static void userfaultfd_over_buffers(void)
+{
+    const size_t size = 4 * PAGE;
+    struct io_uring_params p = { 0 };
+    struct uffdio_api api = { .api = UFFD_API };
+    struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+    void *source = map_filled(size, 13), *memory = map(size);
+    struct iovec buffer = { memory, size };
+    int ring = syscall(SYS_io_uring_setup, 1, &p);
+    int watcher, file = memfd_create("source", 0);
+
+    CHECK(ring >= 0 && write(file, source, size) == (ssize_t)size);
+    CHECK(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer,
+                  1) == 0);
+    watcher = syscall(SYS_userfaultfd, O_CLOEXEC);
+    CHECK(watcher >= 0 && ioctl(watcher, UFFDIO_API, &api) == 0);
+    range.range.start = (uintptr_t)memory;
+    range.range.len = size;
+    CHECK(ioctl(watcher, UFFDIO_REGISTER, &range) == 0);
+    read_fixed(ring, &p, file, memory, size);
+    alarm(30);                  /* nobody would answer */
+    CHECK(wrong_words(memory, size, 13) == 0);
+}
+
 /* --- Files and libraries --- */
 
 /* What numbers they have, and that all may be closed. */
@@ -519,6 +603,8 @@ int main(int argc, char **argv)
         { "map-then-userfaultfd", map_then_userfaultfd },
         { "limit-of-memory", limit_of_memory },
         { "advice-by-process", advice_by_process },
+        { "userfaultfd-for-another-process", userfaultfd_for_another_process },
+        { "userfaultfd-over-buffers", userfaultfd_over_buffers },
     };
 
     /* The first ones leave the segment in force. */
