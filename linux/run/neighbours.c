@@ -287,7 +287,8 @@ long raw_call(long number, long a, long b, long c, long d, long e, long f)
     case SYS_mlock:
         return mlock(address, b);
     case SYS_mlock2:
-        return mlock2(address, b, c);
+        leave_page_to_kernel(address, b);
+        break;
     case SYS_mlockall:
         return mlockall(a);
     case SYS_munlock:

@@ -90,6 +90,22 @@ void leave_to_kernel(const void *address, size_t size)
     }
 }
 
+/* The page that an address is in: how much more, then, a range begins with. */
+static size_t offset_in_page(const void *address)
+{
+    return (uintptr_t)address % PAGE_SIZE;
+}
+
+static void *page_of(const void *address)
+{
+    return (char *)address - offset_in_page(address);
+}
+
+void leave_page_to_kernel(const void *address, size_t size)
+{
+    leave_to_kernel(page_of(address), size + offset_in_page(address));
+}
+
 void leave_holes_to_kernel(const void *address, size_t size)
 {
     struct signals before;
@@ -167,6 +183,9 @@ static void *map(void *address, size_t size, int prot, int flags, off_t offset)
     struct signals before;
     uintptr_t given = 0;
 
+    if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
+        address = page_of(address);     /* as a hint is taken */
+    }
     if (address || flags & MAP_FIXED) {
         if (enter_inside(&before, address, size)) {
             if (map_over(address, size, prot, flags, offset)) {
@@ -226,10 +245,20 @@ static bool is_hint(int advice)
     case MADV_UNMERGEABLE:
     case MADV_COLD:
     case MADV_PAGEOUT:
+    case MADV_COLLAPSE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whether it is for memory as it is: the opposite gives the region up, or has
+   been said without the library. The kernel changes nothing where it is so. */
+static bool is_as_it_is(int advice)
+{
+    switch (advice) {
     case MADV_POPULATE_READ:
     case MADV_POPULATE_WRITE:
-    case MADV_COLLAPSE:
-    /* As it is: the opposite gives the region up. */
     case MADV_DOFORK:
     case MADV_DODUMP:
     case MADV_KEEPONFORK:
@@ -256,7 +285,9 @@ EXPORT int madvise(void *address, size_t size, int advice)
     struct signals before;
     bool done = false;
 
-    if (enter_inside(&before, address, size)) {
+    if (is_as_it_is(advice)) {
+        leave_holes_to_kernel(address, size);
+    } else if (enter_inside(&before, address, size)) {
         done = advise(address, size, advice);
         if (!done) {
             region_give_up();
@@ -281,18 +312,11 @@ EXPORT int posix_madvise(void *address, size_t size, int advice)
 
 EXPORT int mprotect(void *address, size_t size, int prot)
 {
-    struct signals before;
-
-    if (enter_inside(&before, address, size)) {
-        bool done = prot == ALL_PROT && region_is_used(address, size);
-
-        if (!done) {
-            region_give_up();
-        }
-        region_leave(&before);
-        if (done) {
-            return 0;
-        }
+    /* The kernel changes nothing where that is so already. */
+    if (prot == ALL_PROT) {
+        leave_holes_to_kernel(address, size);
+    } else {
+        leave_to_kernel(address, size);
     }
     return answer(kernel_range(SYS_mprotect, address, size, prot));
 }
@@ -309,13 +333,17 @@ EXPORT int pkey_mprotect(void *address, size_t size, int prot, int pkey)
 
 EXPORT int mlock(const void *address, size_t size)
 {
-    leave_to_kernel(address, size);
+    leave_page_to_kernel(address, size);
     return answer(kernel_range(SYS_mlock, (void *)address, size, 0));
 }
 
+/* By the same call as the C library. */
 EXPORT int mlock2(const void *address, size_t size, unsigned flags)
 {
-    leave_to_kernel(address, size);
+    if (!flags) {
+        return mlock(address, size);
+    }
+    leave_page_to_kernel(address, size);
     return answer(kernel_range(SYS_mlock2, (void *)address, size, flags));
 }
 
@@ -328,7 +356,8 @@ EXPORT int mlockall(int flags)
 
 EXPORT int munlock(const void *address, size_t size)
 {
-    return answer(tell_of_holes(SYS_munlock, (void *)address, size, 0));
+    return answer(tell_of_holes(SYS_munlock, page_of(address),
+                                size + offset_in_page(address), 0));
 }
 
 EXPORT int msync(void *address, size_t size, int flags)

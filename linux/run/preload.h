@@ -15,6 +15,8 @@ long answer(long result);
 /* The kernel does something with a range, or with memory: the region is given
    up if it has a part in that. */
 void leave_to_kernel(const void *address, size_t size);
+/* ... with an address anywhere in the first page of the range. */
+void leave_page_to_kernel(const void *address, size_t size);
 /* Only if the program has unmapped a part of the range. */
 void leave_holes_to_kernel(const void *address, size_t size);
 void leave_all_to_kernel(void);

@@ -129,14 +129,23 @@ static long device_clear(struct dseg_guest_clear *clear)
     return 0;
 }
 
+/* What changes nothing where nothing has been changed. */
+static bool is_as_it_was(long number, long how)
+{
+    return (number == SYS_mprotect && how == RW) ||
+           (number == SYS_madvise && (how == MADV_DOFORK || how == MADV_DODUMP
+            || how == MADV_KEEPONFORK || how == MADV_POPULATE_READ ||
+            how == MADV_POPULATE_WRITE));
+}
+
 /* Whatever takes an address and a size, and is not answered with an error. */
-static void watch(long number, long address, long size)
+static void watch(long number, long address, long size, long how)
 {
     static const long numbers[] = { SYS_madvise, SYS_mlock, SYS_mmap,
         SYS_mprotect, SYS_mremap, SYS_munmap, SYS_pkey_mprotect };
 
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
-        changed |= number == numbers[i] &&
+        changed |= number == numbers[i] && !is_as_it_was(number, how) &&
                    region_part((void *)address, size) != OUTSIDE;
     }
 }
@@ -162,7 +171,7 @@ long kernel_call(long number, long a, long b, long c, long d, long e, long f)
     if (result == -1) {
         result = -errno;
     } else {
-        watch(number, a, b);
+        watch(number, a, b, c);
     }
     errno = error;
     if (number == SYS_munmap && after_munmap && is_inside((void *)a, b)) {
@@ -598,6 +607,32 @@ static void test_protection_behind_our_back(void)
     g_assert_false(can_write(q));
 }
 
+/* Nor does it say that all is as it was. */
+static void test_what_was_changed_behind_our_back(void)
+{
+    unsigned char *p, *q;
+    pid_t pid;
+
+    start_with_region();
+    p = map_filled(4);
+    q = map_filled(1);
+    g_assert_cmpint(mprotect(p, 2 * PAGE_SIZE, PROT_READ), ==, 0);
+    g_assert_false(can_write(p));
+    g_assert_cmpint(run_madvise(p, PAGE_SIZE, MADV_POPULATE_WRITE), ==, -1);
+    g_assert_cmpint(errno, ==, EINVAL);
+    g_assert_cmpint(run_mprotect(p, 4 * PAGE_SIZE, RW), ==, 0);
+    g_assert_true(can_write(p) && can_write(p + PAGE_SIZE));
+    g_assert_cmpint(syscall(SYS_madvise, p, PAGE_SIZE, MADV_DONTFORK), ==, 0);
+    g_assert_cmpint(run_madvise(p, PAGE_SIZE, MADV_DOFORK), ==, 0);
+    g_assert_cmpint(syscall(SYS_madvise, q, PAGE_SIZE, MADV_WIPEONFORK), ==, 0);
+    g_assert_cmpint(run_madvise(q, PAGE_SIZE, MADV_KEEPONFORK), ==, 0);
+    pid = fork();
+    if (!pid) {
+        _exit(is_mapped(p) && q[0] == FILLED ? 7 : 1);
+    }
+    g_assert_cmpint(wait_for(pid), ==, 7);
+}
+
 static void test_file_over_region(void)
 {
     int fd = open("/proc/self/exe", O_RDONLY);
@@ -653,6 +688,38 @@ static void test_locks(void)
     g_assert_cmpint(run_mlock2(p, PAGE_SIZE, 0), ==, 0);
     g_assert_true(is_given_up());
     unmap(p, 2);
+}
+
+/* The kernel takes addresses anywhere in a page for these, and for hints. */
+static void test_addresses_within_a_page(void)
+{
+    unsigned char *p;
+
+    for (int i = 0; i < 2; i++) {
+        start_with_region();
+        p = map_filled(REGION);
+        g_assert_cmpint(i ? run_mlock2(p + 5, PAGE_SIZE, MLOCK_ONFAULT)
+                          : run_mlock(p + PAGE_SIZE - 1, 2), ==, 0);
+        g_assert_true(is_given_up());
+        unmap(p, REGION);
+    }
+    start_with_region();
+    p = map_filled(4);
+    unmap(p + PAGE_SIZE, 1);
+    g_assert_cmpint(run_munlock(p + 1, PAGE_SIZE - 1), ==, 0);
+    g_assert_cmpint(run_munlock(p + 1, PAGE_SIZE), ==, -1);
+    g_assert_cmpint(errno, ==, ENOMEM);
+    g_assert_true(run_mmap(p + PAGE_SIZE + 9, PAGE_SIZE, RW, ANONYMOUS, -1, 0)
+                  == p + PAGE_SIZE);
+    g_assert_false(is_given_up());
+    unmap(p + PAGE_SIZE, 1);
+    g_assert_true(run_mmap(p + PAGE_SIZE + 9, PAGE_SIZE, RW, ANONYMOUS |
+                           MAP_FIXED, -1, 0) == MAP_FAILED);
+    g_assert_cmpint(errno, ==, EINVAL);
+    g_assert_false(is_given_up());
+    /* As large as can be, and over the end of all addresses. */
+    run_mlock(p + 1, -1);
+    run_munlock(p + 1, -2 - (uintptr_t)p);
 }
 
 /* --- What is not mapped --- */
@@ -1615,7 +1682,10 @@ int main(int argc, char **argv)
     g_test_add_func("/protection-by-key", test_protection_by_key);
     g_test_add_func("/protection-behind-our-back",
                     test_protection_behind_our_back);
+    g_test_add_func("/protection-behind-our-back-is-undone",
+                    test_what_was_changed_behind_our_back);
     g_test_add_func("/locked-memory-is-the-kernels", test_locks);
+    g_test_add_func("/addresses-within-a-page", test_addresses_within_a_page);
     g_test_add_func("/holes-are-not-mapped", test_holes);
     g_test_add_func("/holes-are-to-be-had-by-address", test_addresses_of_holes);
     g_test_add_func("/unknown-advice-is-an-error", test_unknown_advice);

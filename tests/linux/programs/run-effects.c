@@ -353,6 +353,29 @@ static void protection_by_raw_call(void)
     CHECK(munmap(memory + 4 * PAGE, 4 * PAGE) == 0);
 }
 
+static void protection_is_undone(void)
+{
+    char *memory = map_filled(8 * PAGE, 11);
+
+    CHECK(raw(SYS_mprotect, (long)memory, 4 * PAGE, PROT_READ) == 0);
+    CHECK(faults((uint64_t *)memory, true));
+    CHECK(mprotect(memory, 8 * PAGE, RW) == 0);
+    CHECK(!faults((uint64_t *)memory, true));
+    CHECK(wrong_words((uint64_t *)memory, 8 * PAGE, 11) == 0);
+}
+
+static void lock_from_within_a_page(void)
+{
+    char *memory = map_filled(2 * MIB, 12);
+
+    CHECK(mlock(memory + 5, MIB) == 0);
+    CHECK(madvise(memory, PAGE, MADV_DONTNEED) == -1 && errno == EINVAL);
+    CHECK(munmap(memory + MIB, 2 * PAGE) == 0);
+    CHECK(mlock(memory + 5, MIB) == -1 && errno == ENOMEM);
+    CHECK(munlock(memory + 5, MIB) == -1 && errno == ENOMEM);
+    CHECK(wrong_words((uint64_t *)memory, MIB, 12) == 0);
+}
+
 struct watcher {
     int fd;
     unsigned events;
@@ -603,6 +626,8 @@ int main(int argc, char **argv)
         { "map-then-userfaultfd", map_then_userfaultfd },
         { "limit-of-memory", limit_of_memory },
         { "advice-by-process", advice_by_process },
+        { "protection-is-undone", protection_is_undone },
+        { "lock-from-within-a-page", lock_from_within_a_page },
         { "userfaultfd-for-another-process", userfaultfd_for_another_process },
         { "userfaultfd-over-buffers", userfaultfd_over_buffers },
     };
