@@ -189,24 +189,40 @@ EXPORT int personality(unsigned long persona)
     return answer(kernel_call(SYS_personality, persona, 0, 0, 0, 0, 0));
 }
 
-/* The region counts as a whole from the beginning: what comes from it would not
-   be more. */
-static void heed_limit(int resource, const struct rlimit *wanted)
+static rlim_t limit_of(int resource)
 {
-    struct rlimit limit;
+    struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
 
-    if ((resource == RLIMIT_AS || resource == RLIMIT_DATA) && wanted &&
-        read_memory(&limit, wanted, sizeof(limit)) &&
-        limit.rlim_cur != RLIM_INFINITY) {
-        leave_all_to_kernel();
-    }
+    kernel_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0);
+    return limit.rlim_cur;
 }
 
+/* The region counts as a whole from the beginning: what comes from it would not
+   be more. Whose limit it is, and how much, the kernel knows: the process may
+   be named by any of its threads. */
+static long set_limit(long number, long a, long b, long c, long d)
+{
+    int resource = number == SYS_setrlimit ? a : b;
+    long wanted = number == SYS_setrlimit ? b : c;
+    bool heeds = (resource == RLIMIT_AS || resource == RLIMIT_DATA) &&
+                 wanted && region_is_there();
+    rlim_t before = heeds ? limit_of(resource) : 0;
+    long result = kernel_call(number, a, b, c, d, 0, 0);
+
+    if (heeds) {
+        rlim_t now = limit_of(resource);
+
+        if (now != before && now != RLIM_INFINITY) {
+            leave_all_to_kernel();
+        }
+    }
+    return answer(result);
+}
+
+/* By the same call as the C library. */
 EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
-    heed_limit(resource, limit);
-    return answer(kernel_call(SYS_setrlimit, resource, (long)limit, 0, 0, 0,
-                              0));
+    return set_limit(SYS_prlimit64, 0, resource, (long)limit, 0);
 }
 
 EXPORT int setrlimit64(__rlimit_resource_t resource,
@@ -218,11 +234,7 @@ EXPORT int setrlimit64(__rlimit_resource_t resource,
 EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource,
                    const struct rlimit *limit, struct rlimit *before)
 {
-    if (!pid || pid == getpid()) {
-        heed_limit(resource, limit);
-    }
-    return answer(kernel_call(SYS_prlimit64, pid, resource, (long)limit,
-                              (long)before, 0, 0));
+    return set_limit(SYS_prlimit64, pid, resource, (long)limit, (long)before);
 }
 
 EXPORT int prlimit64(pid_t pid, enum __rlimit_resource resource,
@@ -239,7 +251,7 @@ static void advise_process(const struct iovec *ranges, size_t nr)
 {
     struct iovec range;
 
-    for (size_t i = 0; i < nr && i < IOV_MAX; i++) {
+    for (size_t i = 0; region_is_there() && i < nr && i < IOV_MAX; i++) {
         if (!read_memory(&range, ranges + i, sizeof(range))) {
             return;
         }
@@ -308,7 +320,7 @@ long raw_call(long number, long a, long b, long c, long d, long e, long f)
     case SYS_ioctl:
         return ioctl(a, b, c);
     case SYS_setrlimit:
-        return setrlimit(a, (void *)b);
+        return set_limit(SYS_setrlimit, a, b, 0, 0);
     case SYS_prlimit64:
         return prlimit(a, b, (void *)c, (void *)d);
     case SYS_process_madvise:

@@ -12,10 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1578,6 +1581,101 @@ static void test_userfaultfd_of_another_process(void)
     g_assert_false(is_given_up());
 }
 
+/* Kills whoever makes a call that is none of the program's. */
+static int filter_ours(void)
+{
+#define KILL(number) \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), \
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        KILL(SYS_process_vm_readv), KILL(SYS_setrlimit), KILL(SYS_mlock2),
+        KILL(SYS_getpid), KILL(SYS_gettid), KILL(SYS_futex), KILL(SYS_mremap),
+        KILL(SYS_rt_sigprocmask), KILL(SYS_openat),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { G_N_ELEMENTS(filter), filter };
+
+    return run_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ?:
+           run_prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+
+static void test_calls_after_seccomp(void)
+{
+    for (int given_up = 0; given_up < 2; given_up++) {
+        pid_t pid = fork();
+
+        if (!pid) {
+            struct uffdio_register what = { .mode =
+                                            UFFDIO_REGISTER_MODE_MISSING };
+            unsigned char *p = (start_with_region(), map_pages(2));
+            struct iovec range = { p, PAGE_SIZE };
+            struct rlimit limit;
+
+            getrlimit(RLIMIT_DATA, &limit);
+            if (given_up) {
+                run_mlock(p, 1);
+                run_syscall(SYS_userfaultfd, O_CLOEXEC);
+            }
+            what.range.start = (uintptr_t)p;
+            what.range.len = PAGE_SIZE;
+            if (filter_ours()) {
+                _exit(1);
+            }
+            run_ioctl(-1, UFFDIO_REGISTER, &what);
+            run_process_madvise(-1, &range, 1, MADV_COLD, 0);
+            if (run_setrlimit(RLIMIT_DATA, &limit) ||
+                run_prlimit(0, RLIMIT_DATA, &limit, NULL) ||
+                run_mlock2(p, PAGE_SIZE, 0) || run_munlock(p, PAGE_SIZE)) {
+                _exit(2);
+            }
+            _exit(7);
+        }
+        g_assert_cmpint(wait_for(pid), ==, 7);
+    }
+}
+
+static void *limit_myself(void *nothing)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_DATA, &limit);
+    limit.rlim_cur = 1ul << 46;
+    /* The same place for both. */
+    g_assert_cmpint(run_prlimit(gettid(), RLIMIT_DATA, &limit, &limit), ==, 0);
+    return nothing;
+}
+
+/* A thread's limits are those of its process. */
+static void test_limit_by_thread(void)
+{
+    pid_t pid = fork();
+
+    if (!pid) {
+        struct rlimit limit;
+        pthread_t thread;
+        pid_t child;
+
+        start_with_region();
+        map_filled(1);
+        getrlimit(RLIMIT_DATA, &limit);
+        /* What changes nothing, or something for others, gives nothing up. */
+        g_assert_cmpint(run_prlimit(0, RLIMIT_DATA, &limit, NULL), ==, 0);
+        limit.rlim_cur = 1ul << 46;
+        child = fork();
+        if (!child) {
+            pause();
+        }
+        g_assert_cmpint(run_prlimit(child, RLIMIT_DATA, &limit, NULL), ==, 0);
+        kill(child, SIGKILL);
+        g_assert_false(is_given_up());
+        pthread_create(&thread, NULL, limit_myself, NULL);
+        pthread_join(thread, NULL);
+        _exit(is_given_up() ? 7 : 1);
+    }
+    g_assert_cmpint(wait_for(pid), ==, 7);
+}
+
 /* A filter of system calls is to find those of the program only. */
 static void test_seccomp(void)
 {
@@ -1718,6 +1816,8 @@ int main(int argc, char **argv)
     g_test_add_func("/userfaultfd/of-another-process",
                     test_userfaultfd_of_another_process);
     g_test_add_func("/seccomp", test_seccomp);
+    g_test_add_func("/seccomp/no-calls-of-our-own", test_calls_after_seccomp);
+    g_test_add_func("/limits/by-the-number-of-a-thread", test_limit_by_thread);
     g_test_add_func("/deep-binding", test_deep_binding);
     g_test_add_func("/executable-personality", test_executable_personality);
     g_test_add_func("/start/lack-of-address-space", test_address_space);

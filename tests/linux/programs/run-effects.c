@@ -604,6 +604,37 @@ static void advice_by_process(void)
     close(self);
 }
 
+/* All calls but a few end the program. */
+static void filter_of_calls(void)
+{
+#define ALLOW(number) \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), \
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        ALLOW(SYS_prlimit64), ALLOW(SYS_process_madvise), ALLOW(SYS_mlock),
+        ALLOW(SYS_mprotect), ALLOW(SYS_munmap), ALLOW(SYS_exit_group),
+        ALLOW(SYS_write),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    };
+    struct sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
+    struct rlimit limit;
+    void *memory = map_filled(PIECE, 14);
+    struct iovec range = { memory, PIECE };
+
+    CHECK(getrlimit(RLIMIT_DATA, &limit) == 0);
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    CHECK(setrlimit(RLIMIT_DATA, &limit) == 0);
+    CHECK(prlimit(0, RLIMIT_DATA, &limit, &limit) == 0);
+    CHECK(process_madvise(-1, &range, 1, MADV_COLD, 0) == -1);
+    CHECK(mlock2(memory, PAGE, 0) == 0);
+    CHECK(mprotect(memory, PIECE, RW) == 0);
+    CHECK(wrong_words(memory, PIECE, 14) == 0);
+    CHECK(munmap(memory, PIECE) == 0);
+    _exit(0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -630,6 +661,7 @@ int main(int argc, char **argv)
         { "lock-from-within-a-page", lock_from_within_a_page },
         { "userfaultfd-for-another-process", userfaultfd_for_another_process },
         { "userfaultfd-over-buffers", userfaultfd_over_buffers },
+        { "filter-of-calls", filter_of_calls },
     };
 
     /* The first ones leave the segment in force. */
