@@ -551,6 +551,7 @@ static long ioctl_reserve(void __user *arg)
 		return -EFAULT;
 	if (!PAGE_ALIGNED(request.size) || request.reserved)
 		return -EINVAL;
+	dseg_region_flush();
 	err = vmm_frames_reserve(request.size >> PAGE_SHIFT, &pfn, &displaced);
 	if (err)
 		return err;
