@@ -96,19 +96,27 @@ static int make_private(struct dseg_region *region, unsigned long i,
 	return 0;
 }
 
-/* Is it private anonymous memory that may be written to? */
-static bool is_suitable(const struct migrate_vma *args)
+/*
+ * Is it private anonymous memory that may be written to?  args->end becomes
+ * where that map of it ends, if this is before.
+ */
+static bool is_suitable(struct migrate_vma *args)
 {
 	struct vm_area_struct *vma = args->vma;
 
-	return vma && vma->vm_start <= args->start && vma->vm_end >= args->end &&
-	       vma_is_anonymous(vma) &&
+	if (!vma || vma->vm_start > args->start)
+		return false;
+	args->end = min(args->end, vma->vm_end);
+	return vma_is_anonymous(vma) &&
 	       (vma->vm_flags & (VM_SHARED | VM_WRITE)) == VM_WRITE;
 }
 
-/* Move what can be moved of @nr pages from page @i on. */
-static int move_chunk(struct dseg_region *region, unsigned long i,
-		      unsigned long nr, struct scratch *scratch)
+/*
+ * Move what can be moved of @nr pages from page @i on, or of fewer that are in
+ * one map.  Returns how many that were.
+ */
+static long move_chunk(struct dseg_region *region, unsigned long i,
+		       unsigned long nr, struct scratch *scratch)
 {
 	struct migrate_vma args = {
 		.vma = find_vma(region->mm, address(region, i)),
@@ -124,6 +132,7 @@ static int move_chunk(struct dseg_region *region, unsigned long i,
 
 	if (dseg_fault() || !is_suitable(&args))
 		return -EFAULT;
+	nr = (args.end - args.start) >> PAGE_SHIFT;
 	if (region->touched) {
 		err = make_private(region, i, nr, scratch);
 		if (err)
@@ -142,7 +151,7 @@ static int move_chunk(struct dseg_region *region, unsigned long i,
 		    migrate_pfn_to_page(scratch->src[k]))
 			region->moved++;
 	migrate_vma_finalize(&args);
-	return 0;
+	return nr;
 }
 
 /*
@@ -162,9 +171,10 @@ static int make_room(unsigned long nr)
 static int move_all(struct dseg_region *region, struct scratch *scratch)
 {
 	unsigned long i, nr;
+	long done;
 	int err;
 
-	for (i = 0; i < region->nr; i += nr) {
+	for (i = 0; i < region->nr; i += done) {
 		nr = chunk_at(region, i);
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -173,10 +183,10 @@ static int move_all(struct dseg_region *region, struct scratch *scratch)
 			return err;
 		if (dseg_fault() || mmap_read_lock_killable(region->mm))
 			return -EINTR;
-		err = move_chunk(region, i, nr, scratch);
+		done = move_chunk(region, i, nr, scratch);
 		mmap_read_unlock(region->mm);
-		if (err)
-			return err;
+		if (done < 0)
+			return done;
 		cond_resched();
 	}
 	return 0;

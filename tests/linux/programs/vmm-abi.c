@@ -266,6 +266,28 @@ static void test_memory(void)
     munmap(huge, 1ull << 36);
 }
 
+/* A VMM may have changed some of it: mlock(), madvise(), a policy for NUMA. */
+static void test_memory_in_several_maps(void)
+{
+    int vm = make_vm();
+    char *memory = map(SIZE, MAP_PRIVATE);
+
+    fill((uint64_t *)memory, SIZE);
+    CHECK(mlock(memory + MIB + 5 * PAGE, PAGE) == 0);
+    CHECK(madvise(memory + 2 * MIB, MIB, MADV_DONTFORK) == 0);
+    set_slot(vm, 0, GPA, SIZE, memory);
+    CHECK(attach((struct dseg_vmm_attach){ .vm_fd = vm }) == 0);
+    CHECK(info().state == DSEG_VMM_ACTIVE && info().size == SIZE);
+    CHECK(is_filled((uint64_t *)memory, SIZE));
+    CHECK(ioctl(device, DSEG_VMM_DETACH, vm) == 0);
+    CHECK(mprotect(memory + 3 * MIB, PAGE, PROT_READ) == 0);
+    CHECK_ERROR(EFAULT, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    CHECK(munmap(memory + 3 * MIB, PAGE) == 0);
+    CHECK_ERROR(EFAULT, attach((struct dseg_vmm_attach){ .vm_fd = vm }));
+    close(vm);
+    munmap(memory, SIZE);
+}
+
 static void test_reserve(void)
 {
     struct dseg_vmm_reserve request = { .size = SIZE }, none = { .size = 0 };
@@ -465,6 +487,7 @@ int main(int argc, char **argv)
     test_escapes();
     test_next_vm();
     test_memory();
+    test_memory_in_several_maps();
     test_reserve();
     test_unwritable();
     test_reserve_stays();
