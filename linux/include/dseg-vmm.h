@@ -44,7 +44,7 @@
  * EFAULT  its RAM is not private, writable, anonymous memory; or the argument
  *         is not in writable memory
  * ENOMEM  no range of contiguous frames could be made free, or the limit of
- *         the caller's memory cgroup is reached
+ *         the VMM's memory cgroup is reached
  * EPERM   the size asked for, with what the VMM has locked and pinned already,
  *         exceeds the caller's RLIMIT_MEMLOCK, and it lacks CAP_IPC_LOCK
  * EAGAIN  the memory was being changed meanwhile, or is in use by a device

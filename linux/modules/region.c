@@ -9,6 +9,7 @@
  */
 #include <linux/delay.h>
 #include <linux/highmem.h>
+#include <linux/memcontrol.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -156,14 +157,19 @@ static long move_chunk(struct dseg_region *region, unsigned long i,
 
 /*
  * To exceed the limit of a memory cgroup invokes the OOM killer.  So charge for
- * @nr pages, for a moment, in a way that may fail, and has others reclaimed.
+ * @nr pages, for a moment, in a way that may fail, and has others reclaimed:
+ * that cgroup which the pages of @mm are charged to, whoever asks.
  */
-static int make_room(unsigned long nr)
+static int make_room(struct mm_struct *mm, unsigned long nr)
 {
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(mm);
+	struct mem_cgroup *before = set_active_memcg(memcg);
 	void *room = dseg_fault() ? NULL :
 		     __vmalloc(nr << PAGE_SHIFT, GFP_KERNEL_ACCOUNT |
 			       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 
+	set_active_memcg(before);
+	mem_cgroup_put(memcg);
 	vfree(room);
 	return room ? 0 : -ENOMEM;
 }
@@ -178,7 +184,7 @@ static int move_all(struct dseg_region *region, struct scratch *scratch)
 		nr = chunk_at(region, i);
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = make_room(nr);
+		err = make_room(region->mm, nr);
 		if (err)
 			return err;
 		if (dseg_fault() || mmap_read_lock_killable(region->mm))

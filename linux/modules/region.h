@@ -89,7 +89,7 @@ struct dseg_region {
  *
  * Return: 0.  On any error nothing has been called, the caller still owns
  * @region, and the memory is ordinary memory: -ENOMEM (no contiguous frames,
- * or the limit of the caller's memory cgroup), -EPERM (the caller's limit of
+ * or the limit of the memory cgroup of @mm), -EPERM (the caller's limit of
  * locked memory), -EFAULT (not that kind of memory), -EAGAIN (it was being
  * changed, or a page is in use elsewhere and cannot be moved), -EINTR.
  */

@@ -183,6 +183,21 @@ def test_whatever_step_of_loading_fails_the_next_attempt_succeeds(l1, name):
     l1.run('guest-abi drop && vmm-abi')
 
 
+# Limits of others
+
+def test_limit_of_the_vmms_memory_cgroup_is_an_error_and_kills_no_vmm(l1):
+    folder = '/tmp/cgroup/vmm'
+    l1.run('mkdir /tmp/cgroup; mount -t cgroup2 none /tmp/cgroup; '
+           'echo +memory >/tmp/cgroup/cgroup.subtree_control; '
+           f'mkdir {folder}; echo 16M >{folder}/memory.max')
+    with staying(l1, f"sh -c 'echo $$ >{folder}/cgroup.procs; exec faults stay-idle'", 'ready'):
+        output = l1.run('dseg-vm attach $(cat /tmp/stay.pid) 2>&1; echo code $?')
+        assert 'no contiguous memory' in output and output.endswith('code 1\n')
+        assert 'oom_kill 0' in l1.run(f'cat {folder}/memory.events')
+        assert json.loads(l1.run('dseg-vm list --json'))['vms'] == []
+    l1.run(f'rmdir {folder}; umount /tmp/cgroup')
+
+
 # Processes that keep their locks
 
 def stuck(l1, case):

@@ -11,6 +11,7 @@
 #include <linux/kvm.h>
 
 #define SIZE (4 * MIB)
+#define IDLE_SIZE (64 * MIB)
 #define GPA (16 * MIB)
 #define MOST_STEPS 500
 #define SETTLE 500      /* of 10 ms, until what has ended is unpinned */
@@ -184,20 +185,25 @@ static void open_vmm(void)
     CHECK((device = open(DSEG_VMM_DEVICE, O_RDWR)) >= 0);
 }
 
-static void make_vm(void)
+static void make_idle_vm(size_t size)
 {
     int kvm = open("/dev/kvm", O_RDWR);
     struct kvm_userspace_memory_region slot = {
-        .guest_phys_addr = GPA, .memory_size = SIZE,
+        .guest_phys_addr = GPA, .memory_size = size,
     };
 
-    memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+    memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(memory != MAP_FAILED);
-    fill(memory, SIZE, 2);
     slot.userspace_addr = (uintptr_t)memory;
     CHECK((vm = ioctl(kvm, KVM_CREATE_VM, 0)) >= 0);
     CHECK(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot) == 0);
+}
+
+static void make_vm(void)
+{
+    make_idle_vm(SIZE);
+    fill(memory, SIZE, 2);
 }
 
 /* Our segment; state -1: there is none. */
@@ -312,6 +318,14 @@ static void stay(void)
     pause();
 }
 
+/* The same without a segment, and with memory that has not been touched. */
+static void stay_idle(void)
+{
+    make_idle_vm(IDLE_SIZE);
+    (void)!write(1, "ready\n", 6);
+    pause();
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -321,6 +335,7 @@ int main(int argc, char **argv)
         { "reserve", reserve },
         { "segment-of-reserve", segment_of_reserve },
         { "stay", stay },
+        { "stay-idle", stay_idle },
     };
 
     escapes = argc > 2 ? atoi(argv[2]) : 0;
