@@ -444,18 +444,28 @@ static void put_substitutes(struct dseg_region *region)
 		put_page(page);
 }
 
+/*
+ * The first notifier of an mm is refused while any signal is pending: so only
+ * one that kills may be.  A stop can't be blocked, and has it tried again.
+ */
 static int watch(struct dseg_region *region)
 {
+	sigset_t all_but_kill, before;
 	int err;
 
 	if (dseg_fault() || mmap_write_lock_killable(region->mm))
 		return -EINTR;
+	siginitsetinv(&all_but_kill, sigmask(SIGKILL));
+	sigprocmask(SIG_BLOCK, &all_but_kill, &before);
 	err = dseg_fault() ? -ENOMEM :
 	      mmu_interval_notifier_insert_locked(&region->notifier, region->mm,
 						  region->start,
 						  region->nr << PAGE_SHIFT,
 						  &notifier_ops);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	mmap_write_unlock(region->mm);
+	if (err == -EINTR && !fatal_signal_pending(current))
+		return restart_syscall();
 	return err;
 }
 

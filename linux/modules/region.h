@@ -91,7 +91,8 @@ struct dseg_region {
  * @region, and the memory is ordinary memory: -ENOMEM (no contiguous frames,
  * or the limit of the memory cgroup of @mm), -EPERM (the caller's limit of
  * locked memory), -EFAULT (not that kind of memory), -EAGAIN (it was being
- * changed, or a page is in use elsewhere and cannot be moved), -EINTR.
+ * changed, or a page is in use elsewhere and cannot be moved), -EINTR (the
+ * caller is being killed), -ERESTARTNOINTR (it is being stopped).
  */
 int dseg_region_make(struct dseg_region *region,
 		     void (*go)(struct dseg_region *region));

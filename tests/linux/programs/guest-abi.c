@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 #define SIZE (4 * MIB)
@@ -476,6 +477,35 @@ static void all_threads_on_all_cpus(void)
     }
 }
 
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+    (void)signal;
+    signals++;
+}
+
+/* A signal that is not the end of the process does not interrupt a request. */
+static void signals_interrupt_nothing(void)
+{
+    const struct itimerval often = { { 0, 2000 }, { 0, 2000 } }, never = { 0 };
+    const struct sigaction action = { .sa_handler = count_signal };
+
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    for (int round = 0; round < 10; round++) {
+        pid_t child = fork();
+
+        if (!child) {
+            CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+            make_region(open_device(), SIZE, 0);
+            CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+            CHECK(signals > 0);
+            _exit(0);
+        }
+        CHECK(exit_code(child) == 0);
+    }
+}
+
 struct asker {
     pthread_t thread;
     volatile bool ends;
@@ -580,6 +610,7 @@ int main(int argc, char **argv)
         { "ask-after-signal", ask_after_signal },
         { "ask-after-exec", ask_after_exec },
         { "all-threads-on-all-cpus", all_threads_on_all_cpus },
+        { "signals-interrupt-nothing", signals_interrupt_nothing },
         { "asked-while-made", asked_while_made },
         { "cgroup", cgroup },
         { "swapping", swapping },
