@@ -103,8 +103,8 @@ def test_boot_says_so_when_the_kernel_is_none(boot, tmp_path):
 
 def test_boot_says_so_when_the_kernel_does_not_exist(boot, tmp_path):
     code, output = boot('--kernel', str(tmp_path / 'none')).finish()
-    assert code == 1
-    assert f'{tmp_path}/none does not exist' in output
+    assert code == 2
+    assert f'there is no {tmp_path}/none' in output
 
 
 def test_boot_shows_the_last_lines_of_a_kernel_that_panics(boot):
