@@ -18,7 +18,7 @@ from .tree import IN_USE
 TESTS = [f'tests/linux/test_{name}.py' for name in ('module_errors', 'dseg_guest', 'dseg_vmm')]
 BUILD_SECONDS = 4 * 3600
 TEST_SECONDS = 12 * 3600
-PATIENCE = '20'         # such a kernel is that much slower, about
+PATIENCE = '20'         # time-outs are for kernels that check nothing
 
 # What KCSAN makes of the kernel's own code would be complaints of that.
 BUILD_VARIABLES = {'kasan': (), 'kcsan': ('KCSAN_SANITIZE=n',)}
