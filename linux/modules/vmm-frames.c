@@ -84,6 +84,18 @@ static unsigned int take_reserved(unsigned long nr, unsigned long *pfn)
 	return of_reserve;
 }
 
+static unsigned long longest_reserved(void)
+{
+	struct piece *piece;
+	unsigned long nr = 0;
+
+	mutex_lock(&reserve_lock);
+	list_for_each_entry(piece, &pieces, all)
+		nr = max(nr, piece->nr);
+	mutex_unlock(&reserve_lock);
+	return nr;
+}
+
 /* With the lock held. */
 static void add_piece(unsigned long pfn, unsigned long nr)
 {
@@ -200,48 +212,50 @@ void vmm_frames_exit(void)
  * Frames for a segment
  */
 
+static int alloc(struct vmm_frames *frames)
+{
+	frames->of_reserve = 0;
+	if (may_take_reserved())
+		frames->of_reserve = take_reserved(frames->nr, &frames->pfn);
+	return frames->of_reserve ? 0 :
+	       find(frames->nr, &frames->pfn, &frames->displaced);
+}
+
 /*
  * The largest size that can be had, by bisection: there is one of @low pages
  * (or that is 0), and none of @high.
  */
-static int find_largest(unsigned long high, unsigned long *nr,
-			unsigned long *pfn, unsigned long *displaced)
+static int find_largest(unsigned long low, unsigned long high,
+			struct vmm_frames *frames)
 {
-	unsigned long low = 0, middle;
+	unsigned long middle;
 	int err;
 
 	while (high - low > pageblock_nr_pages) {
 		middle = low + (high - low) / 2;
-		err = find(middle, pfn, displaced);
+		err = find(middle, &frames->pfn, &frames->displaced);
 		if (err && err != -ENOMEM)
 			return err;
 		if (err) {
 			high = middle;
 		} else {
 			low = middle;
-			give_back(*pfn, low);
+			give_back(frames->pfn, low);
 		}
 	}
-	err = low ? find(low, pfn, displaced) : -ENOMEM;
-	if (!err)
-		*nr = low;
-	return err;
+	frames->nr = low;
+	return low ? alloc(frames) : -ENOMEM;
 }
 
 int vmm_frames_alloc(struct vmm_frames *frames, bool less)
 {
-	int err;
+	unsigned long all = frames->nr, reserved;
+	int err = alloc(frames);
 
-	frames->of_reserve = 0;
-	if (may_take_reserved())
-		frames->of_reserve = take_reserved(frames->nr, &frames->pfn);
-	if (frames->of_reserve)
-		return 0;
-	err = find(frames->nr, &frames->pfn, &frames->displaced);
-	if (err == -ENOMEM && less)
-		err = find_largest(frames->nr, &frames->nr, &frames->pfn,
-				   &frames->displaced);
-	return err;
+	if (err != -ENOMEM || !less)
+		return err;
+	reserved = may_take_reserved() ? longest_reserved() : 0;
+	return find_largest(min(reserved, all), all, frames);
 }
 
 void vmm_frames_free(const struct vmm_frames *frames)

@@ -157,7 +157,7 @@ bool vmm_slots_have(struct kvm *kvm, const struct vmm_range *range);
  * vmm_frames_alloc() - contiguous frames
  * @frames: @nr: how many; becomes how many there are; and the rest, but for
  *	@displaced, which becomes larger
- * @less: fewer will do, if there are not so many
+ * @less: if there are not so many, the most that there are
  *
  * The reserve is for callers with CAP_IPC_LOCK or without RLIMIT_MEMLOCK.
  *
