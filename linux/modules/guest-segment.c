@@ -8,26 +8,20 @@
  * where the kernel borrows an address space (to patch code, for EFI, for a
  * thread of its own).  All of these pass the tracepoint tlb_flush.
  */
-#include <linux/cpuhotplug.h>
 #include <linux/mm_types.h>
 #include <linux/percpu.h>
-#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <asm/asm.h>
 #include <asm/processor-flags.h>
 
 #include <dseg.h>
 
-#include "crash.h"
-#include "fault.h"
+#include "cpus.h"
 #include "guest.h"
 #include "tracepoint.h"
 
-/* What this CPU's registers hold, and whether they may hold anything. */
+/* What this CPU's registers hold. */
 static DEFINE_PER_CPU(struct guest_segment, loaded);
-static DEFINE_PER_CPU(bool, in_use);
-
-static int hotplug_state;
 
 /* Whether MOV from CR9 exists: a VMM may hide the CPUID leaf. */
 static bool has_direct_segments(void)
@@ -67,7 +61,7 @@ static void load_current(void)
 	struct guest_segment wanted = {};
 	const struct guest_process *process;
 
-	if (!__this_cpu_read(in_use))
+	if (!dseg_cpu_in_use())
 		return;
 	rcu_read_lock();
 	process = guest_process_of(current_root());
@@ -95,51 +89,23 @@ void guest_segment_sync(void)
 	on_each_cpu(on_sync, NULL, true);
 }
 
-/* A CPU that comes up has been reset; one of those there may run a process. */
-static int cpu_up(unsigned int cpu)
+static void start(void)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
 	*this_cpu_ptr(&loaded) = (struct guest_segment) {};
 	dseg_set_guest_segment(0, 0, 0);
-	__this_cpu_write(in_use, true);
 	load_current();
-	local_irq_restore(flags);
-	return 0;
 }
 
-/* With interrupts off. */
 static void stop(void)
 {
-	__this_cpu_write(in_use, false);
 	load((struct guest_segment) {});
 }
 
-static int cpu_down(unsigned int cpu)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	stop();
-	local_irq_restore(flags);
-	return 0;
-}
-
-static void on_stop(void *unused)
-{
-	stop();
-}
-
-/* kexec starts a kernel that may not know segments, and does not reset CPUs. */
-static int on_reboot(struct notifier_block *unused, unsigned long event,
-		     void *command)
-{
-	on_each_cpu(on_stop, NULL, true);
-	return NOTIFY_DONE;
-}
-
-static struct notifier_block reboot_notifier = { .notifier_call = on_reboot };
+static const struct dseg_cpus cpus = {
+	.name = "dseg/guest:online",
+	.start = start,
+	.stop = stop,
+};
 
 int guest_segment_init(void)
 {
@@ -150,23 +116,14 @@ int guest_segment_init(void)
 	err = dseg_tracepoint_on("tlb_flush", on_tlb_flush);
 	if (err)
 		return err;
-	hotplug_state = dseg_fault() ? -ENOMEM :
-			cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
-					  "dseg/guest:online", cpu_up,
-					  cpu_down);
-	if (hotplug_state < 0) {
+	err = dseg_cpus_on(&cpus);
+	if (err)
 		dseg_tracepoint_off("tlb_flush", on_tlb_flush);
-		return hotplug_state;
-	}
-	register_reboot_notifier(&reboot_notifier);
-	dseg_crash_on(stop);
-	return 0;
+	return err;
 }
 
 void guest_segment_exit(void)
 {
-	dseg_crash_off();
-	unregister_reboot_notifier(&reboot_notifier);
-	cpuhp_remove_state(hotplug_state);
+	dseg_cpus_off();
 	dseg_tracepoint_off("tlb_flush", on_tlb_flush);
 }

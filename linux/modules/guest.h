@@ -34,7 +34,7 @@ struct guest_segment {
  * @root: physical address of its page table, as in CR3
  * @by_root: links those whose walks are counted, under RCU
  * @all: links those whose region is being made, or has not been released,
- *	under the lock of guest.c
+ *	under the lock of guest-lifetime.c
  * @maker: the file through which the region is being made, or NULL
  * @counts: what its walks have cost
  */
@@ -50,7 +50,7 @@ struct guest_process {
 	atomic64_t counts[GUEST_COUNTERS];
 };
 
-/* guest.c */
+/* guest-lifetime.c: how regions are made, found and removed */
 
 /**
  * guest_process_of() - the one with that page table, or NULL
@@ -59,6 +59,32 @@ struct guest_process {
  * Under RCU.
  */
 struct guest_process *guest_process_of(phys_addr_t root);
+
+/**
+ * guest_create() - give this process a region
+ * @file: through which
+ * @request: checked; becomes what has been made
+ * @arg: where that is answered to the process, before others find the region
+ *
+ * Return: 0, or an errno of DSEG_GUEST_CREATE.
+ */
+int guest_create(struct file *file, struct dseg_guest_create *request,
+		 void __user *arg);
+
+/**
+ * guest_get_process() - whom a request is about
+ * @file: through which it comes
+ *
+ * Return: that whose region was made through @file, or else this process, if it
+ * has, or had, a region; with a reference.  NULL: there is none.
+ */
+struct guest_process *guest_get_process(struct file *file);
+void guest_put_process(struct guest_process *process);
+
+/**
+ * guest_remove_all() - have all regions released
+ */
+void guest_remove_all(void);
 
 /* guest-segment.c: CR9 to CR11 follow CR3, on every CPU */
 

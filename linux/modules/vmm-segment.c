@@ -7,7 +7,6 @@
  * CPU.  They stay while KVM, or the VMM in the same task, handles an exit: in
  * host mode they do nothing.
  */
-#include <linux/cpuhotplug.h>
 #include <linux/kvm_host.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
@@ -17,7 +16,7 @@
 
 #include <dseg.h>
 
-#include "crash.h"
+#include "cpus.h"
 #include "fault.h"
 #include "tracepoint.h"
 #include "vmm.h"
@@ -25,11 +24,8 @@
 /* KVM's own, of which only the tracepoint is exported, and not the header. */
 DECLARE_TRACE(kvm_entry, TP_PROTO(struct kvm_vcpu *vcpu), TP_ARGS(vcpu));
 
-/* What this CPU's registers hold, and whether they may hold anything. */
+/* What this CPU's registers hold. */
 static DEFINE_PER_CPU(struct vmm_segment *, loaded);
-static DEFINE_PER_CPU(bool, in_use);
-
-static int hotplug_state;
 
 static bool has_vmm_segment(void)
 {
@@ -119,7 +115,7 @@ static void on_kvm_entry(void *unused, struct kvm_vcpu *vcpu)
 {
 	struct vmm_segment *segment;
 
-	if (!__this_cpu_read(in_use))
+	if (!dseg_cpu_in_use())
 		return;
 	rcu_read_lock();
 	segment = wanted(vcpu);
@@ -153,35 +149,17 @@ void vmm_segment_sync(void)
 	on_each_cpu(on_sync, NULL, true);
 }
 
-/* A CPU that comes up has been reset; one of those there may run a VM. */
-static int cpu_up(unsigned int cpu)
+static void start(void)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
 	__this_cpu_write(loaded, NULL);
 	load_none();
-	__this_cpu_write(in_use, true);
-	local_irq_restore(flags);
-	return 0;
 }
 
-/* With interrupts off. */
-static void stop(void)
-{
-	__this_cpu_write(in_use, false);
-	load_none();
-}
-
-static int cpu_down(unsigned int cpu)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	stop();
-	local_irq_restore(flags);
-	return 0;
-}
+static const struct dseg_cpus cpus = {
+	.name = "dseg/vmm:online",
+	.start = start,
+	.stop = load_none,
+};
 
 int vmm_segment_init(void)
 {
@@ -196,14 +174,9 @@ int vmm_segment_init(void)
 	      register_trace_kvm_entry(on_kvm_entry, NULL);
 	if (err)
 		goto no_entry;
-	hotplug_state = dseg_fault() ? -ENOMEM :
-			cpuhp_setup_state(CPUHP_AP_ONLINE_DYN,
-					  "dseg/vmm:online", cpu_up, cpu_down);
-	if (hotplug_state >= 0) {
-		dseg_crash_on(stop);
+	err = dseg_cpus_on(&cpus);
+	if (!err)
 		return 0;
-	}
-	err = hotplug_state;
 	unregister_trace_kvm_entry(on_kvm_entry, NULL);
 no_entry:
 	dseg_tracepoint_off("sched_switch", on_sched_switch);
@@ -212,8 +185,7 @@ no_entry:
 
 void vmm_segment_exit(void)
 {
-	dseg_crash_off();
-	cpuhp_remove_state(hotplug_state);
+	dseg_cpus_off();
 	unregister_trace_kvm_entry(on_kvm_entry, NULL);
 	dseg_tracepoint_off("sched_switch", on_sched_switch);
 }

@@ -4,6 +4,7 @@
 
 #include <linux/kvm_host.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
@@ -50,14 +51,14 @@ struct vmm_frames {
  * @pid: of the process that made the VM
  * @owner: who made the VM
  * @less: fewer pages will do
- * @made: it has been made, or has been and has ended; under the lock of vmm.c
+ * @made: it has been made, or has been and has ended; under vmm_lock
  * @active: a CPU may use it
  * @paused: no CPU may use it for the moment
  * @fits: could the VM use it when it last ran?
  * @escapes: what the filter keeps out of it
  * @nr_escapes: how many pages
  * @by_kvm: links all, under RCU
- * @all: links all, also those that are being made, under the lock of vmm.c
+ * @all: links all, also those that are being made, under vmm_lock
  */
 struct vmm_segment {
 	struct dseg_region region;
@@ -77,7 +78,14 @@ struct vmm_segment {
 	struct list_head all;
 };
 
-/* vmm.c */
+/* vmm-lifetime.c: the segments of VMs, how they are made, found and removed */
+
+/*
+ * All VMs that have, or had, a segment, or are to get one; and the lock for
+ * that, and for changes of a segment.
+ */
+extern struct list_head vmm_segments;
+extern struct mutex vmm_lock;
 
 /**
  * vmm_segment_of() - the segment of that VM, or NULL
@@ -86,6 +94,110 @@ struct vmm_segment {
  * Under RCU.
  */
 struct vmm_segment *vmm_segment_of(const struct kvm *kvm);
+
+/**
+ * vmm_is_of() - is it the segment of that VM?
+ * @segment: which
+ * @kvm: the VM; one that has gone may have left its address to one of another
+ *	process
+ */
+bool vmm_is_of(const struct vmm_segment *segment, const struct kvm *kvm);
+
+/**
+ * vmm_is_there() - has it been made, and not been removed?
+ * @segment: which, with the lock held
+ */
+bool vmm_is_there(const struct vmm_segment *segment);
+
+/**
+ * vmm_find_live() - the segment of a VM that has not ended, or NULL
+ * @kvm: the VM
+ *
+ * With the lock held.
+ */
+struct vmm_segment *vmm_find_live(const struct kvm *kvm);
+
+/**
+ * vmm_attach() - give a VM a segment
+ * @vm: the VM's file
+ * @request: checked; becomes what the segment has
+ *
+ * Return: 0, or an errno of DSEG_VMM_ATTACH.
+ */
+int vmm_attach(const struct file *vm, struct dseg_vmm_attach *request);
+
+/**
+ * vmm_detach() - take it away
+ * @kvm: the VM
+ *
+ * Return: 0; -ENOENT: it has none.
+ */
+int vmm_detach(const struct kvm *kvm);
+
+/**
+ * vmm_remove_all() - take all away
+ */
+void vmm_remove_all(void);
+
+static inline struct vmm_segment *vmm_segment_around(struct dseg_region *region)
+{
+	return container_of(region, struct vmm_segment, region);
+}
+
+/* vmm-escapes.c: pages that the escape filter keeps out of a segment */
+
+/**
+ * vmm_pause() - let no CPU use a segment until vmm_resume()
+ * @segment: which, with the lock held
+ */
+void vmm_pause(struct vmm_segment *segment);
+void vmm_resume(struct vmm_segment *segment);
+
+/**
+ * vmm_add_escape() - have a page escape
+ * @segment: one that no CPU may use, with fewer than VMM_ESCAPES_MAX escapes
+ * @gfn: the page, in guest-physical memory
+ * @bad: because its frame is bad
+ */
+void vmm_add_escape(struct vmm_segment *segment, gfn_t gfn, bool bad);
+
+/**
+ * vmm_find_escape() - does this page escape?
+ * @segment: from which, with the lock held
+ * @gfn: the page, in guest-physical memory
+ *
+ * Return: its entry, or NULL.
+ */
+struct vmm_escape *vmm_find_escape(struct vmm_segment *segment, gfn_t gfn);
+
+/**
+ * vmm_escape() - have a page of a VM escape from its segment
+ * @kvm: the VM
+ * @gfn: the page, in guest-physical memory
+ *
+ * Return: 0, or an errno of DSEG_VMM_ESCAPE.
+ */
+int vmm_escape(const struct kvm *kvm, gfn_t gfn);
+
+/**
+ * vmm_unescape() - have no page escape but those whose frames are bad
+ * @kvm: the VM
+ *
+ * Return: 0; -ENOENT: it has no segment.
+ */
+int vmm_unescape(const struct kvm *kvm);
+
+/* vmm-replace.c: segments do without bad frames */
+
+/**
+ * vmm_substitute() - the good frame for a page whose own would be bad
+ * @region: that of a segment, while it is being made
+ * @i: which page
+ *
+ * Return: the frame, with a reference, and the page escapes; NULL: its own is
+ * good; -ENOMEM.
+ */
+struct page *vmm_substitute(struct dseg_region *region, unsigned long i);
 
 /**
  * vmm_replace_frame() - a frame has gone bad: do without it
