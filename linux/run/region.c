@@ -1,46 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The primary region of the program: its beginning, who has what of it, and
- * its end
+ * The primary region of the program: its beginning, and who has what of it
  */
 #define _GNU_SOURCE
-#include "region.h"
-
 #include "device.h"
 #include "kernel.h"
-#include "pages.h"
-#include "shared.h"
+#include "page.h"
+#include "region-own.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define HUGE_PAGE (2ul << 20)
-#define ALL_PROT (PROT_READ | PROT_WRITE)
 
-static enum { NOT_YET, WITH_REGION, WITHOUT } state;
+enum region_state region_state;
+struct pages region;
 static int begun;
 static struct run_page *page;
 static struct run_program *self;        /* in page, or nobody's */
 static struct run_program nobodys;
 static bool reports_itself;             /* nobody else can, at the end */
-static struct pages region;
 
-static bool is_error(long result)
+static long map_some(size_t size, int flags)
 {
-    return result < 0 && result >= -4095;
-}
-
-static long map_some(size_t size, int flags, int fd)
-{
-    return kernel_call(SYS_mmap, 0, size, ALL_PROT, flags, fd, 0);
+    return kernel_call(SYS_mmap, 0, size, ALL_PROT, flags, -1, 0);
 }
 
 size_t page_align(size_t size)
@@ -86,7 +74,7 @@ static int create(long device, struct dseg_guest_create *want)
         *want = (struct dseg_guest_create) { .size = size };
         result = kernel_call(SYS_ioctl, device, DSEG_GUEST_CREATE, (long)want,
                              0, 0, 0);
-        if (!is_error(result)) {
+        if (!kernel_error(result)) {
             return 0;
         }
         if (result != -ENOMEM || size == page->at_least) {
@@ -98,22 +86,21 @@ static int create(long device, struct dseg_guest_create *want)
 /* Whether the limits of this process allow that much, were there the memory. */
 static bool may_map(size_t size)
 {
-    long found = map_some(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                          -1);
+    long found = map_some(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
 
-    if (!is_error(found)) {
+    if (!kernel_error(found)) {
         kernel_call(SYS_munmap, found, size, 0, 0, 0, 0);
     }
-    return !is_error(found);
+    return !kernel_error(found);
 }
 
 /* What the library needs for itself. Returns 0 or errno. */
 static int make_bits(const struct dseg_guest_create *made)
 {
     size_t nr = made->size / PAGE_SIZE;
-    long bits = map_some(pages_bits_size(nr), MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    long bits = map_some(pages_bits_size(nr), MAP_PRIVATE | MAP_ANONYMOUS);
 
-    if (is_error(bits)) {
+    if (kernel_error(bits)) {
         return -bits;
     }
     pages_init(&region, made->address, nr, (void *)bits);
@@ -136,58 +123,6 @@ static void make_region(long device)
     }
 }
 
-/* Maps the file if it is a page of dseg-run's. */
-static struct run_page *map_page(int fd, uint64_t inode)
-{
-    struct stat status;
-    long found = -ENOENT;
-
-    if (!kernel_call(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) &&
-        status.st_ino == inode && status.st_size == sizeof(*page) &&
-        kernel_call(SYS_fcntl, fd, F_GET_SEALS, 0, 0, 0, 0) == RUN_SEALS) {
-        found = map_some(sizeof(*page), MAP_SHARED, fd);
-    }
-    return is_error(found) ? NULL : (void *)found;
-}
-
-/* Opens a file of that name and inode. Another one is not even opened, as that
-   may have effects. Returns it, or -1. */
-static int open_page(const char *name, uint64_t inode)
-{
-    struct stat status;
-    long fd = -1;
-
-    if (!kernel_call(SYS_stat, (long)name, (long)&status, 0, 0, 0, 0) &&
-        S_ISREG(status.st_mode) && status.st_ino == inode) {
-        fd = kernel_call(SYS_openat, AT_FDCWD, (long)name, O_RDWR | O_CLOEXEC,
-                         0, 0, 0);
-    }
-    return fd < 0 ? -1 : fd;
-}
-
-/* The page of dseg-run, if this program has been started by it. */
-static struct run_page *find_page(void)
-{
-    const char *where = getenv(RUN_ENVIRONMENT);
-    const char *colon = where ? strrchr(where, ':') : NULL;
-    char name[64] = "";
-    struct run_page *found = NULL;
-    uint64_t inode;
-    int fd;
-
-    if (!colon || colon - where >= (ptrdiff_t)sizeof(name)) {
-        return NULL;
-    }
-    memcpy(name, where, colon - where);
-    inode = strtoull(colon + 1, NULL, 10);
-    fd = open_page(name, inode);
-    if (fd >= 0) {
-        found = map_page(fd, inode);
-        kernel_call(SYS_close, fd, 0, 0, 0, 0, 0);
-    }
-    return found;
-}
-
 /* dseg-run's file, which the process inherits in which the first program is to
    run. Others may have been there before, and have closed it. */
 static bool has_inherited_device(void)
@@ -202,7 +137,7 @@ static bool begin(void)
     long device;
 
     self = &nobodys;
-    page = find_page();
+    page = page_find();
     if (!page) {
         return false;
     }
@@ -235,10 +170,10 @@ static void begin_once(void)
 
     signals_block(&before);
     if (!__atomic_exchange_n(&begun, 1, __ATOMIC_ACQUIRE)) {
-        __atomic_store_n(&state, begin() ? WITH_REGION : WITHOUT,
+        __atomic_store_n(&region_state, begin() ? WITH_REGION : WITHOUT,
                          __ATOMIC_RELEASE);
     }
-    while (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == NOT_YET) {
+    while (__atomic_load_n(&region_state, __ATOMIC_ACQUIRE) == NOT_YET) {
         sched_yield();
     }
     signals_restore(&before);
@@ -248,35 +183,17 @@ static void begin_once(void)
 static bool has_region(void)
 {
     /* malloc() may be called before there is an environment. */
-    if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == NOT_YET && environ) {
+    if (environ && __atomic_load_n(&region_state, __ATOMIC_ACQUIRE) == NOT_YET) {
         begin_once();
     }
-    return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == WITH_REGION;
-}
-
-/* Programs that this one starts shall not find what dseg-run has set. */
-static void restore_environment(void)
-{
-    char *preload = getenv("LD_PRELOAD");
-    size_t size = preload ? strlen(preload) : 0;
-    size_t ours = strlen(page->preloaded);
-
-    unsetenv(RUN_ENVIRONMENT);
-    if (size < ours || strcmp(preload + size - ours, page->preloaded)) {
-        return;
-    }
-    if (size == ours) {
-        unsetenv("LD_PRELOAD");
-    } else if (preload[size - ours - 1] == ':') {
-        preload[size - ours - 1] = '\0';
-    }
+    return __atomic_load_n(&region_state, __ATOMIC_ACQUIRE) == WITH_REGION;
 }
 
 void region_start(void)
 {
     has_region();
     if (page && !page->children) {
-        restore_environment();
+        page_leave_environment(page);
     }
 }
 
@@ -296,12 +213,12 @@ bool region_enter(struct signals *before)
         return false;
     }
     critical_enter(before);
-    if (critical_in_child() && state == WITH_REGION) {
+    if (critical_in_child() && region_state == WITH_REGION) {
         /* Of a copy, which neither counts nor reports. */
         self = &nobodys;
         region_give_up();
     }
-    if (state != WITH_REGION) {
+    if (region_state != WITH_REGION) {
         critical_leave(before);
         return false;
     }
@@ -335,13 +252,12 @@ void region_free(const void *address, size_t size)
     pages_free(&region, (uintptr_t)address, nr_of(size));
 }
 
-/* Pages on their way to a list of the kernel's have one more reference. An
-   munmap() completes that for those of its CPU. */
-static void complete_lists(void)
+void region_complete_lists(void)
 {
-    long found = map_some(PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    /* An munmap() completes them. */
+    long found = map_some(PAGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS);
 
-    if (!is_error(found)) {
+    if (!kernel_error(found)) {
         kernel_call(SYS_munmap, found, PAGE_SIZE, 0, 0, 0, 0);
     }
 }
@@ -353,7 +269,7 @@ static bool clear_all(const void *address, size_t size, uint64_t flags)
     };
 
     if (!device_request(DSEG_GUEST_CLEAR, &clear) && clear.busy) {
-        complete_lists();
+        region_complete_lists();
         device_request(DSEG_GUEST_CLEAR, &clear);
     }
     return clear.done == clear.size;
@@ -421,7 +337,7 @@ uintptr_t region_take(size_t size)
         return 0;
     }
     address = find_clean(nr_of(size), align);
-    if (!address && state == WITH_REGION && pages_release(&region)) {
+    if (!address && region_state == WITH_REGION && pages_release(&region)) {
         address = find_clean(nr_of(size), align);
     }
     if (address) {
@@ -442,95 +358,9 @@ bool region_take_at(const void *address, size_t size)
     return true;
 }
 
-/* --- The end --- */
-
-void region_stand_aside(void)
-{
-    device_forget_killed();
-    __atomic_store_n(&state, WITHOUT, __ATOMIC_RELEASE);
-}
-
-void region_give_up(void)
-{
-    uintptr_t at = region.start, end = at + region.nr * PAGE_SIZE;
-    size_t run;
-
-    while ((run = pages_run(&region, region.used, false, &at,
-                            (end - at) / PAGE_SIZE))) {
-        /* Before others can map something there: whoever goes on with a copy of
-           the bits, or after us, must not take that for the region's. */
-        pages_leave(&region, at, run);
-        kernel_call(SYS_munmap, at, run * PAGE_SIZE, 0, 0, 0, 0);
-        at += run * PAGE_SIZE;
-    }
-    region_stand_aside();
-}
-
-/* Holds back, of pages in use, those to which the kernel refers. */
-static bool hold_busy(uintptr_t at, uintptr_t end)
-{
-    complete_lists();
-    while (at < end) {
-        struct dseg_guest_clear clear = {
-            .address = at, .size = end - at, .flags = DSEG_GUEST_CLEAR_LOOK,
-        };
-
-        if (device_request(DSEG_GUEST_CLEAR, &clear)) {
-            return false;
-        }
-        pages_hold(&region, at + clear.done, clear.busy / PAGE_SIZE);
-        at += clear.done + clear.busy;
-    }
-    return true;
-}
-
-/* All at once: the first visit may change page tables. */
-static bool hold_all_busy(void)
-{
-    uintptr_t at = region.start, end = at + region.nr * PAGE_SIZE;
-    size_t run;
-
-    pages_release(&region);
-    while ((run = pages_run(&region, region.used, true, &at,
-                            (end - at) / PAGE_SIZE))) {
-        if (!hold_busy(at, at + run * PAGE_SIZE)) {
-            return false;
-        }
-        at += run * PAGE_SIZE;
-    }
-    return true;
-}
-
-static void visit_run(uintptr_t at, uintptr_t end, void (*visit)(void *page))
-{
-    size_t run;
-
-    while ((run = pages_run(&region, region.held, false, &at,
-                            (end - at) / PAGE_SIZE))) {
-        for (size_t i = 0; i < run; i++, at += PAGE_SIZE) {
-            visit((void *)at);
-        }
-    }
-}
-
-bool region_give_up_by(void (*visit)(void *page))
-{
-    uintptr_t at = region.start, end = at + region.nr * PAGE_SIZE;
-    bool known = hold_all_busy();
-    size_t run;
-
-    while (known && (run = pages_run(&region, region.used, true, &at,
-                                     (end - at) / PAGE_SIZE))) {
-        visit_run(at, at + run * PAGE_SIZE, visit);
-        at += run * PAGE_SIZE;
-    }
-    region_give_up();
-    return known;
-}
-
 bool region_is_there(void)
 {
-    return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == WITH_REGION;
+    return __atomic_load_n(&region_state, __ATOMIC_ACQUIRE) == WITH_REGION;
 }
 
 bool region_has_been(void)

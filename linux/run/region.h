@@ -15,6 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What maps in it may be used for. */
+#define ALL_PROT (PROT_READ | PROT_WRITE)
+
 /* The library is loaded, or is about to go. */
 void region_start(void);
 void region_end(void);

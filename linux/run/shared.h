@@ -13,6 +13,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* What dseg-run preloads. */
+#define RUN_LIBRARY "/usr/lib/dseg/libdseg-run.so"
+
+#define RUN_MIB (1 << 20)
+
 /* What sizes of regions are multiples of: see dseg-guest.h. */
 #define RUN_SIZE_UNIT (UINT64_C(2) << 20)
 

@@ -46,9 +46,9 @@ MOUNT_POINTS = ('dev', 'proc', 'root', 'sys', 'tmp')
 RUN = ROOT / 'linux/run'
 RUN_OUT = GUEST / 'run'
 RUN_FLAGS = ('-std=gnu11', '-O2', '-Wall', '-Wextra')
-LAUNCHER_SOURCES = ('dseg-run.c', 'text.c')
-LIBRARY_SOURCES = ('preload.c', 'neighbours.c', 'allocators.c', 'region.c', 'pages.c', 'device.c',
-                   'critical.c', 'kernel.c')
+LAUNCHER_SOURCES = ('dseg-run.c', 'options.c', 'start.c', 'report.c', 'say.c', 'text.c')
+LIBRARY_SOURCES = ('preload.c', 'remap.c', 'neighbours.c', 'watch.c', 'allocators.c', 'region.c',
+                   'page.c', 'give-up.c', 'pages.c', 'device.c', 'critical.c', 'kernel.c')
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,12 @@
 #define setrlimit64 run_setrlimit64
 #define shmat run_shmat
 #define syscall run_syscall
+#include "../../linux/run/page.c"
 #include "../../linux/run/region.c"
+#include "../../linux/run/give-up.c"
 #include "../../linux/run/preload.c"
+#include "../../linux/run/remap.c"
+#include "../../linux/run/watch.c"
 #include "../../linux/run/neighbours.c"
 #undef mmap
 #undef mprotect
@@ -194,7 +198,7 @@ static uint64_t inode_of(int fd)
 /* A program, as the library finds it. */
 static void start_again(void)
 {
-    state = NOT_YET;
+    region_state = NOT_YET;
     begun = 0;
     page = NULL;
     region = (struct pages) { 0 };
@@ -399,7 +403,7 @@ static void test_advice(void)
     g_assert_cmpint(errno, ==, 0);
     p = (start_with_region(), map_filled(6));
     g_assert_cmpint(run_madvise(p, PAGE_SIZE, MADV_DONTDUMP), ==, 0);
-    g_assert_true(state == WITHOUT);
+    g_assert_true(region_state == WITHOUT);
 }
 
 static void test_remap(void)
@@ -443,7 +447,7 @@ static void test_remap_out_of_region(void)
 
 static bool is_given_up(void)
 {
-    return state == WITHOUT;
+    return region_state == WITHOUT;
 }
 
 static bool is_mapped(const void *p)
@@ -1006,7 +1010,7 @@ static void test_only_the_first_program(void)
     ours = start_program(*ours);
     g_assert_cmpuint(ours->programs, ==, 2);
     g_assert_cmpint(ours->program[1].pid, ==, 0);
-    g_assert_cmpint(state, ==, WITHOUT);
+    g_assert_cmpint(region_state, ==, WITHOUT);
     unmap(map_filled(1), 1);
 }
 
@@ -1362,7 +1366,7 @@ static void test_page_of_another(void)
         start_again();
         g_assert_true((i == 1) == (page != NULL));
         if (i != 1) {
-            g_assert_cmpint(state, ==, WITHOUT);
+            g_assert_cmpint(region_state, ==, WITHOUT);
             g_assert_cmpint(pread(fd, name, sizeof(name), 0), ==, sizeof(name));
             g_assert_cmpmem(name, sizeof(name), &found, sizeof(name));
         }
