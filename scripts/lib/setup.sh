@@ -8,7 +8,7 @@
 #     . "$(/usr/bin/dirname "$(/usr/bin/realpath "$0")")/lib/setup.sh"
 #     show_help "$@"
 #     need_packages base source
-#     run_python fetch "$@"
+#     run_python source.fetch "$@"
 
 # What Debian's packages install, not what a pyenv or a conda puts in front of it.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -67,17 +67,17 @@ show_help() {
     done
 }
 
-# run_python NAME ARG...: becomes the Python program scripts/dseg/NAME.py.
+# run_python ROOM.NAME ARG...: becomes the Python program scripts/dseg/ROOM/NAME.py.
 run_python() {
     dseg_name=$1
     shift
     exec /usr/bin/python3 -m "dseg.$dseg_name" "$@"
 }
 
-# check_options NAME ARG...: ends if scripts/dseg/NAME.py can't be run with these, for a script that
-# has much to do before.
+# check_options ROOM.NAME ARG...: ends if that program can't be run with these, for a script that has
+# much to do before.
 check_options() {
-    /usr/bin/python3 -m dseg.options "$@" || exit
+    /usr/bin/python3 -m dseg.base.options "${0##*/}" "$@" || exit
 }
 
 # has_option OPTION ARG...: whether it is among them, with its value in the same word or not.

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from dseg import OUT
-from dseg.measure import Workload
-from dseg.stack import FIRMWARE_DIRS, Machine, MonitorError, Stack, qemu_binary
+from dseg.stack.stack import FIRMWARE_DIRS, Machine, MonitorError, Stack, qemu_binary
+from dseg.stack.workload import Workload
 
 # A table much larger than what QEMU's TLB holds, and rounds that are short.
 GUPS = 'gups --bytes 64M --updates 200000'

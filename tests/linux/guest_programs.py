@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from dseg import ROOT
-from dseg.guests import GUEST, pack
+from dseg.guests.images import GUEST, pack
 
 SOURCES = Path(__file__).parent / 'programs'
 

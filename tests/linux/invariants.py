@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What holds for the walk counters at any moment."""
 
-from dseg.measure import FIELDS, Walks
+from dseg.experiments.measure import FIELDS, Walks
 
 
 def assert_consistent(cpu):

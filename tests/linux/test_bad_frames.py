@@ -13,10 +13,10 @@ import time
 import pytest
 
 from dseg import ROOT, patient
-from dseg.layout import MiB
-from dseg.stack import VMLaunchFailure
+from dseg.base.sizes import MiB
+from dseg.stack.stack import VMLaunchFailure
 
-from qemu.machine.qtest import QEMUQtestProtocol     # where dseg.stack has found QEMU's modules
+from qemu.machine.qtest import QEMUQtestProtocol     # where dseg.stack.stack has found QEMU's modules
 
 PAGE = 4096
 FRAMES = [48 * MiB, 48 * MiB + 2 * PAGE, 100 * MiB]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dseg import ROOT, patient
-from dseg.boot import parse_arguments
+from dseg.stack.boot import parse_arguments
 
 MARK = 'DSEG_TEST_BOOT'     # in the environment of all that a test starts
 

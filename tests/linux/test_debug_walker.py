@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from dseg import patient
-from dseg.modes import WorkArea, find_cr3
+from dseg.stack.modes import WorkArea, find_cr3
 from gdbremote import Gdb, GdbError
 
 PAGE = 0x1000

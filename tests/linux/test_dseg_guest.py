@@ -12,10 +12,10 @@ import pytest
 
 import guest_programs
 from dseg import OUT
-from dseg.complaints import complaints
-from dseg.layout import MiB
-from dseg.memory import Memory
-from dseg.stack import Stack
+from dseg.base.sizes import MiB
+from dseg.stack.complaints import complaints
+from dseg.stack.memory import Memory
+from dseg.stack.stack import Stack
 from pinning import pin_l2
 
 PAGE = 4096

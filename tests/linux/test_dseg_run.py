@@ -19,8 +19,9 @@ import time
 import pytest
 
 import guest_programs
-from dseg import OUT, memcalls, patient
-from dseg.stack import PROGRAMS, CommandError, Stack
+from dseg import OUT, patient
+from dseg.experiments import memcalls
+from dseg.stack.stack import PROGRAMS, CommandError, Stack
 from pinning import pin_l2
 
 DIRECT = {'L1': 'native-direct', 'L2': 'guest-direct'}

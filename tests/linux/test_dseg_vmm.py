@@ -13,13 +13,14 @@ from contextlib import contextmanager
 import pytest
 
 from dseg import OUT, ROOT
-from dseg.complaints import complaints
-from dseg.console import CommandError
-from dseg.layout import MiB, parse_size
-from dseg.measure import Walks, Workload, measure
-from dseg.memory import Memory
-from dseg.stack import GUEST, Stack
-from dseg.tradeoffs.work import Work
+from dseg.base.sizes import MiB, parse_size
+from dseg.experiments.measure import Walks, measure
+from dseg.experiments.tradeoffs.work import Work
+from dseg.stack.complaints import complaints
+from dseg.stack.console import CommandError
+from dseg.stack.memory import Memory
+from dseg.stack.stack import GUEST, Stack
+from dseg.stack.workload import Workload
 
 PAGE = 4096
 VM_SIZE = '256M'

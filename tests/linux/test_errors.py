@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from dseg.layout import GiB, MiB
-from dseg.modes import guest_segment, set_mode, vmm_segment
-from dseg.stack import MonitorError
+from dseg.base.sizes import GiB, MiB
+from dseg.stack.modes import guest_segment, set_mode, vmm_segment
+from dseg.stack.stack import MonitorError
 
 PAGE = 4096
 FREE_VA = 0x7000_0000_0000      # that GUPS does not map

@@ -9,8 +9,8 @@ import random
 
 import pytest
 
-from dseg.measure import FIELDS, measure
-from dseg.modes import set_mode
+from dseg.experiments.measure import FIELDS, measure
+from dseg.stack.modes import set_mode
 
 PAGE = 4096
 ROUNDS_MAX = 50

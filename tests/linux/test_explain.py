@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from dseg import ROOT, patient
-from dseg.modes import set_mode
+from dseg.stack.modes import set_mode
 
 
 def explain(*arguments):

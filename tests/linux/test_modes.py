@@ -6,8 +6,8 @@ import time
 import pytest
 
 from dseg import patient
-from dseg.measure import Walks, measure
-from dseg.modes import MODES, guest_segment, set_mode, vmm_segment
+from dseg.experiments.measure import Walks, measure
+from dseg.stack.modes import MODES, guest_segment, set_mode, vmm_segment
 from invariants import assert_consistent
 
 NESTED = [name for name, mode in MODES.items() if mode.world == 'nested']

@@ -14,10 +14,10 @@ import pytest
 
 import guest_programs
 from dseg import OUT, patient
-from dseg.complaints import complaints
-from dseg.layout import MiB
-from dseg.memory import Memory
-from dseg.stack import Stack
+from dseg.base.sizes import MiB
+from dseg.stack.complaints import complaints
+from dseg.stack.memory import Memory
+from dseg.stack.stack import Stack
 
 PAGE = 4096
 SIZE = 4 * MiB              # of the programs' regions and segments

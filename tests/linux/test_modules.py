@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from dseg import OUT, modules
+from dseg import OUT
+from dseg.guests import modules
 
 
 @pytest.mark.skipif(not shutil.which('sparse'), reason='there is no sparse')

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from dseg.measure import Walks
-from dseg.modes import guest_segment, set_mode, vmm_segment
+from dseg.experiments.measure import Walks
+from dseg.stack.modes import guest_segment, set_mode, vmm_segment
 
 
 def test_hmp_sets_what_qmp_shows_with_suffixes_and_hexadecimal(stack):

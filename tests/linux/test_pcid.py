@@ -11,10 +11,11 @@ import time
 import pytest
 
 from dseg import OUT
-from dseg.complaints import complaints
-from dseg.measure import Workload, measure
-from dseg.modes import set_mode
-from dseg.stack import Stack
+from dseg.experiments.measure import measure
+from dseg.stack.complaints import complaints
+from dseg.stack.modes import set_mode
+from dseg.stack.stack import Stack
+from dseg.stack.workload import Workload
 
 CPU = '+pcid,+invpcid,+flushbyasid,dseg=on,dseg-verify=on'
 CR4_PCIDE = 1 << 17

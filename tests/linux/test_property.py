@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from dseg.stack import VMLaunchFailure
+from dseg.stack.stack import VMLaunchFailure
 
 COMMANDS = {
     'query-x86-dseg': {},

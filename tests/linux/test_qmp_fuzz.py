@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from dseg.layout import GiB, MiB
+from dseg.base.sizes import GiB, MiB
 
 COMMANDS = 1000     # that are tried, of all kinds together
 PAGE = 4096

@@ -11,8 +11,8 @@ import time
 import pytest
 
 from dseg import patient
-from dseg.measure import measure
-from dseg.modes import guest_segment, vmm_segment
+from dseg.experiments.measure import measure
+from dseg.stack.modes import guest_segment, vmm_segment
 from gdbremote import Gdb
 
 NAMES = ('cr9', 'cr10', 'cr11', 'vmm_base', 'vmm_limit', 'vmm_offset',

@@ -4,7 +4,7 @@
 import time
 
 from dseg import patient
-from dseg.stack import Stack
+from dseg.stack.stack import Stack
 
 QUERIES = 100
 PAUSE = 0.03        # seconds

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A reset of the machine is the guests' affair, not the monitor's."""
 
-from dseg.layout import GiB, MiB
-from dseg.measure import Walks
-from dseg.stack import Stack
+from dseg.base.sizes import GiB, MiB
+from dseg.experiments.measure import Walks
+from dseg.stack.stack import Stack
 
 SEGMENT = {'base': 0x7000_0000_0000, 'size': MiB, 'target': GiB,
            'world': 'native', 'cr3': 0x1000}

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from dseg.layout import KiB, MiB
-from dseg.modes import find_cr3
-from dseg.stack import MonitorError
+from dseg.base.sizes import KiB, MiB
+from dseg.stack.modes import find_cr3
+from dseg.stack.stack import MonitorError
 
 PAGE = 4 * KiB
 USER_HALF = 1 << 47

@@ -16,8 +16,8 @@ import time
 import pytest
 
 from dseg import OUT, ROOT, patient
-from dseg.layout import GiB, KiB, MiB
-from dseg.stack import CommandError, Stack
+from dseg.base.sizes import GiB, KiB, MiB
+from dseg.stack.stack import CommandError, Stack
 
 FRAGMENTED = 4 * MiB        # the longest free run that is left then is shorter
 SETTLE = 20                 # seconds

@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from dseg.measure import Walks, Workload, measure
-from dseg.modes import MODES, guest_segment, set_mode, vmm_segment
-from dseg.stack import MonitorError
+from dseg.experiments.measure import Walks, measure
+from dseg.stack.modes import MODES, guest_segment, set_mode, vmm_segment
+from dseg.stack.stack import MonitorError
+from dseg.stack.workload import Workload
 from invariants import assert_consistent
 
 NESTED = [name for name, mode in MODES.items() if mode.world == 'nested']

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from dseg import OUT, patient
-from dseg.measure import Workload, measure
-from dseg.modes import set_mode
-from dseg.stack import Stack, qemu_binary
+from dseg.experiments.measure import measure
+from dseg.stack.modes import set_mode
+from dseg.stack.stack import Stack, qemu_binary
+from dseg.stack.workload import Workload
 
 GUPS = 'gups --bytes 64M --updates 200000'
 PAGE = 4096

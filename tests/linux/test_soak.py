@@ -3,7 +3,8 @@
 
 import pytest
 
-from dseg import OUT, soak
+from dseg import OUT
+from dseg.experiments import soak
 
 SEED = 2014
 MINUTES = 1

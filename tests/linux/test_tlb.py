@@ -11,10 +11,11 @@ import json
 import pytest
 
 from dseg import OUT
-from dseg.layout import KiB, MiB
-from dseg.measure import Workload, measure
-from dseg.modes import MODES, set_mode
-from dseg.stack import Stack
+from dseg.base.sizes import KiB, MiB
+from dseg.experiments.measure import measure
+from dseg.stack.modes import MODES, set_mode
+from dseg.stack.stack import Stack
+from dseg.stack.workload import Workload
 
 PRESET = 'sandybridge-ep'
 L1D_4K, L2_4K = 64, 512         # entries

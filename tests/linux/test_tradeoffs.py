@@ -33,7 +33,7 @@ def run(tmp_path_factory):
     """One run: its exit code, its output, and what it wrote."""
     file = tmp_path_factory.mktemp('tradeoffs') / 'out.json'
     done = subprocess.run(
-        ['/usr/bin/python3', '-m', 'dseg.tradeoffs.table', '--json', file,
+        ['/usr/bin/python3', '-m', 'dseg.experiments.tradeoffs.table', '--json', file,
          '--logs', OUT / 'log/test-linux-tradeoffs'],
         env={**os.environ, 'PYTHONPATH': str(ROOT / 'scripts')},
         timeout=3000, text=True, capture_output=True, check=False)

@@ -3,8 +3,8 @@
 
 import pytest
 
-from dseg.tradeoffs import Counts, Outcome, Range
-from dseg.tradeoffs.table import COLUMNS, FREEDOMS, POSTER, Table
+from dseg.experiments.tradeoffs import Counts, Outcome, Range
+from dseg.experiments.tradeoffs.table import COLUMNS, FREEDOMS, POSTER, Table
 
 ALL, NOTHING, STRAY, NO_PAGES = (Counts(1000, 1000), Counts(1000, 0), Counts(1000, 3),
                                  Counts(0, 0))

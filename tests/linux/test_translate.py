@@ -11,9 +11,9 @@ import time
 import pytest
 
 from dseg import patient
-from dseg.layout import KiB
-from dseg.modes import MODES, find_cr3, set_mode
-from dseg.stack import MonitorError
+from dseg.base.sizes import KiB
+from dseg.stack.modes import MODES, find_cr3, set_mode
+from dseg.stack.stack import MonitorError
 
 PAGE = 4 * KiB
 CODE = 0x401000                 # of GUPS: mapped, and read-only

@@ -9,7 +9,8 @@ import gzip
 import os
 from pathlib import Path
 
-from dseg import ROOT, baremetal
+from dseg import ROOT
+from dseg.testing import baremetal
 
 # Where meson builds it, in case that pytest was started without meson.
 PROGRAM = Path(os.environ.get('DSEG_UNDER_KVM',

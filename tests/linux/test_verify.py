@@ -8,10 +8,10 @@ import pytest
 
 from gdbremote import Gdb
 from dseg import OUT, patient
-from dseg.layout import KiB
-from dseg.measure import Workload
-from dseg.modes import MODES, find_cr3, guest_segment, set_mode
-from dseg.stack import Stack
+from dseg.base.sizes import KiB
+from dseg.stack.modes import MODES, find_cr3, guest_segment, set_mode
+from dseg.stack.stack import Stack
+from dseg.stack.workload import Workload
 
 PAGE = 4 * KiB
 DIRECT = [name for name, mode in MODES.items()

@@ -4,10 +4,10 @@
 import pytest
 
 from dseg import OUT
-from dseg.measure import measure
-from dseg.modes import MODES
-from dseg.stack import Stack
-from dseg.ways import Modified
+from dseg.experiments.measure import measure
+from dseg.stack.modes import MODES
+from dseg.stack.stack import Stack
+from dseg.stack.ways import Modified
 from test_modes import assert_costs
 
 

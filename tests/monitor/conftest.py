@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dseg import baremetal
-from dseg.stack import Machine, qemu_binary
+from dseg.stack.stack import Machine, qemu_binary
+from dseg.testing import baremetal
 
 BUILD = Path(os.environ.get('DSEG_MONITOR_BUILD',
                             Path(__file__).parents[2] / 'build/tests'))

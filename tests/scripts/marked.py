@@ -62,8 +62,8 @@ class Marked:
         raise AssertionError(f'not all of {lines} are in {self.pids()}')
 
     def keeper(self):
-        """The keeper of what it runs (scripts/dseg/keeper.py)."""
-        [pid] = [pid for pid, line in self.pids().items() if 'dseg/keeper.py' in line]
+        """The keeper of what it runs (scripts/dseg/base/keeper.py)."""
+        [pid] = [pid for pid, line in self.pids().items() if 'dseg/base/keeper.py' in line]
         return pid
 
     def end(self, seconds=20):

@@ -9,8 +9,9 @@ import time
 import pytest
 
 from conftest import environment, git
-from dseg import Failure, guests, patient
-from dseg.atomically import beside, link, new_folder, read_json, write_text
+from dseg import Failure, patient
+from dseg.base.atomically import beside, link, new_folder, read_json, write_text
+from dseg.guests import images
 from marked import start, start_python      # pylint: disable=unused-import
 
 # In the place of QEMU's: says that it ran, and makes what ninja can build.
@@ -113,26 +114,26 @@ def test_a_damaged_stamp_of_a_build_means_to_make_it_again(
 def test_damaged_stamps_of_the_guests_mean_to_make_them_again(tmp_path, damage):
     stamps, made = tmp_path / 'stamps.json', []
     stamps.write_bytes(damage)
-    guests.Steps(stamps, False).do('step', ['word'], [], lambda: made.append(1))
-    guests.Steps(stamps, False).do('step', ['word'], [], lambda: made.append(2))
+    images.Steps(stamps, False).do('step', ['word'], [], lambda: made.append(1))
+    images.Steps(stamps, False).do('step', ['word'], [], lambda: made.append(2))
     assert made == [1]
 
 
 def test_a_step_that_was_cut_short_is_not_done_for_its_earlier_inputs(start_python, tmp_path):
     """Its output is of neither the inputs of then nor those of now."""
     stamps, output = tmp_path / 'stamps.json', tmp_path / 'output'
-    guests.Steps(stamps, False).do('step', ['old'], [output], lambda: output.write_text('old'))
+    images.Steps(stamps, False).do('step', ['old'], [output], lambda: output.write_text('old'))
     code = '''
 import os, signal, sys
 from pathlib import Path
-from dseg import guests
+from dseg.guests import images
 def action():
     Path(sys.argv[2]).write_text('half of what is new')
     os.kill(os.getpid(), signal.SIGKILL)
-guests.Steps(Path(sys.argv[1]), False).do('step', ['new'], [Path(sys.argv[2])], action)
+images.Steps(Path(sys.argv[1]), False).do('step', ['new'], [Path(sys.argv[2])], action)
 '''
     assert start_python(code, stamps, output).end()[0] == -signal.SIGKILL
-    guests.Steps(stamps, False).do('step', ['old'], [output], lambda: output.write_text('again'))
+    images.Steps(stamps, False).do('step', ['old'], [output], lambda: output.write_text('again'))
     assert output.read_text() == 'again'
 
 
@@ -144,10 +145,10 @@ def test_a_step_that_fails_leaves_what_was_there_in_use(tmp_path):
     def fail():
         raise Failure('no network')
 
-    guests.Steps(stamps, False).do('step', ['old'], [output], lambda: made.append(1))
+    images.Steps(stamps, False).do('step', ['old'], [output], lambda: made.append(1))
     with pytest.raises(Failure):
-        guests.Steps(stamps, False).do('step', ['new'], [output], fail)
-    guests.Steps(stamps, False).do('step', [], [output], lambda: made.append(2))
+        images.Steps(stamps, False).do('step', ['new'], [output], fail)
+    images.Steps(stamps, False).do('step', [], [output], lambda: made.append(2))
     assert made == [1]
 
 
@@ -279,7 +280,7 @@ def test_a_file_is_the_old_or_the_new_one_whenever_its_writer_is_killed(start_py
     file = tmp_path / 'numbers.json'
     code = '''
 import json, sys
-from dseg.atomically import write_text
+from dseg.base.atomically import write_text
 number = 0
 while True:
     number += 1
@@ -331,7 +332,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path):
 def test_a_link_that_is_changed_is_never_missing(start_python, tmp_path):
     path = tmp_path / 'link'
     link(path, 'one')
-    changing = start_python('import sys\nfrom dseg.atomically import link\n'
+    changing = start_python('import sys\nfrom dseg.base.atomically import link\n'
                             'while True:\n  for name in "one", "two": link(sys.argv[1], name)',
                             path)
     end = time.monotonic() + 1
@@ -344,7 +345,8 @@ def test_a_link_that_is_changed_is_never_missing(start_python, tmp_path):
 CONFIGURING = '''
 import sys
 from pathlib import Path
-from dseg import run_main, testrun
+from dseg import run_main
+from dseg.testing import testrun
 testrun.ROOT = Path(sys.argv[1])
 run_main('test', lambda _: testrun.configure(Path(sys.argv[1]) / 'build'))
 '''
@@ -376,7 +378,8 @@ def test_configuring_the_tests_notes_that_it_may_be_cut_short(start_python, tmp_
 TESTING = '''
 import sys
 from pathlib import Path
-from dseg import run_main, testrun
+from dseg import run_main
+from dseg.testing import testrun
 testrun.ROOT = Path(sys.argv[1])
 testrun.BUILD = testrun.ROOT / 'build'
 run_main('test', lambda _: testrun.main([]))

@@ -175,7 +175,7 @@ def test_charts_look_the_same_whatever_style_the_caller_has(trap, module):
     pytest.importorskip('matplotlib')
     (trap / 'matplotlibrc').write_text('axes.facecolor: red\nbackend: none-such\n')
     done = subprocess.run(
-        ['/usr/bin/python3', '-c', f'from dseg import {module}\n'
+        ['/usr/bin/python3', '-c', f'from dseg.drawing import {module}\n'
          f'print({module}.matplotlib.rcParams["axes.facecolor"], {module}.matplotlib.get_backend())'],
         cwd=trap, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=environment(PYTHONPATH=str(ROOT / 'scripts'), PYTHONSAFEPATH='1'), timeout=SECONDS)

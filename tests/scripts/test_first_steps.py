@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, SECONDS, Project, environment, make_tree
-from dseg import Failure, debian, fetch
+from dseg import Failure
+from dseg.source import debian, fetch
 
 SCRIPTS = sorted(path.name for path in (ROOT / 'scripts').iterdir() if path.is_file())
 IS_ROOT = os.geteuid() == 0

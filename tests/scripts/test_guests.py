@@ -3,7 +3,8 @@
 
 import pytest
 
-from dseg import Failure, guests
+from dseg import Failure
+from dseg.guests import images
 
 DEPENDENCIES = '''\
 kernel/arch/x86/kvm/kvm-amd.ko.xz: kernel/arch/x86/kvm/kvm.ko.xz kernel/virt/lib/irqbypass.ko.xz
@@ -29,35 +30,35 @@ def kernel(request, tmp_path, monkeypatch):
     (modules / 'modules.builtin').write_text(BUILT_IN)
     (content / 'DEBIAN').mkdir()
     (content / 'DEBIAN/control').write_text(CONTROL)
-    guests.run('dpkg-deb', '--build', '-Znone', content, tmp_path / f'{PACKAGE}_1_amd64.deb')
-    monkeypatch.setattr(guests, 'DOWNLOADS', tmp_path)
-    monkeypatch.setattr(guests, 'KERNEL_TREE', tmp_path / 'tree')
-    guests.unpack([PACKAGE], guests.KERNEL_TREE)
-    return guests.kernel_modules()
+    images.run('dpkg-deb', '--build', '-Znone', content, tmp_path / f'{PACKAGE}_1_amd64.deb')
+    monkeypatch.setattr(images, 'DOWNLOADS', tmp_path)
+    monkeypatch.setattr(images, 'KERNEL_TREE', tmp_path / 'tree')
+    images.unpack([PACKAGE], images.KERNEL_TREE)
+    return images.kernel_modules()
 
 
 def test_depmod_finds_the_modules(kernel):
-    guests.run(guests.busybox(), 'depmod', '-b', guests.KERNEL_TREE, kernel.name)
+    images.run(images.busybox(), 'depmod', '-b', images.KERNEL_TREE, kernel.name)
     assert (kernel / 'modules.dep').read_text() == ''       # of the files that there are: none
 
 
 def test_a_module_comes_with_what_it_depends_on(kernel):
-    assert guests.files_of_module(kernel, 'kvm_amd') == [
+    assert images.files_of_module(kernel, 'kvm_amd') == [
         'kernel/arch/x86/kvm/kvm-amd.ko.xz', 'kernel/arch/x86/kvm/kvm.ko.xz',
         'kernel/virt/lib/irqbypass.ko.xz']
 
 
 @pytest.mark.parametrize('name', ['virtio_pci', 'rng_core'])
 def test_a_module_that_is_built_in_needs_no_file(kernel, name):
-    assert guests.files_of_module(kernel, name) == []
+    assert images.files_of_module(kernel, name) == []
 
 
 def test_a_module_that_the_kernel_does_not_have_is_an_error(kernel):
     with pytest.raises(Failure, match='the kernel package has no module virtio$'):
-        guests.files_of_module(kernel, 'virtio')
+        images.files_of_module(kernel, 'virtio')
 
 
 def test_the_firmware_is_named_by_what_it_is():
     """bios-microvm.bin is qboot in Debian 12 and SeaBIOS in 13, which boots no kernel by itself."""
-    assert 'bios-microvm.bin' not in guests.FIRMWARE
-    assert 'qboot.rom' in guests.FIRMWARE
+    assert 'bios-microvm.bin' not in images.FIRMWARE
+    assert 'qboot.rom' in images.FIRMWARE

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from dseg import FULL, OUT, processes, progress
-from dseg.console import Console, StackError
+from dseg import FULL, OUT
+from dseg.base import processes, progress
+from dseg.stack.console import Console, StackError
 from marked import start, start_python      # pylint: disable=unused-import
 
 # Connects a terminal with the console of a guest that prints a line again and again, as scripts/boot
@@ -16,8 +17,8 @@ from marked import start, start_python      # pylint: disable=unused-import
 ATTACHED = '''
 import socket, sys, threading, time, types
 from dseg import run_main
-from dseg.console import Console
-from dseg.terminal import attach
+from dseg.stack.console import Console
+from dseg.stack.terminal import attach
 consoles, guests = [], []
 for name in ('L1', 'L2'):
     ours, guest = socket.socketpair()

@@ -12,14 +12,14 @@ import types
 import pytest
 
 from dseg import ROOT
-from dseg.stack import Stack
+from dseg.stack.stack import Stack
 from marked import PYTHON, start, start_python     # pylint: disable=unused-import
 
 # Runs the words after the log by run_logged(), as every script does.
 SCRIPT = '''
 import sys
 from dseg import run_main
-from dseg.progress import run_logged
+from dseg.base.progress import run_logged
 def main(arguments):
     log, timeout, *command = arguments
     run_logged('Testing', command, log, timeout=float(timeout))
@@ -164,14 +164,14 @@ def test_a_script_that_is_killed_at_any_moment_leaves_nothing(script):
 @pytest.mark.parametrize('command, code', [('exit 0', '0'), ('exit 3', '3'),
                                            ('kill -KILL $$', '-9'), ('kill -TERM $$', '-15')])
 def test_a_command_ends_as_it_does_by_itself(start_python, command, code):
-    running = start_python('import sys\nfrom dseg import processes\n'
+    running = start_python('import sys\nfrom dseg.base import processes\n'
                            'print(processes.run(sys.argv[1:]).returncode)', 'sh', '-c', command)
     assert running.end() == (0, f'{code}\n')
 
 
 def test_a_command_has_the_streams_that_it_was_given(start_python):
     code = '''
-from dseg import processes
+from dseg.base import processes
 done = processes.run(['sh', '-c', 'tr a-z A-Z; ls /proc/self/fd | wc -l'], input=b'text\\n',
                      capture_output=True)
 print(done.stdout)
@@ -198,7 +198,7 @@ def test_qemu_does_not_start_when_its_parent_is_gone(start, tmp_path):
     started = tmp_path / 'started'
     code = f'''
 import os
-from dseg import processes
+from dseg.base import processes
 words = processes.dying_with_us(['touch', {str(started)!r}])
 words[words.index(str(os.getpid()))] = '1'       # as if our place had been taken
 os.execvp(words[0], words)
@@ -239,7 +239,7 @@ def test_a_signal_to_scripts_test_ends_what_its_suites_have_started(start_python
     build = tmp_path / 'build'
     subprocess.run(['meson', 'setup', build, tmp_path], check=True, capture_output=True, timeout=60)
     running = start_python(
-        'import sys\nfrom pathlib import Path\nfrom dseg import run_main, testrun\n'
+        'import sys\nfrom pathlib import Path\nfrom dseg import run_main\nfrom dseg.testing import testrun\n'
         'run_main("test", lambda words: testrun.run_suite("slow", testrun.Results(), '
         'build=Path(words[0])))', build)
     running.wait_for('sleep 1001', 'sleep 1002')

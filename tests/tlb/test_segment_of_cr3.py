@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dseg import baremetal
-from dseg.stack import Machine, qemu_binary
+from dseg.stack.stack import Machine, qemu_binary
+from dseg.testing import baremetal
 
 BUILD = Path(os.environ.get('DSEG_TLB_BUILD', Path(__file__).parents[2] / 'build/tests'))
 PAGE = 4096

@@ -18,8 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dseg import baremetal
-from dseg.stack import Machine, qemu_binary
+from dseg.stack.stack import Machine, qemu_binary
+from dseg.testing import baremetal
 
 HERE = Path(__file__).parent
 BUILD = Path(os.environ.get('DSEG_TLB_BUILD', HERE.parents[1] / 'build/tests'))
