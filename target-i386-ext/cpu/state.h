@@ -44,33 +44,57 @@ typedef struct X86DsegMonitorOwned {
     DsegEscapes escapes;
 } X86DsegMonitorOwned;
 
-/* What the walker carries along. */
+/*
+ * One walk, of one dimension: of the guest's (or native) page tables, or of the
+ * nested ones for one gPA.  The walker of QEMU carries it from hook to hook.
+ *
+ * A walk starts with x86_dseg_do_guest_walk() or x86_dseg_do_nested_walk().
+ * x86_dseg_do_leaf() asks the segments, and again whenever it starts over.  The
+ * other hooks add what has been found meanwhile.  x86_dseg_do_done() ends it.
+ */
 struct X86DsegWalk {
+    /* Set when the walk starts. */
     CPUX86State *env;
+    X86DsegDebug *debug;        /* NULL: for an access, which counts */
     bool nested_dimension;      /* it walks the nested tables for one gPA */
-    DsegPagingMode guest_mode;      /* paging modes of the tables of both */
-    DsegPagingMode nested_mode;
-    const DsegSegment *guest;   /* the segments in force, or NULL */
-    const DsegSegment *vmm;
+    DsegPagingMode nested_mode; /* of the nested tables; guest dimension */
+    const DsegSegment *guest;   /* the guest segment in force, or NULL */
+    const DsegSegment *vmm;     /* the VMM segment in force, or NULL */
     const DsegEscapes *escapes; /* those of the owner of @vmm */
     bool escapes_unknown;       /* @escapes does not list all of them */
-    X86DsegDebug *debug;        /* NULL: for an access */
-    bool hit;                   /* a segment translates @addr to @to */
-    bool global;                /* G of the leaf */
-    bool store;                 /* D of all leaves, and W of all entries */
-    uint8_t lg_page_size;       /* of the smaller page of both dimensions */
-    uint8_t lg_mapping;         /* of that of the first; 0: it has none */
-    uint64_t addr;
-    uint64_t to;
+
+    /* Set by x86_dseg_do_leaf(). */
+    DsegPagingMode guest_mode;  /* of the guest's tables; guest dimension */
+    uint64_t addr;              /* what is translated: a gVA, or a gPA */
+    uint64_t to;                /* what it is translated to, if @hit */
+    bool hit;                   /* a segment translates @addr */
+
+    /*
+     * What has been found, for the modelled TLB.  x86_dseg_do_leaf() sets what
+     * holds for a segment; page tables change that.
+     */
+    bool global;                /* the guest's leaf entry is global (bit G) */
+    bool store;                 /* a store needs no further walk: all entries
+                                   allow it, and the leaf entries are dirty */
+    uint8_t lg_page_size;       /* log2 of bytes: the smaller page of both
+                                   dimensions; set at the end */
+    uint8_t lg_mapping;         /* log2 of bytes: the guest's own page; 0: the
+                                   guest's tables had no part in it */
+
+    /* What it costs: set by each event (model/cost.h); guest dimension only. */
     DsegCost cost;
-    DsegTlbWalk caches;         /* for walk caches: the gPAs so far, */
-    DsegNestedHow how[DSEG_TLB_MAX_GPAS];   /* and how they were translated */
+    DsegTlbWalk caches;         /* for walk caches: the gPAs so far ... */
+    DsegNestedHow how[DSEG_TLB_MAX_GPAS];   /* ... and what translated them */
 };
 
-/* What a debug translation carries along. */
+/*
+ * A debug translation: for gdb, the monitor, or verify mode.  It has walks of
+ * its own, which count nothing and change nothing.  The caller sets the first
+ * three.
+ */
 struct X86DsegDebug {
-    DsegRecord *record;           /* where to record it, or NULL */
-    bool no_guest_segment;      /* as if none were in force */
+    DsegRecord *record;         /* where each step is recorded, or NULL */
+    bool no_guest_segment;      /* translate as if none were in force */
     bool no_vmm_segment;
     X86DsegWalk guest_walk;
     X86DsegWalk nested_walk;
@@ -80,11 +104,12 @@ struct X86DsegDebug {
 #define X86_DSEG_COUNTERS (sizeof(DsegCounters) / sizeof(uint64_t))
 
 struct X86DsegState {
-    DsegRegisters registers;
-    bool control_is_guests;     /* VMRUN has loaded registers.control */
+    DsegRegisters registers;    /* CR9 to CR12, and the MSRs */
+    bool control_is_guests;     /* VMRUN has loaded registers.control, so that
+                                   #VMEXIT has to save it */
     X86DsegMonitorOwned monitor;
-    X86DsegWalk guest_walk;
-    X86DsegWalk nested_walk;
+    X86DsegWalk guest_walk;     /* the walk that is being made; of each */
+    X86DsegWalk nested_walk;    /* dimension there is one at a time */
     union {
         DsegCounters counters;
         uint64_t counter_words[X86_DSEG_COUNTERS]; /* for vmstate.c */

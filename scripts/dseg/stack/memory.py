@@ -11,8 +11,11 @@ from ..base.sizes import MiB
 KNOWN = ('Buffers', 'Cached', 'SwapCached', 'AnonPages', 'Slab', 'PageTables', 'SecPageTables',
          'Percpu', 'VmallocUsed')
 
-# Counters of each CPU are brought in first. Frames in the CPUs' own lists are free, too.
-READ = ('sync; echo 3 >/proc/sys/vm/drop_caches; sleep 0.5; echo 1 >/proc/sys/vm/stat_refresh; '
+# Objects that have been freed go back first, which KASAN keeps for a while; then the counters of each
+# CPU are brought in. Frames in the CPUs' own lists are free, too.
+READ = ('sync; echo 3 >/proc/sys/vm/drop_caches; '
+        'for file in /sys/kernel/slab/*/shrink; do echo 1 >$file; done; '
+        'sleep 0.5; echo 1 >/proc/sys/vm/stat_refresh; '
         'cat /proc/meminfo; '
         "awk '$1 == \"count:\" { n += $2 } END { print \"Lists: \" 4 * n \" kB\" }' /proc/zoneinfo")
 TRIES = 30
