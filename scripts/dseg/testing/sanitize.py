@@ -18,6 +18,7 @@ from ..guests import images, kernelsource
 from ..source.tree import IN_USE
 
 TESTS = [f'tests/linux/test_{name}.py' for name in ('module_errors', 'dseg_guest', 'dseg_vmm')]
+PYTEST = ('-v', '-p', 'no:cacheprovider', '--numprocesses=auto', '--maxprocesses=4', '--dist=loadfile')
 BUILD_SECONDS = 4 * 3600
 TEST_SECONDS = 12 * 3600
 PATIENCE = '20'         # time-outs are for kernels that check nothing
@@ -69,7 +70,7 @@ def main(arguments):
         environment = {'DSEG_PATIENCE': PATIENCE, **os.environ, 'DSEG_OUT': str(out),
                        'DSEG_QEMU': str(images.vmm_binary())}
         made = python(['dseg.guests.images', '--kernel', kernel], environment)
-        return made or python(['pytest', '-v', '-p', 'no:cacheprovider', *(tests or TESTS)], environment)
+        return made or python(['pytest', *PYTEST, *(tests or TESTS)], environment)
 
 
 def python(words, environment):
