@@ -2,8 +2,9 @@
 /*
  * Direct segments: QEMU's TLB as a part of the modelled L1
  *
- * An entry of QEMU's is made where the model has one of L1, which backs it, and
- * goes with that.
+ * QEMU's TLB gets a page where the modelled L1 has an entry for it, which then
+ * backs the page.  The page is hidden when that entry leaves L1, or when the
+ * model has to see its next use.  docs/tlb.md has an example.
  */
 
 #include "qemu/osdep.h"
@@ -30,6 +31,7 @@ void x86_dseg_tlb_enter_end(X86DsegTlb *tlb)
     x86_dseg_tlb_flushed(tlb);
 }
 
+/* A 512th of a page of @size has 2^that bytes. */
 static unsigned part_shift(DsegTlbSize size)
 {
     return dseg_tlb_size_shift(size) - 9;
@@ -47,14 +49,18 @@ void x86_dseg_tlb_back_part(X86DsegTlb *tlb, DsegTlbSpot spot, uint64_t va,
     parts[part / 64] |= UINT64_C(1) << part % 64;
 }
 
-/* Has QEMU's TLB ask again for a page. */
+/*
+ * Has QEMU's TLB ask again for the 4 KiB page at @va, in the MMU indices of
+ * @idxmap.  If one of these is of fetches, the jump cache may have code of that
+ * page.
+ */
 static void hide(X86DsegTlb *tlb, uint64_t va, uint16_t idxmap)
 {
     tlb_hide_page_by_mmuidx(env_cpu(tlb->env), va, idxmap,
                             idxmap >> X86_DSEG_FETCH_IDX);
 }
 
-/* Apart, as it is rare. */
+/* Hides each 4 KiB page of the parts that an entry backs, which is rare. */
 static __attribute__((noinline))
 void hide_parts(X86DsegTlb *tlb, DsegTlbSlot slot)
 {

@@ -17,32 +17,61 @@
 /* Fetches have MMU indices of their own, so that L1I and L1D are apart. */
 #define X86_DSEG_FETCH_IDX 8
 
-/* What of QEMU's TLB an entry of the modelled L1 backs. */
+/*
+ * What an entry of the modelled L1 backs: the pages that QEMU's TLB may have
+ * because L1 has that entry.  Set by x86_dseg_tlb_back() when QEMU's TLB gets a
+ * page, so that x86_dseg_tlb_hide() knows what to hide.
+ */
 typedef struct X86DsegBacked {
-    uint64_t generation;    /* as of X86DsegTlb: nothing, if that is another */
-    uint64_t va;            /* of its first byte */
-    uint16_t idxmap;        /* MMU indices */
-    uint8_t size;           /* DsegTlbSize */
+    uint64_t generation;    /* of X86DsegTlb, then; 0 or another: nothing */
+    uint64_t va;            /* of the first byte of the entry's page */
+    uint16_t idxmap;        /* bit n: MMU index n of QEMU's TLB */
+    uint8_t size;           /* DsegTlbSize, of the entry */
 } X86DsegBacked;
 
-/* Which 512ths of it, of a page larger than 4 KiB. */
+/*
+ * Which 512ths of its page an entry larger than 4 KiB backs: bit n % 64 of word
+ * n / 64 is part n.  A part is 4 KiB of 2 MiB, or 2 MiB of 1 GiB.
+ */
 typedef uint64_t X86DsegParts[8];
 
 typedef struct X86DsegTlb {
     DsegTlb *model;
-    CPUX86State *env;
+    CPUX86State *env;       /* of the CPU whose TLB this is */
     bool exact;             /* every access goes through the model */
-    bool in_fetch;          /* exact: the access is one of a fetch */
-    bool walk_caches;
-    uint32_t asid;          /* 0 for the host */
-    uint64_t fetched;       /* exact: the page fetched last, or -1 */
-    uint64_t generation;    /* of QEMU's TLB, between two flushes of all of it */
-    uint64_t flushes;       /* of QEMU's TLB, before it enters another space */
-    uint64_t kept;          /* how many of these say nothing of translations */
-    uint32_t cr3_loads;     /* by MOV */
-    bool pending;           /* a walk has ended well, and is not counted yet */
+    bool in_fetch;          /* exact: fetch.c asks for the page of a fetch */
+    bool walk_caches;       /* the geometry has some, or a nested TLB */
+    uint32_t asid;          /* of now: 0 for the host, the VMCB's for a guest */
+
+    /*
+     * Exact: the address of the page of the fetch before.  -1 if the next
+     * instruction makes a fetch in any case.
+     */
+    uint64_t fetched;
+
+    /*
+     * Increased when QEMU's TLB has been flushed for MOV to CR3 or for a world
+     * switch: what X86DsegBacked said before is void.  It begins with 1.
+     */
+    uint64_t generation;
+
+    /* x86_dseg_tlb_flushes() at the last x86_dseg_tlb_enter_begin(). */
+    uint64_t flushes;
+
+    /*
+     * How many of all flushes were for MOV to CR3 or for a world switch.  These
+     * change no translation: see x86_dseg_tlb_epoch().
+     */
+    uint64_t kept;
+    uint32_t cr3_loads;     /* MOVs to CR3 that had no reason to flush */
+
+    /*
+     * A walk has ended without a fault, and the model does not know of it yet.
+     * Set by x86_dseg_do_done(); x86_dseg_do_fill() tells the model.
+     */
+    bool pending;
     X86DsegBacked *backed;  /* by slot of L1 */
-    X86DsegParts *parts;    /* the same */
+    X86DsegParts *parts;    /* the same; of no use where the size is 4 KiB */
 } X86DsegTlb;
 
 /*
@@ -52,8 +81,10 @@ typedef struct X86DsegTlb {
 void x86_dseg_tlb_flushed(X86DsegTlb *tlb);
 
 /*
- * What flushes QEMU's TLB between the two only enters another address space or
- * world, whose tags are others: the model's entries stay as good as they are.
+ * Around what enters another address space or world.  Flushes of QEMU's TLB
+ * between the two change no translation: the model's entries stay as good as
+ * they are, as those of the other space or world have other tags, or have been
+ * invalidated.
  */
 void x86_dseg_tlb_enter_begin(X86DsegTlb *tlb);
 void x86_dseg_tlb_enter_end(X86DsegTlb *tlb);
@@ -66,13 +97,19 @@ static inline uint64_t x86_dseg_tlb_flushes(const X86DsegTlb *tlb)
     return c->full_flush_count + c->part_flush_count + c->elide_flush_count;
 }
 
-/* Changes with every flush of QEMU's TLB that may be for a new translation. */
+/*
+ * Changes with each flush of QEMU's TLB that may be for a new translation.  An
+ * entry of the model notes the epoch of its walk, and fills QEMU's TLB only in
+ * that one.
+ */
 static inline uint64_t x86_dseg_tlb_epoch(const X86DsegTlb *tlb)
 {
     return x86_dseg_tlb_flushes(tlb) - tlb->kept;
 }
 
-/* Part of x86_dseg_tlb_back() that is rare: of a page larger than 4 KiB. */
+/*
+ * What x86_dseg_tlb_back() does for an entry larger than 4 KiB, which is rare.
+ */
 void x86_dseg_tlb_back_part(X86DsegTlb *tlb, DsegTlbSpot spot, uint64_t va,
                             bool first);
 
@@ -96,20 +133,28 @@ static inline void x86_dseg_tlb_back(X86DsegTlb *tlb, DsegTlbSpot spot,
     }
 }
 
-/* QEMU's TLB asks again for what the L1 entry in @slot backs: a DsegTlbHide. */
+/*
+ * Hides what the L1 entry in @slot backs, so that QEMU's TLB asks the model at
+ * the next access to it.  From then on the entry backs nothing.  The
+ * DsegTlbHide function of the model.
+ */
 void x86_dseg_tlb_hide(void *tlb, DsegTlbSlot slot);
 
-/* QEMU's TLB asks again for all that the current address space can't use. */
+/*
+ * Hides what is backed by entries that the current address space can't use:
+ * those of another ASID, or of another PCID and not global.  They stay in the
+ * model.
+ */
 void x86_dseg_tlb_hide_others(X86DsegTlb *tlb);
 
 /*
- * An operation of docs/spec/tlb.rst, Invalidations, whose scope follows from its
- * cause: CR0, CR4, and segments, VMM_SEGMENT, MONITOR, RESET.  Nothing if the CPU
- * has no TLB.
+ * An operation of docs/spec/tlb.rst, Invalidations, whose scope follows from
+ * its cause: CR0, CR4, GUEST_SEGMENT, VMM_SEGMENT, MONITOR or RESET.  Nothing
+ * if the CPU has no modelled TLB.
  */
 void x86_dseg_tlb_changed(CPUX86State *env, DsegTlbCause cause);
 
-/* A #PF for @addr. */
+/* A #PF for @addr: removes what translates that address. */
 void x86_dseg_tlb_page_fault(CPUX86State *env, uint64_t addr);
 
 /* VMRUN or #VMEXIT begins to load the other world's registers. */
@@ -120,8 +165,8 @@ void x86_dseg_tlb_vmrun(CPUX86State *env);
 void x86_dseg_tlb_vmexit(CPUX86State *env);
 
 /*
- * Without entries, after RESET, INIT and the loading of a snapshot; for a guest
- * that the snapshot is of, its ASID is read again.
+ * Removes all entries, after RESET, INIT and the loading of a snapshot.  If the
+ * snapshot is of a CPU in guest mode, the guest's ASID is read from its VMCB.
  */
 void x86_dseg_tlb_reset(CPUX86State *env);
 

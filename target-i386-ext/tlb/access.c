@@ -45,7 +45,7 @@ static inline bool probe(DsegTlbArray *array, DsegTlbSize size, uint64_t owner,
     return true;
 }
 
-/* Looks a level up, the sizes in their order, the smallest first. */
+/* Finds an entry of a level, the smallest size first.  Nothing changes. */
 __attribute__((always_inline))
 static inline bool look(const DsegTlb *tlb, DsegTlbLevel level, uint64_t owner,
                         uint64_t va, DsegTlbKind kind, DsegTlbFound *found)
@@ -125,8 +125,9 @@ static inline void hit(DsegTlb *tlb, DsegTlbKind kind, const DsegTlbFound *found
 }
 
 /*
- * Looks a level up.  Returns whether it is a hit, which takes the data of @page;
- * an entry that a store can't use goes away.
+ * The lookup of an access in a level.  Returns whether it is a hit; then the
+ * entry gets the data of @page, unless that is NULL.  An entry that a store
+ * can't use is removed.
  */
 static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
                    uint64_t va, DsegTlbKind kind, const DsegTlbPage *page,
@@ -147,7 +148,10 @@ static bool lookup(DsegTlb *tlb, DsegTlbLevel level, DsegTlbSpace space,
     return true;
 }
 
-/* A place for an entry: tells of the one that has to go for it, if any. */
+/*
+ * The index for a new entry.  If another one has to be evicted for it, counts
+ * that, and hides it if it is one of L1.
+ */
 __attribute__((always_inline))
 static inline uint32_t make_room(DsegTlb *tlb, DsegTlbArray *array, uint64_t va,
                                  unsigned shift)
@@ -184,7 +188,10 @@ static uint32_t fill(DsegTlb *tlb, DsegTlbArray *array, DsegTlbSpace space,
     return index;
 }
 
-/* Where there is no room for a page, its piece of the next smaller size. */
+/*
+ * Fills L1 with the page, or with its piece around @va of the next smaller size
+ * that L1 has an array for.
+ */
 static DsegTlbSpot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                            DsegTlbKind kind, const DsegTlbPage *page)
 {
@@ -193,7 +200,7 @@ static DsegTlbSpot fill_l1(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     DsegTlbSize size = page->size;
     DsegTlbPage whole = *page;
 
-    /* Where it is split, the pieces know what they are of. */
+    /* If it is split, the mapping of the pieces is the page at least. */
     if (whole.lg_mapping < dseg_tlb_size_shift(size)) {
         whole.lg_mapping = dseg_tlb_size_shift(size);
     }
@@ -218,7 +225,10 @@ static void fill_l2(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     }
 }
 
-/* What an L1 miss finds in L2 goes to L1 as it is, if that has the size. */
+/*
+ * An L1 miss has found @l2 in L2: fills @l1, the array of L1 for its size, with
+ * a copy.  Returns the copy's index.
+ */
 __attribute__((always_inline))
 static inline uint32_t refill(DsegTlb *tlb, DsegTlbArray *l1,
                               const DsegTlbFound *l2, uint64_t va,
@@ -233,7 +243,9 @@ static inline uint32_t refill(DsegTlb *tlb, DsegTlbArray *l1,
     return index;
 }
 
-/* Else as pages do. */
+/*
+ * The same where L1 has no array for that size: fills it with a piece of @l2.
+ */
 static DsegTlbSpot refill_pieces(DsegTlb *tlb, const DsegTlbFound *l2,
                                  uint64_t va, DsegTlbKind kind)
 {
@@ -244,7 +256,10 @@ static DsegTlbSpot refill_pieces(DsegTlb *tlb, const DsegTlbFound *l2,
     return fill_l1(tlb, entry.space, va, kind, &page);
 }
 
-/* What segments beside L1 translate, which are asked before it, leaves no entry. */
+/*
+ * Whether segments beside L1, which are asked before it, translate by
+ * themselves.  Then the access ends here, and no entry is made.
+ */
 static bool hits_beside_l1(DsegTlb *tlb, DsegTlbKind kind,
                            const DsegTlbPage *page, DsegTlbSpot *spot)
 {
@@ -265,7 +280,7 @@ DsegTlbOutcome dseg_tlb_miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
     if (hits_beside_l1(tlb, kind, translated, spot)) {
         return DSEG_TLB_HIT_SEGMENT_L1;
     }
-    /* A store has set D; and segments have none. */
+    /* The walk of a store has set D; a segment always allows stores. */
     page.store |= kind == DSEG_TLB_STORE || page.segments_only;
     tlb->counters.misses[DSEG_TLB_L1][kind][page.size]++;
     tlb->counters.misses[DSEG_TLB_L2][kind][page.size]++;
@@ -327,7 +342,7 @@ DsegTlbSlotPage dseg_tlb_slot_page(const DsegTlb *tlb, DsegTlbSlot slot)
     };
 }
 
-/* dseg_tlb_hit() in general, out of the way of what is usual. */
+/* dseg_tlb_hit() in general; the usual cases are there. */
 static DsegTlbSpot hit_slowly(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                               DsegTlbKind kind)
 {

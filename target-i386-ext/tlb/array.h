@@ -2,10 +2,11 @@
 /*
  * Direct segments: one set-associative array of a TLB
  *
- * It holds entries and finds them again, and knows which one has to go.  It
+ * It holds entries, finds them again, and chooses which one is evicted.  It
  * does not know what it is for: TLBs of a level, nested TLBs and walk caches
- * are made of it.  An entry's address is a multiple of 2^@shift, which is 12 or
- * more; entries of different shifts are different.
+ * are made of it.  An entry translates 2^shift bytes, and its address is a
+ * multiple of that; shift is 12 or more.  Entries of different shifts are
+ * different.
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
  */
@@ -32,19 +33,22 @@ typedef struct DsegTlbEntry {
     uint64_t data[DSEG_TLB_DATA];
 } DsegTlbEntry;
 
-/* No entry: an index that is none. */
+/* The index that stands for no entry. */
 #define DSEG_TLB_NO_ENTRY UINT32_MAX
 
-/* Kinds of shifts that are told apart to skip those that no entry has. */
+/*
+ * In how many classes entries are counted by their shifts: a class without
+ * entries is not searched.
+ */
 #define DSEG_TLB_SHIFT_CLASSES 5
 
-/* As many hints are compared at a time. */
+/* How many hints are compared at a time. */
 #define DSEG_TLB_HINTS 8
 
 /* How an entry is kept. */
 typedef struct DsegTlbCell {
-    uint64_t tag;           /* address and shift; 0: not valid */
-    uint64_t owner;         /* ASID, PCID, mapping, global, store */
+    uint64_t tag;           /* dseg_tlb_tag_of(); 0: the cell is not valid */
+    uint64_t owner;         /* ASID, PCID, mapping, global, store: as below */
     uint64_t data[DSEG_TLB_DATA];
 } __attribute__((aligned(DSEG_TLB_LINE))) DsegTlbCell;
 
@@ -53,14 +57,14 @@ typedef struct DsegTlbCell {
  * compared first, eight at a time.  Entry w of set s has the index s * ways + w.
  */
 typedef struct DsegTlbArray {
-    uint32_t *hints;        /* what fits of the tag into 32 bits */
+    uint32_t *hints;        /* dseg_tlb_hint_of(); 0: the cell is not valid */
     DsegTlbCell *cells;
-    uint32_t hint_stride;   /* hints a set: ways, rounded up */
-    uint32_t entries, ways, set_mask;
-    uint64_t reciprocal;    /* 2^32 / ways, for a division */
-    uint32_t used;
-    uint32_t pieces;        /* entries that are smaller than their mapping */
-    uint32_t used_by_class[DSEG_TLB_SHIFT_CLASSES];
+    uint32_t hint_stride;   /* hints a set: ways, up to a multiple of 8 */
+    uint32_t entries, ways, set_mask;   /* set_mask: number of sets - 1 */
+    uint64_t reciprocal;    /* 2^32 / ways + 1, to divide by ways */
+    uint32_t used;          /* valid entries */
+    uint32_t pieces;        /* those that are smaller than their mapping */
+    uint32_t used_by_class[DSEG_TLB_SHIFT_CLASSES];     /* valid entries */
     DsegTlbReplacement order;
 } __attribute__((aligned(DSEG_TLB_LINE))) DsegTlbArray;
 
@@ -96,6 +100,7 @@ static inline uint32_t dseg_tlb_array_set(const DsegTlbArray *array,
     return dseg_tlb_array_set_for(array, va, shift) * array->ways;
 }
 
+/* The bits of DsegTlbCell.owner. */
 enum {
     DSEG_TLB_OWNER_STORE = 1 << 0,
     DSEG_TLB_OWNER_GLOBAL = 1 << 1,
@@ -104,7 +109,10 @@ enum {
     DSEG_TLB_OWNER_ASID_SHIFT = 32,
 };
 
-/* An address has no bits where its shift goes, and that is not 0. */
+/*
+ * Address and shift in one word: the shift is in bits 5:0, where the address
+ * has only zeros.  Never 0, as no shift is.
+ */
 static inline uint64_t dseg_tlb_tag_of(uint64_t va, unsigned shift)
 {
     return va >> shift << shift | shift;
@@ -116,18 +124,23 @@ static inline unsigned dseg_tlb_class_of(unsigned shift)
     return (shift - 12) / 9;
 }
 
-/* Never 0, which is what no entry has. */
+/*
+ * As much of address and shift as 32 bits have room for; entries that differ
+ * may have the same.  Never 0, which says that there is no entry.
+ */
 static inline uint32_t dseg_tlb_hint_of(uint64_t va, unsigned shift)
 {
     return (uint32_t)(va >> shift) << 3 | (dseg_tlb_class_of(shift) + 1);
 }
 
+/* The ASID and the PCID of DsegTlbCell.owner; its other bits are 0. */
 static inline uint64_t dseg_tlb_owner_of(DsegTlbSpace space)
 {
     return (uint64_t)space.asid << DSEG_TLB_OWNER_ASID_SHIFT |
            (uint64_t)space.pcid << DSEG_TLB_OWNER_PCID_SHIFT;
 }
 
+/* Whether an entry of @owner is for the space @wanted. */
 static inline bool dseg_tlb_owner_matches(uint64_t owner, uint64_t wanted)
 {
     uint64_t difference = (owner ^ wanted) >> DSEG_TLB_OWNER_PCID_SHIFT;
@@ -139,8 +152,9 @@ static inline bool dseg_tlb_owner_matches(uint64_t owner, uint64_t wanted)
 }
 
 /*
- * Bit i: hint i is @hint.  Without a branch for each, which nobody could predict;
- * compilers do not find the instructions for that by themselves.
+ * Bit i of the result says whether hint i is @hint.  There is no branch for
+ * each, as none could be predicted; compilers do not find these instructions by
+ * themselves.
  */
 static inline unsigned dseg_tlb_equal_hints(const uint32_t hints[DSEG_TLB_HINTS],
                                             uint32_t hint)
@@ -178,7 +192,7 @@ static inline bool dseg_tlb_cell_matches(const DsegTlbCell *cell, uint64_t va,
            dseg_tlb_owner_matches(cell->owner, owner);
 }
 
-/* dseg_tlb_array_find() in general, out of the way of what is usual. */
+/* dseg_tlb_array_find() in general; the usual cases are inline. */
 uint32_t dseg_tlb_array_find_slowly(const DsegTlbArray *array, uint64_t va,
                                     unsigned shift, uint64_t owner);
 
@@ -279,8 +293,9 @@ static inline void dseg_tlb_array_hit(DsegTlbArray *array, uint32_t index)
 }
 
 /*
- * What has to go next from the set of @index, where hits decide that: an entry
- * other than that, or DSEG_TLB_NO_ENTRY with other policies or a place left.
+ * The entry of the set of @index that the policy would evict next.
+ * DSEG_TLB_NO_ENTRY if hits do not decide that (FIFO and random), or if it is
+ * the entry at @index itself or a place that is not valid.
  */
 static inline uint32_t dseg_tlb_array_next(const DsegTlbArray *array,
                                            uint32_t index)
@@ -304,8 +319,9 @@ static inline uint32_t dseg_tlb_array_ranked(const DsegTlbArray *array,
 }
 
 /*
- * Where an entry for @va has to go: a place that is not valid, or what the
- * policy gives up.  The next random number is used up by it.
+ * Where to put an entry for @va: a place that is not valid, else the one that
+ * the policy evicts.  With policy random that takes the next number of the
+ * sequence, so it has to be called once for each fill.
  */
 static inline uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va,
                                             unsigned shift)
@@ -323,6 +339,7 @@ static inline uint32_t dseg_tlb_array_place(DsegTlbArray *array, uint64_t va,
     return first + dseg_tlb_replacement_victim(&array->order, set);
 }
 
+/* Where the hint of the entry at @index is. */
 static inline uint32_t *dseg_tlb_array_hint(const DsegTlbArray *array,
                                             uint32_t index)
 {
@@ -331,14 +348,14 @@ static inline uint32_t *dseg_tlb_array_hint(const DsegTlbArray *array,
     return array->hints + set * array->hint_stride + index - set * array->ways;
 }
 
-/* What the counts of an array depend on: its page and what that is a piece of. */
+/* Shift and mapping of a cell: the counts in DsegTlbArray depend on no more. */
 static inline uint64_t dseg_tlb_cell_sizes(const DsegTlbCell *cell)
 {
     return (cell->tag & 63) |
            (cell->owner & UINT64_C(63) << DSEG_TLB_OWNER_MAPPING_SHIFT);
 }
 
-/* Counts a valid entry in (1) or out (-1). */
+/* Adds a valid entry to the counts (@change is 1), or takes it off (-1). */
 static inline void dseg_tlb_array_count(DsegTlbArray *array,
                                         const DsegTlbCell *cell, int change)
 {
@@ -390,7 +407,7 @@ static inline void dseg_tlb_array_fill(DsegTlbArray *array, uint32_t index,
                        dseg_tlb_hint_of(entry->va, entry->shift));
 }
 
-/* Removes a valid entry; what the policy knows of the place is left alone. */
+/* Removes a valid entry; the way keeps its rank in the policy's order. */
 static inline void dseg_tlb_array_remove(DsegTlbArray *array, uint32_t index)
 {
     dseg_tlb_array_count(array, &array->cells[index], -1);

@@ -47,7 +47,10 @@ static void enter(DsegTlb *tlb, unsigned i)
     }
 }
 
-/* Of the entries of that size in array @i. */
+/*
+ * What dseg_tlb_hide_candidates() hides after an access to an entry of @size in
+ * array @i, which is one of L1.
+ */
 static DsegTlbCandidates candidates(const DsegTlb *tlb, unsigned i,
                                     DsegTlbSize size)
 {

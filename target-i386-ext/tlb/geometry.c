@@ -118,7 +118,7 @@ static unsigned lookups_of(DsegTlbPlace place)
     return lookups[place];
 }
 
-/* No page may have a choice of arrays. */
+/* No lookup may find a page size in two arrays. */
 static char *check_overlap(const DsegTlbGeometry *geometry, unsigned i)
 {
     const DsegTlbArrayGeometry *array = &geometry->arrays[i];
@@ -136,7 +136,7 @@ static char *check_overlap(const DsegTlbGeometry *geometry, unsigned i)
     return NULL;
 }
 
-/* What can't be split any further has to have a place. */
+/* L1 must have an array for 4 KiB: no smaller pieces could take its place. */
 static char *check_4k(const DsegTlbGeometry *geometry, DsegTlbPlace place)
 {
     for (unsigned i = 0; i < geometry->count; i++) {

@@ -64,7 +64,9 @@ typedef struct DsegTlbGeometry {
     unsigned count;                 /* of arrays */
     uint64_t seed;                  /* of the policy random */
     bool segments_beside_l1;        /* else beside L2 */
-    uint32_t guest_walk_cache[DSEG_TLB_WALK_LEVELS];    /* entries; 0: none */
+
+    /* By level from PML5E on: how many entries a cache has; 0: no cache. */
+    uint32_t guest_walk_cache[DSEG_TLB_WALK_LEVELS];
     uint32_t nested_walk_cache[DSEG_TLB_WALK_LEVELS];
 } DsegTlbGeometry;
 

@@ -6,7 +6,7 @@
 
 #include "tlb/hide.h"
 
-/* All others of the set of @index. */
+/* Hides all others of the set of @index. */
 static void hide_others(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index)
 {
     uint32_t first = dseg_tlb_array_set_of(array, index) * array->ways;
@@ -18,7 +18,12 @@ static void hide_others(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index)
     }
 }
 
-/* Whether the set has missed lately, so that its order may matter. */
+/*
+ * Whether the set of @index is watched: it has had less than
+ * DSEG_TLB_WATCHED_HITS hits that were seen since its last miss.  Without
+ * misses its order does not matter.  Counts the access that ended with
+ * @outcome.
+ */
 static bool is_watched(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index,
                        DsegTlbOutcome outcome)
 {
@@ -31,7 +36,7 @@ static bool is_watched(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index,
     return *left && (*left)--;
 }
 
-/* The one that is no longer among those used last. */
+/* Hides the entry that is no longer among the DSEG_TLB_SHOWN_WAYS used last. */
 static void hide_ranked(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index,
                         DsegTlbOutcome outcome)
 {

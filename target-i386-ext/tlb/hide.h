@@ -2,17 +2,21 @@
 /*
  * Direct segments: which entries of L1 the caller has to hide
  *
- * For the files that implement the hierarchy.  What the caller (QEMU's TLB)
- * shows it translates by itself, and its hits are not seen here.  It has to hide
- * what leaves L1; and what may have to go next, as a hit of that changes the
- * order.  An example: LRU, four ways, no L2; DSEG_TLB_SHOWN_WAYS is 2.
+ * For the files that implement the hierarchy.  The caller (QEMU's TLB)
+ * translates by itself what it shows, and hits of that are not seen here.  What
+ * it hides it asks for here at the next access.  It has to hide what leaves L1.
+ * It also has to hide what may be evicted next, as a hit of that changes the
+ * order.
+ *
+ * An example: LRU, data, a set of four ways without entries, no L2;
+ * DSEG_TLB_SHOWN_WAYS is 2.
  *
  *   fill a, b   both are among the two used last: shown
- *   fill c      a is hidden
+ *   fill c      a no longer is, and is hidden
  *   fill d      b is hidden
  *   hit a       is seen: a is used last, and shown again; c is hidden
  *   hit d       is not seen: d is one of the two used last before and after it
- *   fill e      b goes, which is hidden already; d is hidden
+ *   fill e      b is evicted, which is hidden already; d is hidden
  */
 
 #ifndef DSEG_TLB_HIDE_H
@@ -33,7 +37,7 @@ static inline DsegTlbSlot dseg_tlb_slot_of(const DsegTlb *tlb,
     return tlb->first_slot[dseg_tlb_number_of(tlb, array)] + index;
 }
 
-/* Has the caller hide an entry, if it is one of L1. */
+/* Calls the DsegTlbHide function, if there is one, for an entry of L1. */
 static inline void dseg_tlb_hide(DsegTlb *tlb, const DsegTlbArray *array,
                                  uint32_t index)
 {
@@ -43,7 +47,7 @@ static inline void dseg_tlb_hide(DsegTlb *tlb, const DsegTlbArray *array,
     }
 }
 
-/* Removes an entry. */
+/* Hides an entry, if it is one of L1, and removes it. */
 static inline void dseg_tlb_drop(DsegTlb *tlb, DsegTlbArray *array,
                                  uint32_t index)
 {
@@ -51,10 +55,11 @@ static inline void dseg_tlb_drop(DsegTlb *tlb, DsegTlbArray *array,
     dseg_tlb_array_remove(array, index);
 }
 
-/* Hides @candidates that are more than the next victim of the set of @index. */
+/* dseg_tlb_hide_after() for @candidates other than DSEG_TLB_CANDIDATES_NEXT. */
 void dseg_tlb_hide_more(DsegTlb *tlb, const DsegTlbArray *array, uint32_t index,
                         DsegTlbCandidates candidates, DsegTlbOutcome outcome);
 
+/* Hides the next victim of the set of @index, unless it is at @index itself. */
 static inline void dseg_tlb_hide_next(DsegTlb *tlb, const DsegTlbArray *array,
                                       uint32_t index)
 {
@@ -65,7 +70,7 @@ static inline void dseg_tlb_hide_next(DsegTlb *tlb, const DsegTlbArray *array,
     }
 }
 
-/* dseg_tlb_hide_candidates(), after an access at @index of @array. */
+/* dseg_tlb_hide_candidates(), after an access to @index of @array, in L1. */
 static inline void dseg_tlb_hide_after(DsegTlb *tlb, const DsegTlbArray *array,
                                        uint32_t index, DsegTlbSize size,
                                        DsegTlbOutcome outcome)

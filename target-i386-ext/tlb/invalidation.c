@@ -6,7 +6,11 @@
 #include "tlb/hide.h"
 #include "tlb/state.h"
 
-/* By the words of an array, as there may be thousands to look through. */
+/*
+ * Whether @scope names the ASID and PCID of an entry; its page is not looked
+ * at.  Takes DsegTlbCell.owner, as spelling out thousands of entries would be
+ * slow.
+ */
 static inline bool in_scope(uint64_t owner, const DsegTlbScope *scope)
 {
     if (!dseg_tlb_scope_asid(scope, owner >> DSEG_TLB_OWNER_ASID_SHIFT)) {
@@ -19,7 +23,7 @@ static inline bool in_scope(uint64_t owner, const DsegTlbScope *scope)
            (uint16_t)(owner >> DSEG_TLB_OWNER_PCID_SHIFT) == scope->pcid;
 }
 
-/* Removes what @scope names of the @count entries from @first on. */
+/* Removes what @scope names among the @count entries from @first on. */
 static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
                   uint32_t count, DsegTlbCause cause, const DsegTlbScope *scope)
 {
@@ -37,8 +41,9 @@ static void sweep(DsegTlb *tlb, unsigned number, uint32_t first,
 }
 
 /*
- * A page of each size can be in one set only, which may be the same for all.  Its
- * pieces can be in any.
+ * Removes the entries of one page from an array without pieces of pages.  Then
+ * an entry of a size can be in one set only; that may be the same set for all
+ * sizes.
  */
 static void sweep_page(DsegTlb *tlb, unsigned number, DsegTlbCause cause,
                        const DsegTlbScope *scope)

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What nearly every host has of its memory in a line of its cache, in bytes. */
+/* Bytes of a line of the host's cache, on nearly every host. */
 #define DSEG_TLB_LINE 64
 
-/* @bytes that are 0, from a line of the cache on.  Ends the program if none are left. */
+/*
+ * @bytes of zeros, aligned to a line.  Ends the program if there is no memory.
+ */
 static inline void *dseg_tlb_zeroed(size_t bytes)
 {
     size_t whole = (bytes + DSEG_TLB_LINE - 1) / DSEG_TLB_LINE * DSEG_TLB_LINE;

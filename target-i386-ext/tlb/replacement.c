@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Direct segments: which entry of a set has to go
+ * Direct segments: which entry of a set is evicted next
  */
 
 #include "tlb/memory.h"
 #include "tlb/replacement.h"
 
-/* Way 0 is the oldest. */
+/* At first way 0 is the oldest. */
 static void init_list(DsegTlbReplacement *order, uint32_t sets)
 {
     order->list = dseg_tlb_zeroed(sets * sizeof(*order->list));
@@ -75,7 +75,7 @@ static void ring_renew(DsegTlbReplacement *order, uint32_t set, uint32_t way)
     }
 }
 
-/* Has the bits on the way to @way point to the other side. */
+/* Sets the bits on the path to @way such that they lead to the other side. */
 static void point_away(DsegTlbReplacement *order, uint32_t set, uint32_t way)
 {
     uint64_t tree = order->tree[set];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Direct segments: which entry of a set has to go
+ * Direct segments: which entry of a set is evicted next
  *
- * What a replacement policy remembers of the sets of an array, by their numbers and
- * those of their ways.  Inline, as QEMU comes here at each miss of its own TLB.
+ * What a replacement policy remembers of the sets of an array.  Sets and ways
+ * are given by their numbers, from 0 on.  Inline, as QEMU comes here at each
+ * miss of its own TLB.
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
  */
@@ -20,24 +21,28 @@ typedef struct DsegTlbReplacement {
     uint32_t ways;
 
     /*
-     * lru and fifo: the ways of each set from the newest one on, four bits each
-     * from bit 0 on.  It says what the times of a clock would.
+     * lru and fifo: for each set, its ways in the order of their last touch
+     * (lru) or fill (fifo), four bits each, the newest way in bits 3:0.  NULL
+     * if there are more ways than that has room for.
      */
     uint64_t *list;
 
-    /* The same for more ways than that has room for: in a ring. */
+    /*
+     * The same for more ways.  Each has a link to the next older and the next
+     * newer way of its set; of the oldest the older one is the newest, a ring.
+     */
     struct DsegTlbRing {
         uint16_t older, newer;
-    } *ring;
-    uint16_t *oldest;
-    uint64_t *tree;         /* plru: bit n of a set's is node n */
-    uint64_t random;        /* random: the state */
+    } *ring;                /* way w of set s: s * ways + w */
+    uint16_t *oldest;       /* of each set: a way */
+    uint64_t *tree;         /* plru: of each set; bit n is node n */
+    uint64_t random;        /* random: the state of splitmix64 */
 } DsegTlbReplacement;
 
-/* How many ways a list has room for. */
+/* How many ways DsegTlbReplacement.list has room for. */
 #define DSEG_TLB_LIST_WAYS 16
 
-/* No way: a number that is none. */
+/* The number that stands for no way. */
 #define DSEG_TLB_NO_WAY UINT32_MAX
 
 /*
@@ -50,9 +55,10 @@ void dseg_tlb_replacement_init(DsegTlbReplacement *order, uint32_t sets,
 void dseg_tlb_replacement_destroy(DsegTlbReplacement *order);
 
 /*
- * @list with @way, which it has, moved to its beginning.  No branches, as where a
- * way is can't be predicted: what is 0 of @list ^ @way is where, and the lowest bit
- * that is left of subtracting 1 from each says so.
+ * @list with @way, which it has, moved to its beginning.  There are no
+ * branches, as where a way is can't be predicted.  The four bits of @way are
+ * the first four that are 0 in @list ^ @way; the lowest bit that is set in
+ * found is the top one of them.
  */
 static inline uint64_t dseg_tlb_list_renewed(uint64_t list, uint32_t way)
 {
@@ -64,7 +70,7 @@ static inline uint64_t dseg_tlb_list_renewed(uint64_t list, uint32_t way)
     return (list & ~moved) | ((list << 4 | way) & moved);
 }
 
-/* Where the bits lead. */
+/* The way that the tree's bits lead to: the victim of policy PLRU. */
 static inline uint32_t dseg_tlb_replacement_follow(const DsegTlbReplacement *order,
                                                    uint32_t set)
 {
@@ -76,7 +82,7 @@ static inline uint32_t dseg_tlb_replacement_follow(const DsegTlbReplacement *ord
     return node - order->ways;
 }
 
-/* Which way of @set has been renewed longest ago; policy LRU or FIFO. */
+/* The way of @set whose touch or fill is the oldest; policy LRU or FIFO. */
 static inline uint32_t dseg_tlb_replacement_oldest(const DsegTlbReplacement *order,
                                                    uint32_t set)
 {
@@ -84,7 +90,7 @@ static inline uint32_t dseg_tlb_replacement_oldest(const DsegTlbReplacement *ord
                        : order->oldest[set];
 }
 
-/* dseg_tlb_replacement_fill() without a list, out of the way of what is usual. */
+/* dseg_tlb_replacement_fill() without a list, which is rarer. */
 void dseg_tlb_replacement_fill_slowly(DsegTlbReplacement *order, uint32_t set,
                                       uint32_t way);
 
@@ -114,7 +120,10 @@ static inline void dseg_tlb_replacement_hit(DsegTlbReplacement *order,
 uint32_t dseg_tlb_replacement_victim_slowly(DsegTlbReplacement *order,
                                             uint32_t set);
 
-/* What a full set gives up.  The next random number is used up by it. */
+/*
+ * The way that is evicted from a full set.  With policy random that takes the
+ * next number of the sequence.
+ */
 static inline uint32_t dseg_tlb_replacement_victim(DsegTlbReplacement *order,
                                                    uint32_t set)
 {
@@ -122,7 +131,10 @@ static inline uint32_t dseg_tlb_replacement_victim(DsegTlbReplacement *order,
                        : dseg_tlb_replacement_victim_slowly(order, set);
 }
 
-/* What it would give up, where hits decide that; else DSEG_TLB_NO_WAY. */
+/*
+ * The way that would be evicted now.  DSEG_TLB_NO_WAY with FIFO and random,
+ * where hits do not decide that.  Nothing changes.
+ */
 static inline uint32_t dseg_tlb_replacement_next(const DsegTlbReplacement *order,
                                                  uint32_t set)
 {

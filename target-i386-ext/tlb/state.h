@@ -12,21 +12,25 @@
 #include "tlb/array.h"
 #include "tlb/walk-caches.h"
 
-/* What shortens walks. */
+/* Walk caches and nested TLB: what shortens walks. */
 typedef struct DsegTlbWalkState {
-    bool any;               /* else nothing here is of use */
-    DsegTlbArray guest[DSEG_TLB_WALK_LEVELS];   /* entries 0: none */
+    bool any;               /* the geometry has one of these at least */
+
+    /* By level from PML5E on.  No cache for it: the array has entries == 0. */
+    DsegTlbArray guest[DSEG_TLB_WALK_LEVELS];
     DsegTlbArray nested[DSEG_TLB_WALK_LEVELS];
-    DsegTlbArray *gpas[DSEG_TLB_SIZE__MAX];     /* the nested TLB, by size */
+
+    /* The nested TLB, by page size: in DsegTlb.arrays, or NULL. */
+    DsegTlbArray *gpas[DSEG_TLB_SIZE__MAX];
     DsegTlbWalkCounters counters;
 } DsegTlbWalkState;
 
-/* Which entries of a set dseg_tlb_hide_candidates() hides. */
+/* Which entries of a set dseg_tlb_hide_candidates() hides: see there. */
 typedef enum DsegTlbCandidates {
     DSEG_TLB_CANDIDATES_NONE,
-    DSEG_TLB_CANDIDATES_NEXT,     /* the next victim, after a fill */
-    DSEG_TLB_CANDIDATES_OTHERS,   /* all but the one that has been filled */
-    DSEG_TLB_CANDIDATES_RANKED,   /* who is no longer among those used last */
+    DSEG_TLB_CANDIDATES_NEXT,     /* after a fill, the next victim */
+    DSEG_TLB_CANDIDATES_OTHERS,   /* after a fill, all but what was filled */
+    DSEG_TLB_CANDIDATES_RANKED,   /* what falls behind the two used last */
 } DsegTlbCandidates;
 
 struct DsegTlb {
@@ -37,13 +41,20 @@ struct DsegTlb {
     DsegTlbArray *lookup[DSEG_TLB_LEVEL__MAX][2][DSEG_TLB_SIZE__MAX];
     DsegTlbArray arrays[DSEG_TLB_MAX_ARRAYS];
     DsegTlbSlot first_slot[DSEG_TLB_MAX_ARRAYS]; /* DSEG_TLB_NO_SLOT: not L1 */
-    uint32_t slots;
-    uint8_t *array_of_slot;
+    uint32_t slots;             /* of all arrays of L1 */
+    uint8_t *array_of_slot;     /* the number of the array that has the slot */
+
+    /* DsegTlbCandidates: by array of L1, and by size of the entry accessed. */
     uint8_t candidates[DSEG_TLB_MAX_ARRAYS][DSEG_TLB_SIZE__MAX];
-    uint8_t *watched_hits;      /* by slot, of the first way of its set */
-    bool segments_beside_l1;
-    DsegTlbHide *hide;
-    void *opaque;
+
+    /*
+     * For CANDIDATES_RANKED: for how many more hits a set is watched.  The slot
+     * of the first way of the set has it; those of other ways are not used.
+     */
+    uint8_t *watched_hits;
+    bool segments_beside_l1;    /* a copy of @geometry's, near @lookup */
+    DsegTlbHide *hide;          /* the caller's, or NULL */
+    void *opaque;               /* for @hide */
     DsegTlbCounters counters;
     DsegTlbGeometry geometry;
     DsegTlbWalkState walk;
@@ -62,7 +73,7 @@ static inline bool dseg_tlb_scope_asid(const DsegTlbScope *scope, uint32_t asid)
     }
 }
 
-/* For a hierarchy whose arrays are there already. */
+/* Make and free @tlb->walk.  The arrays of @tlb must have been made before. */
 void dseg_tlb_walk_init(DsegTlb *tlb);
 void dseg_tlb_walk_destroy(DsegTlb *tlb);
 

@@ -63,25 +63,37 @@ typedef enum DsegTlbCause {
     DSEG_TLB_CAUSE__MAX,
 } DsegTlbCause;
 
-/* Whose accesses these are. */
+/* The address space that an access or an entry belongs to. */
 typedef struct DsegTlbSpace {
-    uint32_t asid;
-    uint16_t pcid;
+    uint32_t asid;          /* 0 for the host, the VMCB's for a guest */
+    uint16_t pcid;          /* bits 11:0 of CR3; 0 without CR4.PCIDE */
 } DsegTlbSpace;
 
+/* Words that each entry keeps for the caller, who knows what they mean. */
 #define DSEG_TLB_DATA 3
 
-/* A translation, as far as the TLB has to know it. */
+/*
+ * A translation, as far as the TLB has to know it.  Set by the caller, from a
+ * walk; by dseg_tlb_peek(), from an entry.
+ */
 typedef struct DsegTlbPage {
-    DsegTlbSize size;
-    bool global;
+    DsegTlbSize size;   /* the smaller one of both dimensions' pages */
+    bool global;        /* whatever the PCID: G of the first dimension's leaf */
     bool store;         /* stores may use it; after a store they always may */
     bool segments_only; /* no memory reference was needed: size is 4K */
-    uint8_t lg_mapping; /* the page in the tables has 2^that bytes; 0: @size */
-    uint64_t data[DSEG_TLB_DATA];   /* the caller's: entries keep it */
+
+    /*
+     * Of the page in the first dimension's tables, which this one may be a
+     * piece of: it has 2^that bytes.  0: it is this page.
+     */
+    uint8_t lg_mapping;
+    uint64_t data[DSEG_TLB_DATA];   /* the caller's: the entry keeps it */
 } DsegTlbPage;
 
-/* What has come of an access. */
+/*
+ * How an access ended.  Those from DSEG_TLB_HIT_SEGMENT on needed a
+ * translation; callers compare.
+ */
 typedef enum DsegTlbOutcome {
     DSEG_TLB_HIT_L1,
     DSEG_TLB_HIT_L2,
@@ -100,17 +112,22 @@ typedef struct DsegTlbSpot {
     DsegTlbSize size;   /* of the entry, which may be a piece of the page */
 } DsegTlbSpot;
 
-/* Where an access would hit, until something changes. */
+/* Where an access would hit.  Of no use once the TLB has changed. */
 typedef struct DsegTlbFound {
     DsegTlbLevel level;
     DsegTlbSize size;       /* of the entry */
     struct DsegTlbArray *array;
-    uint32_t index;
-    bool in_the_way;        /* there is an entry that this store can't use */
-    uint64_t *data;         /* the entry's */
+    uint32_t index;         /* of the entry in @array */
+
+    /*
+     * Valid if nothing was found, too: L1 or L2 has an entry that matches, but
+     * that this store can't use.  The access will remove it.
+     */
+    bool in_the_way;
+    uint64_t *data;         /* the entry's DSEG_TLB_DATA words */
 } DsegTlbFound;
 
-/* All of DsegTlbCounters are uint64_t. */
+/* Events since the last reset.  All members are uint64_t. */
 typedef struct DsegTlbCounters {
     uint64_t hits[DSEG_TLB_LEVEL__MAX][DSEG_TLB_KIND__MAX][DSEG_TLB_SIZE__MAX];
     uint64_t misses[DSEG_TLB_LEVEL__MAX][DSEG_TLB_KIND__MAX]
@@ -125,9 +142,11 @@ typedef struct DsegTlbCounters {
 } DsegTlbCounters;
 
 /*
- * The caller has to hide the page of the L1 entry in @slot: it is about to be
- * evicted or removed, or dseg_tlb_hide_candidates() says so.  The entry is still
- * there, but the TLB must not be changed.
+ * A function of the caller's, which has to hide the page of the L1 entry in
+ * @slot: it no longer translates that page by itself, but asks here at the
+ * next access.  Called if the entry is about to be evicted or removed, or if
+ * dseg_tlb_hide_candidates() has chosen it.  During the call the entry is still
+ * there, and the TLB must not be changed.
  */
 typedef void DsegTlbHide(void *opaque, DsegTlbSlot slot);
 
@@ -143,7 +162,7 @@ void dseg_tlb_free(DsegTlb *tlb);
 
 const DsegTlbGeometry *dseg_tlb_geometry(const DsegTlb *tlb);
 
-/* How many slots L1 has, instruction and data together. */
+/* How many slots L1 has: the entries of all its arrays, L1D and L1I. */
 uint32_t dseg_tlb_l1_slots(const DsegTlb *tlb);
 
 /*
@@ -162,48 +181,56 @@ bool dseg_tlb_peek(const DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
 
 /*
  * An access, complete: counts it, and changes the TLB.  @page is what the
- * translation has found.  If it is a hit of L1 or L2 only its segments_only is
- * looked at, with segments_beside_l1, and its data, which the entry has from now
- * on; there it may be NULL.
+ * translation has found.  If L1 or L2 is hit, only two of its members matter:
+ * data, which the entry gets, and with segments_beside_l1 also segments_only.
+ * Then @page may be NULL; the entry keeps the data that it has.
  */
 DsegTlbOutcome dseg_tlb_access(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                                DsegTlbKind kind, const DsegTlbPage *page,
                                DsegTlbSpot *spot);
 
 /*
- * The same of what dseg_tlb_find() has just not found, with nothing in the way.
+ * The same for an access that hits nothing: dseg_tlb_find() has just returned
+ * false, with in_the_way false.
  */
 DsegTlbOutcome dseg_tlb_miss(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                              DsegTlbKind kind, const DsegTlbPage *page,
                              DsegTlbSpot *spot);
 
 /*
- * For a caller who sees hits only of entries that its DsegTlbHide function has been
- * called for (see hide.h): calls it, after an access that ended with @outcome at
- * @spot, for the entries of that set whose hits decide what has to go next.
+ * For a caller who sees hits only of entries that its DsegTlbHide function has
+ * been called for (see hide.h): calls it, after an access that ended with
+ * @outcome at @spot, for entries of that set whose hits decide what is evicted
+ * next.  These entries stay in L1.  Which ones they are:
  *
- * If L2 has entries of that size, a wrong choice costs no walk: after a fill the next
- * victim.  If not, with LRU for data: the one that is no longer among the
- * DSEG_TLB_SHOWN_WAYS used last, until there have been DSEG_TLB_WATCHED_HITS hits
- * in the set since its last miss; else, after a fill, all others of up to
- * DSEG_TLB_MAX_CANDIDATES ways.
+ * FIFO and random: none, as hits decide nothing.
+ *
+ * L2 has entries of that size, so that a wrong victim costs no walk: after a
+ * fill, the next victim.
+ *
+ * L2 has none, LRU for data: after each access that is seen, the entry that is
+ * no longer among the DSEG_TLB_SHOWN_WAYS used last; none from the
+ * DSEG_TLB_WATCHED_HITS-th hit since the last miss of the set on.
+ *
+ * L2 has none, LRU for code, or PLRU: after a fill, all others of a set of up
+ * to DSEG_TLB_MAX_CANDIDATES ways; of a larger set, the next victim.
  */
 void dseg_tlb_hide_candidates(DsegTlb *tlb, DsegTlbSpot spot,
                               DsegTlbOutcome outcome);
 
 /*
- * dseg_tlb_access() and dseg_tlb_hide_candidates() in one, of what dseg_tlb_find()
- * has just found with the same arguments, and that needs no translation.  Returns
- * where.
+ * dseg_tlb_access() and dseg_tlb_hide_candidates() in one, for an access that
+ * hits @found: dseg_tlb_find() has just found that with the same arguments.
+ * Returns where the page is in L1 now.
  */
 DsegTlbSpot dseg_tlb_hit(DsegTlb *tlb, DsegTlbSpace space, uint64_t va,
                          DsegTlbKind kind, const DsegTlbFound *found);
 
-#define DSEG_TLB_MAX_CANDIDATES 8
-#define DSEG_TLB_SHOWN_WAYS 2
-#define DSEG_TLB_WATCHED_HITS 128
+#define DSEG_TLB_MAX_CANDIDATES 8   /* ways of a set */
+#define DSEG_TLB_SHOWN_WAYS 2       /* entries of a set */
+#define DSEG_TLB_WATCHED_HITS 128   /* that are seen, of a set */
 
-/* What a valid entry says. */
+/* What a valid entry of L1 says. */
 typedef struct DsegTlbSlotPage {
     DsegTlbSpace space;
     bool global;
@@ -228,7 +255,7 @@ typedef struct DsegTlbScope {
     uint64_t va;
 } DsegTlbScope;
 
-/* Removes entries; counts the operation, and what has gone. */
+/* Removes entries; counts the operation, and the entries that it removes. */
 void dseg_tlb_invalidate(DsegTlb *tlb, DsegTlbCause cause,
                          const DsegTlbScope *scope);
 

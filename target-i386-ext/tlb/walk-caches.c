@@ -8,13 +8,13 @@
 
 enum { TOP_LEVEL = 5 }; /* the level that element 0 of walk caches is of */
 
-/* The walk of one dimension, as far as it takes part here. */
+/* The walk of one dimension for one address. */
 typedef struct Walk {
-    DsegTlbArray *caches;
+    DsegTlbArray *caches;   /* of that dimension, by level from PML5E on */
     DsegTlbSpace space;
-    uint64_t addr;
-    unsigned levels;    /* of the page tables */
-    unsigned refs;      /* entries up to the leaf, that included */
+    uint64_t addr;          /* virtual address, or gPA */
+    unsigned levels;        /* of the page tables */
+    unsigned refs;          /* entries up to the leaf, that included */
 } Walk;
 
 bool dseg_tlb_has_walk_caches(const DsegTlbGeometry *geometry)
@@ -73,21 +73,21 @@ const DsegTlbWalkCounters *dseg_tlb_walk_counters(const DsegTlb *tlb)
     return &tlb->walk.counters;
 }
 
-/* The cache for entry @n (from 1 on) of a walk that is no leaf. */
+/* The cache for entry @n of a walk, counted from 1 at the root; no leaf. */
 static DsegTlbArray *cache_of(const Walk *walk, unsigned n)
 {
     return &walk->caches[TOP_LEVEL - (walk->levels - n + 1)];
 }
 
-/* Address bits below what entry @n spans; 10 bits a level without PAE. */
+/* Entry @n spans 2^that bytes.  A level of two has 10 bits, others have 9. */
 static unsigned shift_of(const Walk *walk, unsigned n)
 {
     return walk->levels == 2 ? 22 : 12 + 9 * (walk->levels - n);
 }
 
 /*
- * Where the walk begins: the number of entries that need not be read.  The
- * deepest one that matches is a hit, and is touched.
+ * How many entries of the walk need not be read: the number of the deepest one
+ * that a cache has, which is a hit and is touched; or 0.
  */
 static unsigned begin(const Walk *walk, uint64_t *lookups, uint64_t *hits)
 {
@@ -110,7 +110,7 @@ static unsigned begin(const Walk *walk, uint64_t *lookups, uint64_t *hits)
     return 0;
 }
 
-/* Whether something had to go for it. */
+/* Puts an entry into @array.  Returns whether that evicts another one. */
 static bool put(DsegTlbArray *array, DsegTlbSpace space, uint64_t addr,
                 unsigned shift)
 {
@@ -127,7 +127,7 @@ static bool put(DsegTlbArray *array, DsegTlbSpace space, uint64_t addr,
     return evicts;
 }
 
-/* Keeps what the walk has read after @skipped entries. */
+/* Puts the non-leaf entries behind the first @skipped ones into the caches. */
 static void keep(const Walk *walk, unsigned skipped)
 {
     for (unsigned n = skipped + 1; n < walk->refs; n++) {
@@ -208,7 +208,7 @@ static bool has_nested_tlb(const DsegTlb *tlb)
            tlb->walk.gpas[DSEG_TLB_1G];
 }
 
-/* The sizes in their order, the smallest first. */
+/* Looks @gpa up in the nested TLB, the smallest size first. */
 static bool find_gpa(DsegTlb *tlb, DsegTlbSpace space, uint64_t gpa)
 {
     for (DsegTlbSize size = 0; size < DSEG_TLB_SIZE__MAX; size++) {
@@ -229,7 +229,10 @@ static bool find_gpa(DsegTlb *tlb, DsegTlbSpace space, uint64_t gpa)
     return false;
 }
 
-/* The page, or the piece of it of the next smaller size that has an array. */
+/*
+ * Puts into the nested TLB the page of @gpa, or the piece of it of the next
+ * smaller size that has an array.
+ */
 static void fill_gpa(DsegTlb *tlb, DsegTlbSpace space, const DsegTlbGpa *gpa)
 {
     int size = (gpa->lg_size - 12) / 9;
@@ -245,7 +248,7 @@ static void fill_gpa(DsegTlb *tlb, DsegTlbSpace space, const DsegTlbGpa *gpa)
     }
 }
 
-/* How many references it takes to translate @gpa. */
+/* How many nested references it takes to translate @gpa. */
 static unsigned translate(DsegTlb *tlb, DsegTlbSpace space,
                           const DsegTlbGpa *gpa)
 {
@@ -277,7 +280,7 @@ void dseg_tlb_walk(DsegTlb *tlb, DsegTlbWalk *walk)
     }
 }
 
-/* Whether an operation concerns the nested dimension. */
+/* Whether an operation removes entries of the nested dimension. */
 static bool is_nested(DsegTlbCause cause)
 {
     switch (cause) {

@@ -12,41 +12,54 @@
 
 #include "tlb/tlb.h"
 
-#define DSEG_TLB_MAX_GPAS 6 /* five entries and the final one */
+/* gPAs of a walk: of the entries of five levels, and the final one. */
+#define DSEG_TLB_MAX_GPAS 6
 
-/* One gPA of a walk, in the order in which they were translated. */
+/* One gPA of a walk. */
 typedef struct DsegTlbGpa {
+    /* Set by the caller: */
     uint64_t gpa;
     bool by_segment;        /* the VMM segment translates it: no reference */
-    uint8_t levels;         /* of the nested page tables: 4, or 5 */
-    uint8_t lg_size;        /* of the page that they map it with */
-    uint8_t out_refs;       /* nested references that are made */
+    uint8_t levels;         /* of the nested page tables */
+    uint8_t lg_size;        /* they map it with a page of 2^that bytes */
+
+    /* Set by dseg_tlb_walk(): */
+    uint8_t out_refs;       /* nested references that are made for it */
 } DsegTlbGpa;
 
-/* A walk that has ended well. */
+/* A walk that has ended without a fault. */
 typedef struct DsegTlbWalk {
+    /* Set by the caller: */
     DsegTlbSpace space;
     uint64_t va;
-    bool guest_segment;     /* it translates: no guest reference */
+    bool guest_segment;     /* it translates @va: no guest reference */
     uint8_t levels;         /* of the first dimension's page tables; 0: none */
-    uint8_t refs;           /* entries read there, the leaf's included */
-    uint8_t gpa_count;      /* 0: not nested; else those of entries, final */
+    uint8_t refs;           /* entries of these on the way, with the leaf's */
+    uint8_t gpa_count;      /* 0: not nested */
+
+    /* Those of the entries, from the root's on, then the final one. */
     DsegTlbGpa gpas[DSEG_TLB_MAX_GPAS];
-    uint8_t out_skipped;    /* the first entries, which are not read */
+
+    /* Set by dseg_tlb_walk(): */
+    uint8_t out_skipped;    /* so many of @refs, the first ones, are not read */
 } DsegTlbWalk;
 
+/*
+ * Events since the last reset.  Hits of walk caches are by level from PML5E on,
+ * those of gPAs in the nested TLB by page size.
+ */
 typedef struct DsegTlbWalkCounters {
     uint64_t guest_lookups, guest_hits[DSEG_TLB_WALK_LEVELS];
     uint64_t nested_lookups, nested_hits[DSEG_TLB_WALK_LEVELS];
     uint64_t gpa_lookups, gpa_hits[DSEG_TLB_SIZE__MAX];
 } DsegTlbWalkCounters;
 
-/* Whether @geometry has any of them; else no walk gets shorter. */
+/* Whether @geometry has a walk cache or a nested TLB. */
 bool dseg_tlb_has_walk_caches(const DsegTlbGeometry *geometry);
 
 /*
- * Uses them for a walk, and sets its out_ fields: without any of them to what a
- * walk takes by itself.
+ * Looks @walk up in walk caches and nested TLB, fills them, and sets its out_
+ * fields.  Without any of them these say that each reference is made.
  */
 void dseg_tlb_walk(DsegTlb *tlb, DsegTlbWalk *walk);
 
