@@ -37,8 +37,9 @@ WORKLOADS = ('gups', 'chase', 'triad', 'fragment', 'contiguity', 'marked', 'page
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
 # scripts/self-balloon, which L1 can run, too.
-SELF_BALLOON = [ROOT / 'scripts/dseg' / f'{name}.py'
-                for name in ('__init__', 'layout', 'selfballoon')]
+SCRIPTS = ROOT / 'scripts/dseg'
+SELF_BALLOON = [SCRIPTS / f'{name}.py'
+                for name in ('__init__', 'base/sizes', 'experiments/selfballoon')]
 
 # Modules that each guest loads, with their options; what they depend on comes with them. Our own
 # are there too, for modprobe.
@@ -370,7 +371,7 @@ def add_vmm(root):
     add_file(ROOT / 'linux/init/l2', root / 'usr/bin/l2', 0o755)
     add_file(ROOT / 'linux/init/self-balloon', root / 'usr/bin/self-balloon', 0o755)
     for file in SELF_BALLOON:
-        add_file(file, root / 'usr/share/dseg' / file.name, 0o644)
+        add_file(file, root / 'usr/share/dseg' / file.relative_to(SCRIPTS), 0o644)
 
 
 def pack(root, archive):
