@@ -268,8 +268,7 @@ static void describe(struct world *world, uint64_t address, enum kind kind,
                            t->result.regime == REF_DUAL_DIRECT;
     t->pages = smaller(&guest, &nested);
     t->mapping = guest.walked ? guest.pages : t->pages;
-    t->global = guest.walked && guest.global && state->cr4 & CR4_PGE &&
-                !nested.by_segment;
+    t->global = guest.walked && guest.global && state->cr4 & CR4_PGE;
     t->store = kind == STORE ||
                (allows_stores(&guest) && allows_stores(&nested));
 }
