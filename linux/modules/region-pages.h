@@ -94,4 +94,29 @@ bool region_pin_again(struct dseg_region *region, unsigned long i);
  */
 void region_unpin_first(struct dseg_region *region, unsigned long nr);
 
+/* region-watch.c: what happens to the page tables */
+
+/**
+ * region_watch() - have the kernel tell us of each change, from now on
+ * @region: which
+ *
+ * Return: 0; -ENOMEM; -EINTR: the caller is being killed; -ERESTARTNOINTR: it
+ * is being stopped.
+ */
+int region_watch(struct dseg_region *region);
+
+/* region.c */
+
+/**
+ * region_end_locked() - end a region, if it has not ended
+ * @region: which, with its lock
+ */
+void region_end_locked(struct dseg_region *region);
+
+/**
+ * region_release_locked() - the same, and have it released
+ * @region: which, with its lock
+ */
+void region_release_locked(struct dseg_region *region);
+
 #endif

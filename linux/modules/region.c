@@ -53,7 +53,7 @@ static int charge(struct dseg_region *region)
  * Ending
  */
 
-static void end_locked(struct dseg_region *region)
+void region_end_locked(struct dseg_region *region)
 {
 	if (!region->live)
 		return;
@@ -62,45 +62,13 @@ static void end_locked(struct dseg_region *region)
 	queue_work(queue, &region->unpin_work);
 }
 
-static void release_locked(struct dseg_region *region)
+void region_release_locked(struct dseg_region *region)
 {
-	end_locked(region);
+	region_end_locked(region);
 	if (!region->gone)
 		queue_work(queue, &region->release_work);
 	WRITE_ONCE(region->gone, true);
 }
-
-/* Does fork write-protect pages?  It copies pinned ones instead. */
-static bool is_fork(const struct mmu_notifier_range *range)
-{
-	return range->event == MMU_NOTIFY_PROTECTION_PAGE;
-}
-
-static bool invalidate(struct mmu_interval_notifier *notifier,
-		       const struct mmu_notifier_range *range,
-		       unsigned long seq)
-{
-	struct dseg_region *region =
-		container_of(notifier, struct dseg_region, notifier);
-
-	/* It is we who move pages. */
-	if (range->event == MMU_NOTIFY_MIGRATE && range->owner == region)
-		return true;
-	if (!mmu_notifier_range_blockable(range))
-		return false;
-	mutex_lock(&region->lock);
-	mmu_interval_set_seq(notifier, seq);
-	if (range->event == MMU_NOTIFY_RELEASE)
-		release_locked(region);
-	else if (!is_fork(range))
-		end_locked(region);
-	mutex_unlock(&region->lock);
-	return true;
-}
-
-static const struct mmu_interval_notifier_ops notifier_ops = {
-	.invalidate = invalidate,
-};
 
 static void unpin_region(struct work_struct *work)
 {
@@ -129,7 +97,7 @@ bool dseg_region_end(struct dseg_region *region)
 
 	mutex_lock(&region->lock);
 	was_live = region->live;
-	end_locked(region);
+	region_end_locked(region);
 	mutex_unlock(&region->lock);
 	return was_live;
 }
@@ -137,7 +105,7 @@ bool dseg_region_end(struct dseg_region *region)
 void dseg_region_remove(struct dseg_region *region)
 {
 	mutex_lock(&region->lock);
-	release_locked(region);
+	region_release_locked(region);
 	mutex_unlock(&region->lock);
 }
 
@@ -210,31 +178,6 @@ static void put_substitutes(struct dseg_region *region)
 		put_page(page);
 }
 
-/*
- * The first notifier of an mm is refused while any signal is pending: so only
- * one that kills may be.  A stop can't be blocked, and has it tried again.
- */
-static int watch(struct dseg_region *region)
-{
-	sigset_t all_but_kill, before;
-	int err;
-
-	if (dseg_fault() || mmap_write_lock_killable(region->mm))
-		return -EINTR;
-	siginitsetinv(&all_but_kill, sigmask(SIGKILL));
-	sigprocmask(SIG_BLOCK, &all_but_kill, &before);
-	err = dseg_fault() ? -ENOMEM :
-	      mmu_interval_notifier_insert_locked(&region->notifier, region->mm,
-						  region->start,
-						  region->nr << PAGE_SHIFT,
-						  &notifier_ops);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	mmap_write_unlock(region->mm);
-	if (err == -EINTR && !fatal_signal_pending(current))
-		return restart_syscall();
-	return err;
-}
-
 static int make_on_frames(struct dseg_region *region,
 			  void (*go)(struct dseg_region *region))
 {
@@ -243,7 +186,7 @@ static int make_on_frames(struct dseg_region *region,
 	region->not_pinned = region->nr;
 	region->moved = 0;
 	if (!err)
-		err = watch(region);
+		err = region_watch(region);
 	if (!err) {
 		err = make_watched(region, go);
 		if (err)

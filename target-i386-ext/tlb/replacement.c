@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Direct segments: which entry of a set is evicted next
+ *
+ * The cases that matter for speed (LRU and FIFO of up to 16 ways, a packed list
+ * a set) are in replacement.h, for the compiler to put them where they are used.
  */
 
 #include "tlb/memory.h"
