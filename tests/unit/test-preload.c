@@ -1484,7 +1484,7 @@ static void test_userfaultfd(void)
     int fd;
 
     map_filled(1);
-    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
+    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
     g_assert_true(is_given_up());
     map_pages(1);
     g_assert_cmpuint(ours->program[0].given, ==, PAGE_SIZE);
@@ -1541,7 +1541,7 @@ static void test_busy_memory_is_not_missing(void)
     p = map_pages(6);
     p[5 * PAGE_SIZE] = 1;
     busy[1] = busy[2] = true;
-    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
+    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
     what.range.start = (uintptr_t)p;
     what.range.len = 6 * PAGE_SIZE;
     run_ioctl(fd, UFFDIO_REGISTER, &what);
@@ -1554,7 +1554,7 @@ static void test_busy_memory_is_not_missing(void)
     close(fd);
     /* What has been touched since, the kernel knows. */
     p[0] = 0;
-    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
+    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
     run_ioctl(fd, UFFDIO_REGISTER, &what);
     g_assert_true(is_resident(p) && !is_resident(p + 3 * PAGE_SIZE));
     close(fd);
@@ -1570,7 +1570,7 @@ static void test_userfaultfd_of_another_process(void)
 
     start_with_region();
     p = map_pages(2);
-    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC);
+    fd = run_syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
     g_assert_false(is_resident(p) || is_resident(p + PAGE_SIZE));
     start_with_region();
     p = map_pages(2);
@@ -1619,7 +1619,7 @@ static void test_calls_after_seccomp(void)
             getrlimit(RLIMIT_DATA, &limit);
             if (given_up) {
                 run_mlock(p, 1);
-                run_syscall(SYS_userfaultfd, O_CLOEXEC);
+                run_syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
             }
             what.range.start = (uintptr_t)p;
             what.range.len = PAGE_SIZE;
