@@ -5,6 +5,7 @@ QEMU verifies all the time that the segment says what the nested page tables say
 """
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -23,8 +24,10 @@ from dseg.stack.stack import GUEST, Stack
 from dseg.stack.workload import Workload
 
 PAGE = 4096
-VM_SIZE = '256M'
+VM_SIZE = os.environ.get('DSEG_TEST_VM_MEMORY', '256M')
 SEGMENT = parse_size(VM_SIZE) - MiB         # all but the first MiB
+ALL = parse_size(VM_SIZE) // MiB            # for the balloon
+L1_MEMORY = 2048 * MiB + 4 * (parse_size(VM_SIZE) - 256 * MiB)
 GUPS = 'gups --bytes 64M --updates 100000'
 LONG = 180          # seconds for what takes some on a busy machine
 MONITOR_PORT = 4444
@@ -136,7 +139,8 @@ class Host:
 @pytest.fixture(scope='module')
 def host(tmp_path_factory):
     """L1 with one CPU, the module loaded, and no VM."""
-    with Stack(cpu_extra='dseg=on,dseg-verify=on', holes=False, l2_memory=VM_SIZE,
+    with Stack(cpu_extra='dseg=on,dseg-verify=on', holes=False, l1_memory=L1_MEMORY,
+               l2_memory=VM_SIZE,
                initrd=initrd_with_program(tmp_path_factory.mktemp('l1')),
                extra_args=['-device', 'dseg-bad-frames'],
                log_dir=OUT / 'log/test-linux-dseg-vmm') as stack:
@@ -261,11 +265,11 @@ class TestRunningVm:
         check_mode(host, attached, 'vmm-direct')
 
     def test_segment_ends_when_the_vmm_gives_memory_away(self, host, attached):
-        host.monitor('balloon 200')
+        host.monitor(f'balloon {ALL - 56}')
         host.wait_for_state('ended')
         check_mode(host, attached, 'base')
-        host.monitor('balloon 256')
-        while 'actual=256' not in host.monitor('info balloon'):
+        host.monitor(f'balloon {ALL}')
+        while f'actual={ALL}' not in host.monitor('info balloon'):
             pass
         host.run(f'dseg-vm attach {PID}')       # an ended one is no obstacle
         check_mode(host, attached, 'vmm-direct')

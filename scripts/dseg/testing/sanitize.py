@@ -24,6 +24,7 @@ PYTEST = ('-v', '-p', 'no:cacheprovider', '--numprocesses=auto', '--maxprocesses
 BUILD_SECONDS = 4 * 3600
 TEST_SECONDS = 12 * 3600
 PATIENCE = '20'         # time-outs are for kernels that check nothing
+VM_MEMORY = '512M'      # such a kernel, and its ramdisk, need more than others
 
 # What KCSAN makes of the kernel's own code would be complaints of that.
 BUILD_VARIABLES = {'kasan': (), 'kcsan': ('KCSAN_SANITIZE=n',)}
@@ -70,7 +71,7 @@ def main(arguments):
         kernel = build_kernel(options.kind, out)
         link(out / IN_USE.name, IN_USE.resolve())       # QEMU's Python
         environment = {'DSEG_PATIENCE': PATIENCE, **os.environ, 'DSEG_OUT': str(out),
-                       'DSEG_QEMU': str(images.vmm_binary())}
+                       'DSEG_QEMU': str(images.vmm_binary()), 'DSEG_TEST_VM_MEMORY': VM_MEMORY}
         made = python(['dseg.guests.images', '--kernel', kernel], environment)
         return made or python(['pytest', *PYTEST, *(tests or TESTS)], environment)
 
