@@ -24,7 +24,7 @@ PYTEST = ('-v', '-p', 'no:cacheprovider', '--numprocesses=auto', '--maxprocesses
 BUILD_SECONDS = 4 * 3600
 TEST_SECONDS = 12 * 3600
 PATIENCE = '20'         # time-outs are for kernels that check nothing
-VM_MEMORY = '512M'      # such a kernel, and its ramdisk, need more than others
+VM_MEMORY = '1G'        # such a kernel, and its ramdisk, need more than others
 
 # What KCSAN makes of the kernel's own code would be complaints of that.
 BUILD_VARIABLES = {'kasan': (), 'kcsan': ('KCSAN_SANITIZE=n',)}
