@@ -258,6 +258,8 @@ def test_the_io_gap_closes_over_the_memory_of_a_running_guest(socket):
         before, total = contiguity(stack.l1), total_memory(stack.l1)
         stack.l1.run('chase --bytes 64M --updates 100000 --rounds 0 >/tmp/chase & '
                      'until grep -q ready /tmp/chase; do sleep 1; done')
+        # Above the gap all may be free, and 32M are to stay available.
+        can = meminfo(stack.l1, 'MemAvailable') - 2 * GiB - 32 * MiB
         code, output, errors = host_self_balloon(f'{socket}2', '--io-gap', '--step', '128M')
         assert code == 0, errors
         after = contiguity_with(stack.l1, before['own'])
@@ -269,7 +271,8 @@ def test_the_io_gap_closes_over_the_memory_of_a_running_guest(socket):
     assert after['own_run'] == before['own_run'] + moved
     assert after['own_run_at'] == 4 * GiB
     assert after['own'] == before['own']
-    assert after['own_run'] > 0.85 * after['own']      # before, 0.57
+    # In blocks of 128M; the kernel's idea of what is available changes a little meanwhile.
+    assert moved % (128 * MiB) == 0 and can - 136 * MiB < moved < can + 8 * MiB
 
 
 def test_l2_gets_contiguous_memory_for_fragments_under_kvm():
