@@ -244,7 +244,7 @@ static void unmake(struct guest_process *process)
 }
 
 int guest_create(struct file *file, struct dseg_guest_create *request,
-		  void __user *arg)
+		 void __user *arg)
 {
 	struct guest_process *process = new_process(request->size);
 	int err;

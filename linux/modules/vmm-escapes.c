@@ -63,6 +63,7 @@ int vmm_escape(const struct kvm *kvm, gfn_t gfn)
 int vmm_unescape(const struct kvm *kvm)
 {
 	struct vmm_segment *segment;
+	const struct vmm_escape *escape;
 	unsigned int i, nr;
 
 	mutex_lock(&vmm_lock);
@@ -71,10 +72,11 @@ int vmm_unescape(const struct kvm *kvm)
 		vmm_pause(segment);
 		nr = segment->nr_escapes;
 		segment->nr_escapes = 0;
-		for (i = 0; i < nr; i++)
-			if (segment->escapes[i].bad)
-				vmm_add_escape(segment, segment->escapes[i].gfn,
-					   true);
+		for (i = 0; i < nr; i++) {
+			escape = &segment->escapes[i];
+			if (escape->bad)
+				vmm_add_escape(segment, escape->gfn, true);
+		}
 		vmm_resume(segment);
 	}
 	mutex_unlock(&vmm_lock);

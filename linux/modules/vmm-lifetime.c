@@ -17,7 +17,7 @@
  * ever.
  */
 LIST_HEAD(vmm_segments);
-DEFINE_MUTEX(vmm_lock);
+DEFINE_MUTEX(vmm_lock);	/* of that list, and of what segments are */
 
 /* The same by VM, under RCU, and the lock for changes. */
 static DEFINE_HASHTABLE(by_kvm, 6);
