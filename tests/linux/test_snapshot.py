@@ -9,6 +9,7 @@ import pytest
 
 from dseg import OUT, patient
 from dseg.experiments.measure import measure
+from dseg.stack.console import TimeOut
 from dseg.stack.modes import set_mode
 from dseg.stack.stack import Stack, qemu_binary
 from dseg.stack.workload import Workload
@@ -153,19 +154,36 @@ def test_migration_to_a_file_and_back_in_l2(own_stack, tmp_path):
         assert_goes_on(other, adopt(other, gups))
 
 
+def go_on_right(stack, gups):
+    """Three rounds, with right data; False if there are none."""
+    adopt(stack, gups)
+    stack.qmp('cont')
+    try:
+        rounds = [gups.next_round(timeout=60) for _ in range(3)]
+    except TimeOut:
+        return False
+    assert [r for r in rounds if r.errors] == []
+    return True
+
+
 def test_stock_qemu_migrates_to_this_one_with_dseg_off(tmp_path):
-    """In the middle of L2, and the data stays right."""
-    with Stack(qemu_binary(stock=True), log_dir=OUT / 'log/test-stock') as stock:
-        stock.boot_l1()
-        stock.boot_l2()
-        gups = Workload(stock, 'nested', GUPS)
-        gups.begin_round()
-        migrate_to_file(stock, tmp_path / 'state')
-        with incoming(tmp_path / 'state') as other:
-            other.qmp('cont')
-            adopt(other, gups)
-            rounds = [gups.next_round() for _ in range(3)]
-            assert [r for r in rounds if r.errors] == []
+    """In the middle of L2, and the data stays right.
+
+    Stock QEMU gives L2 an interrupt twice if it is stopped as VMRUN has injected it (patch 0001).
+    L2 can hang then: but in stock QEMU, too.
+    """
+    for _ in range(3):
+        with Stack(qemu_binary(stock=True), log_dir=OUT / 'log/test-stock') as stock:
+            stock.boot_l1()
+            stock.boot_l2()
+            gups = Workload(stock, 'nested', GUPS)
+            gups.begin_round()
+            migrate_to_file(stock, tmp_path / 'state')
+            with incoming(tmp_path / 'state') as other:
+                if go_on_right(other, gups):
+                    return
+            assert not go_on_right(stock, gups), 'stock QEMU goes on where this one does not'
+    pytest.fail('stock QEMU has hung three times')
 
 
 def save_small(machine, path):
