@@ -36,6 +36,10 @@
 #define SYS_mseal 462
 #endif
 
+/* Without optimization GCC has even such a function keep its arguments: in the
+   frame of its caller. */
+#define NAKED __attribute__((naked, optimize("O2")))
+
 /* --- What has the kernel watch the program --- */
 
 /* A filter of system calls need not know those of ours. */
@@ -230,7 +234,7 @@ long raw_call(long number, long a, long b, long c, long d, long e, long f)
 
 /* All others just as the C library does them: a new process may come back on a
    stack of its own, or on this one a second time. */
-EXPORT __attribute__((naked))
+EXPORT NAKED
 long syscall(__attribute__((unused)) long number, ...)
 {
     __asm__("cmp $512, %rdi\n\t"
@@ -282,7 +286,7 @@ __attribute__((visibility("hidden"), used)) void *next_dlopen(void)
 
 /* Ends with a jump, as the library is looked for where that of the caller says,
    whom dlopen() knows by its return address. */
-EXPORT __attribute__((naked))
+EXPORT NAKED
 void *dlopen(__attribute__((unused)) const char *name,
              __attribute__((unused)) int flags)
 {
