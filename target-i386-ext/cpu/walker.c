@@ -48,14 +48,14 @@ static const DsegSegment *guest_segment(CPUX86State *env, bool nested)
            &scoped->segment : guest_registers(env);
 }
 
-/* Finds the VMM segment in force, the monitor's first, and its filter. */
+/* Finds the VMM segment in force, and its filter.  walk->debug is set. */
 static void find_vmm_segment(X86DsegWalk *walk, bool nested)
 {
     const X86DsegState *dseg = walk->env->dseg;
     const DsegRegisters *registers = &dseg->registers;
 
     walk->vmm = NULL;
-    if (!nested) {
+    if (!nested || (walk->debug && walk->debug->no_vmm_segment)) {
         return;
     }
     if (in_force(&dseg->monitor.vmm, walk->env, true)) {
@@ -82,9 +82,6 @@ X86DsegWalk *x86_dseg_do_guest_walk(CPUX86State *env, X86DsegDebug *debug)
     if (debug && debug->no_guest_segment) {
         walk->guest = NULL;
     }
-    if (debug && debug->no_vmm_segment) {
-        walk->vmm = NULL;
-    }
     walk->cost.in_nested = nested;
     return walk;
 }
@@ -97,9 +94,6 @@ X86DsegWalk *x86_dseg_do_nested_walk(CPUX86State *env, X86DsegDebug *debug)
     walk->debug = debug;
     walk->nested_dimension = true;
     find_vmm_segment(walk, true);
-    if (debug && debug->no_vmm_segment) {
-        walk->vmm = NULL;
-    }
     if (!debug) {
         env->dseg->counters.softmmu_nested_fills++;
     }
