@@ -53,6 +53,7 @@ bool x86_dseg_do_realize(X86CPU *cpu, Error **errp)
 void x86_dseg_do_unrealize(X86CPU *cpu)
 {
     x86_dseg_forget_markers(cpu->env.dseg);
+    g_clear_pointer(&cpu->env.dseg->stop_labels, g_array_unref);
     x86_dseg_tlb_free(cpu->env.dseg->tlb);
     g_clear_pointer(&cpu->env.dseg, g_free);
 }

@@ -12,6 +12,8 @@
 #include "exec/helper-proto.h"
 #include "hw/core/cpu.h"
 #include "qapi/qapi-events-x86-dseg.h"
+#include "system/cpu-timers.h"
+#include "system/runstate.h"
 #include "dseg.h"
 #include "cpu/marker.h"
 
@@ -33,6 +35,25 @@ static X86DsegMarkerState *find_marker(X86DsegState *dseg, uint32_t label)
     return marker;
 }
 
+bool x86_dseg_instructions(uint64_t *count)
+{
+    if (!icount_enabled()) {
+        return false;
+    }
+    *count = icount_get_raw();
+    return true;
+}
+
+static bool stops_at(const X86DsegState *dseg, uint32_t label)
+{
+    for (guint i = 0; dseg->stop_labels && i < dseg->stop_labels->len; i++) {
+        if (g_array_index(dseg->stop_labels, uint32_t, i) == label) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void helper_x86_dseg_mark(CPUX86State *env, uint32_t label)
 {
     X86DsegMarkerState *marker;
@@ -46,6 +67,7 @@ void helper_x86_dseg_mark(CPUX86State *env, uint32_t label)
     }
     marker->count++;
     marker->counters = env->dseg->counters;
+    marker->has_instructions = x86_dseg_instructions(&marker->instructions);
     if (env->dseg->tlb) {
         x86_dseg_tlb_snapshot(env->dseg->tlb, &marker->tlb);
     }
@@ -53,6 +75,9 @@ void helper_x86_dseg_mark(CPUX86State *env, uint32_t label)
     qapi_event_send_x86_dseg_marker(env_cpu(env)->cpu_index, label,
                                     x86_dseg_in_guest(env),
                                     env->hflags & HF_CPL_MASK);
+    if (stops_at(env->dseg, label)) {
+        vm_stop(RUN_STATE_PAUSED); /* before the next instruction */
+    }
 }
 
 void x86_dseg_forget_markers(X86DsegState *dseg)

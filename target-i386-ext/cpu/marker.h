@@ -12,6 +12,8 @@
 typedef struct X86DsegMarkerState {
     uint64_t count;         /* how often it has been passed */
     DsegCounters counters;  /* as they were the last time */
+    bool has_instructions;
+    uint64_t instructions;
     X86DsegTlbSnapshot tlb;
 } X86DsegMarkerState;
 

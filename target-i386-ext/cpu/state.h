@@ -115,6 +115,7 @@ struct X86DsegState {
         uint64_t counter_words[X86_DSEG_COUNTERS]; /* for vmstate.c */
     };
     GHashTable *markers;        /* by label; see marker.c */
+    GArray *stop_labels;        /* uint32_t; NULL: no marker stops the machine */
     X86DsegTlb *tlb;            /* NULL: a walk is a fill of QEMU's own */
     int64_t last_mismatch;      /* when an event told of one, in ns */
 };
@@ -168,6 +169,9 @@ static inline bool x86_dseg_in_guest(CPUX86State *env)
 
 /* Whether the CPU has a VMM segment: it needs nested paging. */
 bool x86_dseg_has_vmm(CPUX86State *env);
+
+/* Executed instructions, of all CPUs; false if nobody counts them (-icount). */
+bool x86_dseg_instructions(uint64_t *count);
 
 /* Forgets the snapshots that marker instructions have taken. */
 void x86_dseg_forget_markers(X86DsegState *dseg);

@@ -54,8 +54,8 @@ static const VMStateDescription vmstate_scoped = {
 
 static const VMStateDescription vmstate_state = {
     .name = "cpu/dseg/state",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2, /* with more counters */
+    .minimum_version_id = 2,
     .fields = (const VMStateField[]) {
         VMSTATE_STRUCT(registers.control.guest, X86DsegState, 1,
                        vmstate_segment, DsegSegment),

@@ -2,12 +2,14 @@
 /*
  * Direct segments: what VMRUN and #VMEXIT do with CR9 to CR12
  *
- * As docs/spec/registers.rst says.  The VMM segment stays as it is.
+ * As docs/spec/registers.rst says.  The VMM segment stays as it is.  Each
+ * #VMEXIT is counted by its reason.
  */
 
 #include "qemu/osdep.h"
 #include "cpu.h"
 #include "exec/cputlb.h"
+#include "svm.h"
 #include "dseg.h"
 #include "cpu/state.h"
 
@@ -82,6 +84,10 @@ bool x86_dseg_do_vmrun_load(CPUX86State *env)
 
 void x86_dseg_do_vmexit_save(CPUX86State *env)
 {
+    uint64_t code = x86_ldq_phys(env_cpu(env), env->vm_vmcb +
+                                 offsetof(struct vmcb, control.exit_code));
+
+    dseg_counters_exit(&env->dseg->counters, code);
     /* Not where VMRUN fails before it has loaded the guest's. */
     if (env->dseg->control_is_guests) {
         save(env, env->vm_vmcb);

@@ -25,8 +25,9 @@
 #include "model/page-tables.h"
 
 /* The most that 5-level tables in both dimensions can take. */
-#define DSEG_MAX_GUEST_REFS 5
-#define DSEG_MAX_NESTED_REFS 30
+#define DSEG_MAX_GUEST_REFS DSEG_MAX_LEVELS
+#define DSEG_MAX_GPAS (DSEG_MAX_GUEST_REFS + 1)
+#define DSEG_MAX_NESTED_REFS (DSEG_MAX_GPAS * DSEG_MAX_LEVELS)
 #define DSEG_MAX_CHECKS 7
 
 /* What a translation turned out to be. */
@@ -49,6 +50,12 @@ typedef enum DsegNestedHow {
     DSEG_NESTED_FALSE_ESCAPE, /* the same, though nobody had added the page */
 } DsegNestedHow;
 
+/* The nested tables, as far as one gPA took any. */
+typedef struct DsegNestedTables {
+    uint8_t refs;
+    uint8_t page;       /* that they have ended at: a DsegPageKind */
+} DsegNestedTables;
+
 /* One walk.  Set up by dseg_cost_begin(), read by dseg_counters_*(). */
 typedef struct DsegCost {
     /* Set by dseg_cost_begin(): */
@@ -68,6 +75,7 @@ typedef struct DsegCost {
     uint8_t out_false_escapes;
     DsegPageKind out_guest_page;
     DsegPageKind out_nested_page; /* of the last gPA so far */
+    DsegNestedTables out_nested[DSEG_MAX_GPAS]; /* of each gPA, in order */
 } DsegCost;
 
 /*
@@ -125,7 +133,8 @@ static inline void dseg_cost_guest_page(DsegCost *walk, unsigned lg_size)
 static inline void dseg_cost_gpa_refs(DsegCost *walk, DsegNestedHow how,
                                       unsigned refs, unsigned lg_size)
 {
-    walk->out_gpas++;
+    unsigned gpa = walk->out_gpas++;
+
     if (walk->in_vmm_segment) {
         walk->out_filter_lookups++;
         /* The check after the miss has tested both segments at once. */
@@ -140,6 +149,8 @@ static inline void dseg_cost_gpa_refs(DsegCost *walk, DsegNestedHow how,
     walk->out_false_escapes += how == DSEG_NESTED_FALSE_ESCAPE;
     walk->out_nested_refs += refs;
     walk->out_nested_page = dseg_page_kind(lg_size);
+    walk->out_nested[gpa].refs = refs;
+    walk->out_nested[gpa].page = walk->out_nested_page;
 }
 
 /* The same, with as many references as nested tables in @mode take. */

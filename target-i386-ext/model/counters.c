@@ -16,6 +16,39 @@ static void tally_add(DsegTally *to, const DsegTally *from)
     to->false_escapes += from->false_escapes;
 }
 
+/* The level of the tables that have ended at such a page; 0: none. */
+static unsigned leaf_level(DsegPageKind page)
+{
+    static const uint8_t levels[DSEG_PAGE__MAX] = {
+        [DSEG_PAGE_4K] = 1, [DSEG_PAGE_2M] = 2, [DSEG_PAGE_4M] = 2,
+        [DSEG_PAGE_1G] = 3,
+    };
+
+    return levels[page];
+}
+
+/* Counts which tables were read; dseg_counters_steps() makes steps of that. */
+static void count_tables(DsegCounters *counters, const DsegCost *walk,
+                         DsegWorld world, DsegPrivilege privilege)
+{
+    unsigned refs = walk->out_guest_refs;
+    unsigned leaf = leaf_level(walk->out_guest_page);
+
+    if (refs) {
+        counters->guest_tables[world][privilege].walks[leaf][refs]++;
+    }
+    for (unsigned i = 0; i < walk->out_gpas; i++) {
+        const DsegNestedTables *nested = &walk->out_nested[i];
+        unsigned level = i < refs ? leaf + refs - 1 - i : 0;
+
+        if (nested->refs) {
+            DsegTableWalks *tables = &counters->nested_tables[privilege][level];
+
+            tables->walks[leaf_level(nested->page)][nested->refs]++;
+        }
+    }
+}
+
 void dseg_counters_walk(DsegCounters *counters, const DsegCost *walk,
                         DsegAccess access, DsegPrivilege privilege)
 {
@@ -37,6 +70,7 @@ void dseg_counters_walk(DsegCounters *counters, const DsegCost *walk,
     histogram->checks[walk->out_checks]++;
     counters->guest_page[walk->out_guest_page]++;
     counters->nested_page[walk->out_nested_page]++;
+    count_tables(counters, walk, world, privilege);
 }
 
 void dseg_counters_fault(DsegCounters *counters, const DsegCost *walk,
@@ -45,6 +79,38 @@ void dseg_counters_fault(DsegCounters *counters, const DsegCost *walk,
     counters->faults[fault]++;
     counters->fault_guest_refs += walk->out_guest_refs;
     counters->fault_nested_refs += walk->out_nested_refs;
+}
+
+void dseg_counters_exit(DsegCounters *counters, uint64_t code)
+{
+    counters->exits[dseg_exit_index(code)]++;
+}
+
+/* Adds the steps of such walks to @steps, by level. */
+static void add_steps(uint64_t *steps, const DsegTableWalks *tables)
+{
+    for (unsigned leaf = 1; leaf <= DSEG_MAX_LEAF_LEVEL; leaf++) {
+        for (unsigned refs = 1; leaf + refs <= DSEG_MAX_LEVELS + 1; refs++) {
+            for (unsigned level = leaf; level < leaf + refs; level++) {
+                steps[level] += tables->walks[leaf][refs];
+            }
+        }
+    }
+}
+
+DsegSteps dseg_counters_steps(const DsegCounters *counters, DsegWorld world,
+                              DsegPrivilege privilege)
+{
+    DsegSteps steps = {};
+
+    add_steps(steps.guest, &counters->guest_tables[world][privilege]);
+    if (world == DSEG_WORLD_NESTED) {
+        for (unsigned level = 0; level <= DSEG_MAX_LEVELS; level++) {
+            add_steps(steps.nested[level],
+                      &counters->nested_tables[privilege][level]);
+        }
+    }
+    return steps;
 }
 
 DsegTally dseg_counters_regime(const DsegCounters *counters, DsegRegime regime)

@@ -13,6 +13,9 @@
  *   sum of tally[r][*][p].nested_refs == sum of n * h.refs[g][n]
  *   sum of tally[r][*][p].checks      == sum of c * h.checks[c]
  *   false_escapes <= escapes <= filter_lookups
+ * and with s = dseg_counters_steps(w, p):
+ *   sum of s.guest[*]     == sum of tally[r][*][p].guest_refs
+ *   sum of s.nested[*][*] == sum of tally[r][*][p].nested_refs
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
  */
@@ -21,6 +24,7 @@
 #define DSEG_MODEL_COUNTERS_H
 
 #include "model/cost.h"
+#include "model/exits.h"
 
 typedef enum DsegAccess {
     DSEG_LOAD,
@@ -67,17 +71,40 @@ typedef struct DsegHistogram {
     uint64_t checks[DSEG_MAX_CHECKS + 1];
 } DsegHistogram;
 
+/*
+ * Walks of the tables of one dimension, by the lowest and by the number of the
+ * levels that they read: as they end at a page, these are neighbours.
+ */
+#define DSEG_MAX_LEAF_LEVEL 3
+typedef struct DsegTableWalks {
+    uint64_t walks[DSEG_MAX_LEAF_LEVEL + 1][DSEG_MAX_LEVELS + 1];
+} DsegTableWalks;
+
+/* Page-table entries read, by the level of their table; level 1 is the lowest. */
+typedef struct DsegSteps {
+    uint64_t guest[DSEG_MAX_LEVELS + 1];
+    /* First index: level of the guest's entry that is to be found; 0: none,
+       it is the final address. */
+    uint64_t nested[DSEG_MAX_LEVELS + 1][DSEG_MAX_LEVELS + 1];
+} DsegSteps;
+
 typedef struct DsegCounters {
     /* Architectural: completed walks. */
     DsegTally tally[DSEG_REGIME__MAX][DSEG_ACCESS__MAX][DSEG_PRIVILEGE__MAX];
     DsegHistogram histogram[DSEG_WORLD__MAX][DSEG_PRIVILEGE__MAX];
     uint64_t guest_page[DSEG_PAGE__MAX];
     uint64_t nested_page[DSEG_PAGE__MAX]; /* of the final gPA */
+    DsegTableWalks guest_tables[DSEG_WORLD__MAX][DSEG_PRIVILEGE__MAX];
+    DsegTableWalks nested_tables[DSEG_PRIVILEGE__MAX]
+                            [DSEG_MAX_LEVELS + 1]; /* as in DsegSteps */
 
     /* Architectural: walks that ended in a fault, and what they had cost. */
     uint64_t faults[DSEG_FAULT__MAX];
     uint64_t fault_guest_refs;
     uint64_t fault_nested_refs;
+
+    /* Architectural: #VMEXITs, by dseg_exit_index() of their code. */
+    uint64_t exits[DSEG_EXITS];
 
     /*
      * Not architectural: how often QEMU's TLB of nested translations missed,
@@ -100,6 +127,13 @@ void dseg_counters_walk(DsegCounters *counters, const DsegCost *walk,
 /* Counts a walk that has ended in a fault. */
 void dseg_counters_fault(DsegCounters *counters, const DsegCost *walk,
                          DsegFault fault);
+
+/* Counts a #VMEXIT with that exit code of the VMCB. */
+void dseg_counters_exit(DsegCounters *counters, uint64_t code);
+
+/* Which entries the walks of one world and privilege have read, step by step. */
+DsegSteps dseg_counters_steps(const DsegCounters *counters, DsegWorld world,
+                              DsegPrivilege privilege);
 
 /* The sum of all accesses and privileges of one regime. */
 DsegTally dseg_counters_regime(const DsegCounters *counters, DsegRegime regime);

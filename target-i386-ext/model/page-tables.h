@@ -46,6 +46,9 @@ typedef enum DsegPageKind {
     DSEG_PAGE__MAX,
 } DsegPageKind;
 
+/* The most levels that a mode has. */
+#define DSEG_MAX_LEVELS 5
+
 /* How many levels @mode has: 0, 2, 3, 4 or 5. */
 static inline unsigned dseg_paging_levels(DsegPagingMode mode)
 {

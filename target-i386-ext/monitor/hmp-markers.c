@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Direct segments: the HMP command that shows what markers have seen
+ * Direct segments: HMP commands about markers
  */
 
 #include "qemu/osdep.h"
@@ -8,6 +8,7 @@
 #include "qapi/qapi-commands-x86-dseg.h"
 #include "monitor/hmp.h"
 #include "monitor/monitor.h"
+#include "dseg.h"
 #include "monitor/hmp-args.h"
 
 static void hmp_info_dseg_markers(Monitor *mon, const QDict *qdict)
@@ -36,8 +37,28 @@ static void hmp_info_dseg_markers(Monitor *mon, const QDict *qdict)
     hmp_handle_error(mon, err);
 }
 
+static void hmp_dseg_stop_at(Monitor *mon, const QDict *qdict)
+{
+    Error *err = NULL;
+    uint64_t value;
+    int64_t cpu;
+    bool has_label = hmp_get_optional(qdict, "label", "none", &value, &err);
+    bool has_cpu = hmp_get_cpu(qdict, &cpu, &err);
+    uint32List label = { .value = has_label ? value : 0 };
+
+    if (!err && has_label && value > UINT32_MAX) {
+        error_setg(&err, "label: must have at most %d bits",
+                   X86_DSEG_LABEL_BITS);
+    }
+    if (!err) {
+        qmp_x86_dseg_stop_at(has_label ? &label : NULL, has_cpu, cpu, &err);
+    }
+    hmp_handle_error(mon, err);
+}
+
 static void register_types(void)
 {
+    monitor_register_hmp("dseg_stop_at", false, hmp_dseg_stop_at);
     monitor_register_hmp("dseg-markers", true, hmp_info_dseg_markers);
 }
 

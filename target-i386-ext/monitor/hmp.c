@@ -223,6 +223,18 @@ static void print_refs(Monitor *mon, const X86DsegRefsList *list)
     }
 }
 
+static void print_exits(Monitor *mon, const X86DsegExitList *list)
+{
+    if (!list) {
+        return;
+    }
+    monitor_printf(mon, "  #VMEXITs:");
+    for (; list; list = list->next) {
+        monitor_printf(mon, " %s %" PRIu64 "%s", list->value->name,
+                       list->value->count, list->next ? "," : "\n");
+    }
+}
+
 static void hmp_info_dseg_walks(Monitor *mon, const QDict *qdict)
 {
     g_autoptr(X86DsegWalksList) cpus = NULL;
@@ -245,6 +257,7 @@ static void hmp_info_dseg_walks(Monitor *mon, const QDict *qdict)
                        " final, %" PRIu64 " table\n", w->faults->not_present,
                        w->faults->protection, w->faults->reserved,
                        w->faults->nested_final, w->faults->nested_table);
+        print_exits(mon, w->exits);
         monitor_printf(mon, "  softmmu: %" PRIu64 " nested fills\n",
                        w->softmmu_nested_fills);
         monitor_printf(mon, "  verify mode: %" PRIu64 " compared, %" PRIu64

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Direct segments: the QMP command that shows what marker instructions have kept
+ * Direct segments: QMP commands about marker instructions: what they have kept,
+ * and which of them stop the machine
  */
 
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "qapi/qapi-commands-x86-dseg.h"
 #include "cpu/marker.h"
 #include "monitor/qmp.h"
+
+/* Each marker instruction is compared with all of them. */
+#define X86_DSEG_STOPS_MAX 16
 
 static gint by_label(gconstpointer a, gconstpointer b)
 {
@@ -29,9 +34,40 @@ static void do_query(CPUState *cs, run_on_cpu_data data)
         out->label = GPOINTER_TO_UINT(label->data);
         out->count = marker->count;
         out->walks = x86_dseg_describe_walks(cs->cpu_index, &marker->counters);
+        out->has_instructions = marker->has_instructions;
+        out->instructions = marker->instructions;
         out->tlb = tlb ? x86_dseg_describe_tlb(tlb, &marker->tlb) : NULL;
         QAPI_LIST_APPEND(*tail, out);
     }
+}
+
+static void do_stop_at(CPUState *cs, run_on_cpu_data data)
+{
+    X86DsegState *dseg = cpu_env(cs)->dseg;
+
+    g_clear_pointer(&dseg->stop_labels, g_array_unref);
+    dseg->stop_labels = g_array_ref(data.host_ptr);
+}
+
+void qmp_x86_dseg_stop_at(uint32List *labels, bool has_cpu, int64_t cpu,
+                          Error **errp)
+{
+    g_autoptr(GArray) array = g_array_new(false, false, sizeof(uint32_t));
+
+    for (; labels; labels = labels->next) {
+        if (labels->value >> X86_DSEG_LABEL_BITS) {
+            error_setg(errp, "labels: 0x%" PRIx32 " is no label, which has %d "
+                       "bits", labels->value, X86_DSEG_LABEL_BITS);
+            return;
+        }
+        if (array->len == X86_DSEG_STOPS_MAX) {
+            error_setg(errp, "labels: there must be at most %d",
+                       X86_DSEG_STOPS_MAX);
+            return;
+        }
+        g_array_append_val(array, labels->value);
+    }
+    x86_dseg_on_cpus(has_cpu, cpu, do_stop_at, array, errp);
 }
 
 X86DsegMarkerList *qmp_query_x86_dseg_markers(bool has_cpu, int64_t cpu,

@@ -115,6 +115,75 @@ static void add_histograms(X86DsegWalks *walks, const DsegCounters *c)
     }
 }
 
+static void append_steps(X86DsegStepsList ***tail, const uint64_t *levels,
+                         X86DsegSteps steps)
+{
+    for (unsigned level = 1; level <= DSEG_MAX_LEVELS; level++) {
+        if (levels[level]) {
+            X86DsegSteps *entry = g_memdup2(&steps, sizeof(steps));
+
+            entry->table_level = level;
+            entry->count = levels[level];
+            QAPI_LIST_APPEND(*tail, entry);
+        }
+    }
+}
+
+/* Those of one world and privilege. */
+static void append_all_steps(X86DsegStepsList ***tail, const DsegSteps *steps,
+                             X86DsegWorld world, X86DsegPrivilege privilege)
+{
+    X86DsegSteps entry = {
+        .world = world,
+        .privilege = privilege,
+        .dimension = X86_DSEG_DIMENSION_GUEST,
+    };
+
+    append_steps(tail, steps->guest, entry);
+    entry.dimension = X86_DSEG_DIMENSION_NESTED;
+    entry.has_for_level = true;
+    for (int level = DSEG_MAX_LEVELS; level >= 0; level--) {
+        entry.for_level = level;
+        append_steps(tail, steps->nested[level], entry);
+    }
+}
+
+static X86DsegStepsList *steps_of(const DsegCounters *c)
+{
+    X86DsegStepsList *list = NULL;
+    X86DsegStepsList **tail = &list;
+
+    for (unsigned w = 0; w < DSEG_WORLD__MAX; w++) {
+        for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            DsegSteps steps = dseg_counters_steps(c, w, p);
+
+            append_all_steps(&tail, &steps, worlds[w], p);
+        }
+    }
+    return list;
+}
+
+static X86DsegExitList *exits_of(const DsegCounters *c)
+{
+    X86DsegExitList *list = NULL;
+    X86DsegExitList **tail = &list;
+
+    for (unsigned i = 0; i < DSEG_EXITS; i++) {
+        X86DsegExit *exit;
+
+        if (!c->exits[i]) {
+            continue;
+        }
+        exit = g_new0(X86DsegExit, 1);
+        exit->name = g_malloc(DSEG_EXIT_NAME);
+        dseg_exit_name(i, exit->name);
+        exit->has_code = dseg_exit_code(i, &exit->code);
+        exit->count = c->exits[i];
+        QAPI_LIST_APPEND(tail, exit);
+    }
+    return list;
+}
+
 static X86DsegPagesList *pages_of(const DsegCounters *c)
 {
     X86DsegPagesList *list = NULL;
@@ -163,7 +232,9 @@ X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters)
     *walks->total = tally_of(&total);
     walks->regimes = regimes_of(counters);
     add_histograms(walks, counters);
+    walks->steps = steps_of(counters);
     walks->pages = pages_of(counters);
+    walks->exits = exits_of(counters);
     walks->faults = faults_of(counters);
     walks->softmmu_nested_fills = counters->softmmu_nested_fills;
     walks->verified = counters->verified;

@@ -67,6 +67,12 @@ void qmp_x86_dseg_walks_reset(bool has_cpu, int64_t cpu, Error **errp)
     no_dseg(errp);
 }
 
+void qmp_x86_dseg_stop_at(uint32List *labels, bool has_cpu, int64_t cpu,
+                          Error **errp)
+{
+    no_dseg(errp);
+}
+
 X86DsegMarkerList *qmp_query_x86_dseg_markers(bool has_cpu, int64_t cpu,
                                               Error **errp)
 {

@@ -71,6 +71,28 @@ static void check_histogram(const DsegCounters *c, DsegWorld world,
     assert(!walks && !guest_refs && !nested_refs && !checks);
 }
 
+static void check_steps(const DsegCounters *c, DsegWorld world, DsegPrivilege p)
+{
+    DsegSteps steps = dseg_counters_steps(c, world, p);
+    uint64_t guest = 0, nested = 0;
+
+    for (unsigned level = 0; level <= DSEG_MAX_LEVELS; level++) {
+        guest += steps.guest[level];
+        for (unsigned table = 0; table <= DSEG_MAX_LEVELS; table++) {
+            nested += steps.nested[level][table];
+        }
+    }
+    for (DsegRegime r = 0; r < DSEG_REGIME__MAX; r++) {
+        for (DsegAccess a = 0; a < DSEG_ACCESS__MAX; a++) {
+            if (is_nested(r) == (world == DSEG_WORLD_NESTED)) {
+                guest -= c->tally[r][a][p].guest_refs;
+                nested -= c->tally[r][a][p].nested_refs;
+            }
+        }
+    }
+    assert(!guest && !nested);
+}
+
 static void check_invariants(const DsegCounters *c)
 {
     DsegTally total = dseg_counters_total(c);
@@ -79,6 +101,8 @@ static void check_invariants(const DsegCounters *c)
     for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
         check_histogram(c, DSEG_WORLD_NATIVE, p);
         check_histogram(c, DSEG_WORLD_NESTED, p);
+        check_steps(c, DSEG_WORLD_NATIVE, p);
+        check_steps(c, DSEG_WORLD_NESTED, p);
     }
     for (unsigned i = 0; i <= DSEG_MAX_GUEST_REFS + DSEG_MAX_NESTED_REFS; i++) {
         by_refs += dseg_counters_refs(c, i);

@@ -25,6 +25,8 @@ def start(tmp_path):
     def start_program(name, *args, dseg='on'):
         options = SimpleNamespace(qemu=qemu_binary(), dseg=dseg, program=BUILD / f'monitor-{name}')
         words = [*map(str, baremetal.command(options)), '-S', '-action', 'shutdown=pause', *args]
+        if '-icount' in args:
+            words[words.index('tcg,thread=multi')] = 'tcg'      # QEMU counts in one thread only
         machine = Machine(words[0], args=words[1:], log_dir=str(tmp_path))
         machines.append(machine)
         machine.launch()

@@ -76,6 +76,12 @@ static void test_walk_counts_once(void)
     expected.histogram[DSEG_WORLD_NESTED][DSEG_USER].checks[5] = 1;
     expected.guest_page[DSEG_PAGE_4K] = 1;
     expected.nested_page[DSEG_PAGE_2M] = 1;
+    expected.guest_tables[DSEG_WORLD_NESTED][DSEG_USER].walks[1][4] = 1;
+    /* The guest's entry of level 4 has been found by the segment. */
+    for (unsigned level = 1; level <= 3; level++) {
+        expected.nested_tables[DSEG_USER][level].walks[1][4] = 1;
+    }
+    expected.nested_tables[DSEG_USER][0].walks[2][3] = 1;
     assert_same(&counters, &expected);
 }
 
@@ -92,6 +98,7 @@ static void test_native_walk_counts_once(void)
     expected.histogram[DSEG_WORLD_NATIVE][DSEG_KERNEL].checks[0] = 1;
     expected.guest_page[DSEG_PAGE_2M] = 1;
     expected.nested_page[DSEG_PAGE_NONE] = 1;
+    expected.guest_tables[DSEG_WORLD_NATIVE][DSEG_KERNEL].walks[2][3] = 1;
     assert_same(&counters, &expected);
 }
 
@@ -220,6 +227,73 @@ static void test_checks_of_all_worlds(void)
     }
 }
 
+/* Row by row: the steps of a walk, by the level of the table that is read. */
+static void assert_steps(const uint64_t *steps, const uint64_t expected[5])
+{
+    g_assert_cmpuint(steps[0], ==, 0);
+    for (unsigned level = 5; level; level--) {
+        g_assert_cmpuint(steps[level], ==, expected[5 - level]);
+    }
+}
+
+static void test_steps_of_a_walk_of_24(void)
+{
+    Translation base = {
+        .guest = DSEG_PAGING_LONG4, .guest_lg_size = 12,
+        .nested = DSEG_PAGING_LONG4,
+    };
+    DsegCounters counters = { 0 };
+    DsegSteps steps;
+
+    for (unsigned i = 0; i < MAX_GPAS; i++) {
+        base.gpa[i] = (Gpa) { DSEG_NESTED_WALKED, 12 };
+    }
+    count(&counters, &base, DSEG_LOAD, DSEG_USER);
+    steps = dseg_counters_steps(&counters, DSEG_WORLD_NESTED, DSEG_USER);
+    assert_steps(steps.guest, (uint64_t[]) { 0, 1, 1, 1, 1 });
+    assert_steps(steps.nested[5], (uint64_t[]) { 0, 0, 0, 0, 0 });
+    for (unsigned level = 0; level <= 4; level++) {
+        assert_steps(steps.nested[level], (uint64_t[]) { 0, 1, 1, 1, 1 });
+    }
+    steps = dseg_counters_steps(&counters, DSEG_WORLD_NESTED, DSEG_KERNEL);
+    assert_steps(steps.guest, (uint64_t[]) { 0, 0, 0, 0, 0 });
+}
+
+static void test_steps_end_at_each_page(void)
+{
+    static const Translation t = {  /* 5 levels to 1 GiB: 3 of the guest's */
+        .guest = DSEG_PAGING_LONG5, .guest_lg_size = 30,
+        .nested = DSEG_PAGING_LONG4, .vmm_segment = true,
+        .gpa = {
+            { DSEG_NESTED_WALKED, 21 }, { DSEG_NESTED_SEGMENT, 0 },
+            { DSEG_NESTED_WALKED, 30 }, { DSEG_NESTED_ESCAPED, 12 },
+        },
+    };
+    DsegCounters counters = { 0 };
+    DsegSteps steps;
+
+    count(&counters, &t, DSEG_LOAD, DSEG_KERNEL);
+    steps = dseg_counters_steps(&counters, DSEG_WORLD_NESTED, DSEG_KERNEL);
+    assert_steps(steps.guest, (uint64_t[]) { 1, 1, 1, 0, 0 });
+    assert_steps(steps.nested[5], (uint64_t[]) { 0, 1, 1, 1, 0 });
+    assert_steps(steps.nested[4], (uint64_t[]) { 0, 0, 0, 0, 0 });
+    assert_steps(steps.nested[3], (uint64_t[]) { 0, 1, 1, 0, 0 });
+    assert_steps(steps.nested[2], (uint64_t[]) { 0, 0, 0, 0, 0 });
+    assert_steps(steps.nested[0], (uint64_t[]) { 0, 1, 1, 1, 1 });
+}
+
+static void test_exits_by_code(void)
+{
+    DsegCounters counters = { 0 }, expected = { 0 };
+
+    dseg_counters_exit(&counters, 0x400);
+    dseg_counters_exit(&counters, 0x400);
+    dseg_counters_exit(&counters, UINT64_MAX);
+    expected.exits[dseg_exit_index(0x400)] = 2;
+    expected.exits[dseg_exit_index(UINT64_MAX)] = 1;
+    assert_same(&counters, &expected);
+}
+
 static bool is_native(DsegRegime regime)
 {
     return regime == DSEG_NATIVE || regime == DSEG_NATIVE_DIRECT;
@@ -266,6 +340,23 @@ static void assert_histogram(const DsegCounters *c, DsegWorld w,
     g_assert_cmpuint(tally.checks, ==, checks);
 }
 
+static void assert_steps_add_up(const DsegCounters *c, DsegWorld w,
+                                DsegPrivilege p)
+{
+    DsegSteps steps = dseg_counters_steps(c, w, p);
+    DsegTally tally = tally_of(c, w, p);
+    uint64_t guest_refs = 0, nested_refs = 0;
+
+    for (unsigned level = 0; level <= DSEG_MAX_LEVELS; level++) {
+        guest_refs += steps.guest[level];
+        for (unsigned table = 0; table <= DSEG_MAX_LEVELS; table++) {
+            nested_refs += steps.nested[level][table];
+        }
+    }
+    g_assert_cmpuint(tally.guest_refs, ==, guest_refs);
+    g_assert_cmpuint(tally.nested_refs, ==, nested_refs);
+}
+
 /* The invariants at the top of counters.h. */
 static void assert_invariants(const DsegCounters *c)
 {
@@ -275,6 +366,7 @@ static void assert_invariants(const DsegCounters *c)
     for (DsegWorld w = 0; w < DSEG_WORLD__MAX; w++) {
         for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
             assert_histogram(c, w, p);
+            assert_steps_add_up(c, w, p);
         }
     }
     for (unsigned i = 0; i < DSEG_PAGE__MAX; i++) {
@@ -301,7 +393,29 @@ typedef struct Truth {
     DsegTally total;
     uint64_t walks[DSEG_REGIME__MAX];
     uint64_t faults, fault_guest_refs, fault_nested_refs;
+    DsegSteps steps[DSEG_WORLD__MAX][DSEG_PRIVILEGE__MAX];
 } Truth;
+
+/* Level by level, from the top of each table, as the manual draws a walk. */
+static void add_true_steps(DsegSteps *steps, const Translation *t)
+{
+    unsigned refs = translation_guest_refs(t);
+    unsigned guest_top = dseg_paging_levels(t->guest);
+    unsigned nested_top = dseg_paging_levels(t->nested);
+
+    for (unsigned i = 0; i < refs; i++) {
+        steps->guest[guest_top - i]++;
+    }
+    for (unsigned i = 0; i < translation_gpas(t); i++) {
+        unsigned level = i < refs ? guest_top - i : 0;
+        unsigned read = t->gpa[i].how == DSEG_NESTED_SEGMENT ? 0 :
+                        dseg_paging_refs(t->nested, t->gpa[i].lg_size);
+
+        for (unsigned j = 0; j < read; j++) {
+            steps->nested[level][nested_top - j]++;
+        }
+    }
+}
 
 static void random_event(GRand *rand, DsegCounters *c, Truth *truth)
 {
@@ -309,9 +423,14 @@ static void random_event(GRand *rand, DsegCounters *c, Truth *truth)
     DsegCost walk;
 
     if (random_below(rand, 4)) {
+        DsegPrivilege privilege = random_below(rand, DSEG_PRIVILEGE__MAX);
+
         translate(&walk, &t);
         dseg_counters_walk(c, &walk, random_below(rand, DSEG_ACCESS__MAX),
-                           random_below(rand, DSEG_PRIVILEGE__MAX));
+                           privilege);
+        add_true_steps(&truth->steps[translation_is_nested(&t) ?
+                                     DSEG_WORLD_NESTED : DSEG_WORLD_NATIVE]
+                                    [privilege], &t);
         truth->walks[dseg_cost_regime(&walk)]++;
         add_tally(&truth->total, &(DsegTally) {
             1, walk.out_guest_refs, walk.out_nested_refs, walk.out_checks,
@@ -338,6 +457,14 @@ static void assert_truth(const DsegCounters *c, const Truth *truth)
         g_assert_cmpuint(dseg_counters_regime(c, r).walks, ==,
                          truth->walks[r]);
         g_assert_cmpuint(truth->walks[r], >, 0);
+    }
+    for (DsegWorld w = 0; w < DSEG_WORLD__MAX; w++) {
+        for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            DsegSteps steps = dseg_counters_steps(c, w, p);
+
+            g_assert_cmpmem(&steps, sizeof(steps), &truth->steps[w][p],
+                            sizeof(steps));
+        }
     }
     for (DsegFault f = 0; f < DSEG_FAULT__MAX; f++) {
         faults += c->faults[f];
@@ -381,6 +508,11 @@ int main(int argc, char **argv)
                     test_checks_of_all_worlds);
     g_test_add_func("/counters/refs-of-both-dimensions",
                     test_refs_of_both_dimensions);
+    g_test_add_func("/counters/steps-of-a-walk-of-24",
+                    test_steps_of_a_walk_of_24);
+    g_test_add_func("/counters/steps-end-at-each-page",
+                    test_steps_end_at_each_page);
+    g_test_add_func("/counters/exits-by-code", test_exits_by_code);
     g_test_add_func("/counters/invariants-hold", test_invariants_hold);
     return g_test_run();
 }
