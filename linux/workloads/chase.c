@@ -8,6 +8,7 @@
  * checked by the checksum, which must stay what it was at first.
  */
 #include "common.h"
+#include "numbers.h"
 
 #define STEPS_BETWEEN_STOP_CHECKS 65536
 
@@ -16,16 +17,6 @@ struct line {
     uint64_t self;
     uint64_t padding[6];
 };
-
-/* splitmix64: a full-period generator that takes any seed, 0 too. */
-static uint64_t random_number(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
 
 static void initialise(struct line *lines, uint64_t n, uint64_t seed)
 {
@@ -77,9 +68,7 @@ int main(int argc, char **argv)
     parse_options(&o, argc, argv,
                   "Follows a random cycle of pointers through the work area. A round takes\n"
                   "--updates steps and goes on where the last one ended.");
-    if (o.threads != 1) {
-        die(&o, "--threads: must be 1");
-    }
+    require_one_thread(&o);
     lines = map_work_area(&o);
     words = o.bytes / sizeof(uint64_t);
     n = o.bytes / sizeof(*lines);

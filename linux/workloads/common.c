@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/mman.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -60,15 +61,17 @@ static void print_help(const struct options *o, const char *what)
            "  --threads N     threads, a power of two; only gups takes more than 1\n"
            "  --phys ADDRESS  work on this physical range, mapped through /dev/mem in\n"
            "                  4 KiB pages\n"
-           "  --primary       work on the process's primary region, from dseg-guest;\n"
-           "                  without either on anonymous memory\n"
+           "  --primary       work on the process's primary region, from dseg-guest\n"
+           "  --pages 2M|1G   work on huge pages of that size, which the kernel must have set\n"
+           "                  aside; without any of the three on anonymous memory\n"
            "  --at ADDRESS    virtual address of the work area (0x%" PRIx64 ")\n"
+           "%s"
            "  --help          this text\n\n"
            "The exit code is 0 if every round was right, 1 if one was not, 2 if it could\n"
            "not run.\n\n"
            "Example: %s --bytes 64M --rounds 3\n",
            o->name, what, o->bytes >> 20, o->updates, o->rounds, o->seed,
-           o->at, o->name);
+           o->at, o->flag ? o->flag->help : "", o->name);
 }
 
 uint64_t parse_number(const struct options *o, const char *option,
@@ -115,14 +118,25 @@ static void check_options(const struct options *o)
     if (o->phys % PAGE_SIZE) {
         die(o, "--phys: must be a multiple of 4K");
     }
-    if (o->has_phys && o->primary) {
-        die(o, "--phys, --primary: only one of them");
+    if (o->has_phys + o->primary + !!o->lg_page > 1) {
+        die(o, "--phys, --primary, --pages: only one of them");
     }
+    if (o->at & ((UINT64_C(1) << o->lg_page) - 1) && o->lg_page) {
+        die(o, "--at: must be a multiple of the size of --pages");
+    }
+}
+
+static unsigned parse_page_size(const struct options *o, const char *text)
+{
+    if (!strcmp(text, "2M") || !strcmp(text, "1G")) {
+        return text[1] == 'M' ? 21 : 30;
+    }
+    die(o, "--pages: must be 2M or 1G, not '%s'", text);
 }
 
 void parse_options(struct options *o, int argc, char **argv, const char *what)
 {
-    static const struct option table[] = {
+    const struct option table[] = {
         { "bytes", required_argument, NULL, 'b' },
         { "updates", required_argument, NULL, 'u' },
         { "rounds", required_argument, NULL, 'r' },
@@ -130,8 +144,10 @@ void parse_options(struct options *o, int argc, char **argv, const char *what)
         { "threads", required_argument, NULL, 't' },
         { "phys", required_argument, NULL, 'p' },
         { "primary", no_argument, NULL, 'P' },
+        { "pages", required_argument, NULL, 'g' },
         { "at", required_argument, NULL, 'a' },
         { "help", no_argument, NULL, 'h' },
+        { o->flag ? o->flag->name : NULL, no_argument, NULL, 'f' },
         { NULL, 0, NULL, 0 }
     };
     int c, index;
@@ -162,8 +178,14 @@ void parse_options(struct options *o, int argc, char **argv, const char *what)
         case 'P':
             o->primary = true;
             break;
+        case 'g':
+            o->lg_page = parse_page_size(o, optarg);
+            break;
         case 'a':
             o->at = parse_number(o, option, optarg, false);
+            break;
+        case 'f':
+            o->flag->set = true;
             break;
         case 'h':
             print_help(o, what);
@@ -176,6 +198,13 @@ void parse_options(struct options *o, int argc, char **argv, const char *what)
         die(o, "unexpected argument '%s'; see --help", argv[optind]);
     }
     check_options(o);
+}
+
+void require_one_thread(const struct options *o)
+{
+    if (o->threads != 1) {
+        die(o, "--threads: must be 1");
+    }
 }
 
 /* @phys: set to the physical address, or to 0 if that is not for us to know */
@@ -222,13 +251,17 @@ static void *map_physical(const struct options *o)
 
 static void *map_anonymous(const struct options *o)
 {
-    void *area = mmap((void *)o->at, o->bytes, PROT_READ | PROT_WRITE,
+    int huge = o->lg_page ? MAP_HUGETLB | o->lg_page << MAP_HUGE_SHIFT : 0;
+    uint64_t page = UINT64_C(1) << o->lg_page;
+    void *area = mmap((void *)o->at, (o->bytes + page - 1) & ~(page - 1),
+                      PROT_READ | PROT_WRITE,
                       MAP_FIXED_NOREPLACE | MAP_POPULATE | MAP_PRIVATE |
-                      MAP_ANONYMOUS, -1, 0);
+                      MAP_ANONYMOUS | huge, -1, 0);
 
     if (area == MAP_FAILED) {
-        die(o, "cannot map %" PRIu64 " bytes at 0x%" PRIx64 ": %s", o->bytes,
-            o->at, strerror(errno));
+        die(o, "cannot map %" PRIu64 " bytes at 0x%" PRIx64 ": %s%s", o->bytes,
+            o->at, strerror(errno),
+            huge ? " (the kernel sets huge pages aside with hugepages=)" : "");
     }
     return area;
 }

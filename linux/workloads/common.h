@@ -11,6 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An option without a value that only one workload has. */
+struct flag {
+    const char *name;
+    const char *help;
+    bool set;
+};
+
 struct options {
     const char *name;     /* of the workload; begins every line it prints */
     uint64_t bytes;       /* size of the work area */
@@ -22,6 +29,8 @@ struct options {
     uint64_t phys;        /* physical address of it, if has_phys */
     bool has_phys;
     bool primary;         /* the work area is the process's primary region */
+    unsigned lg_page;     /* 21 or 30: the work area is huge pages of 2^that bytes */
+    struct flag *flag;    /* of this workload only, or NULL */
 };
 
 /*
@@ -37,6 +46,9 @@ void parse_options(struct options *o, int argc, char **argv, const char *what);
  */
 uint64_t parse_number(const struct options *o, const char *option,
                       const char *text, bool sizes);
+
+/* Ends the program with an error if --threads is not 1. */
+void require_one_thread(const struct options *o);
 
 /* The work area, mapped and populated; prints the line that says "ready". */
 void *map_work_area(const struct options *o);

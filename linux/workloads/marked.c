@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,8 +23,8 @@ static void print_help(void)
 {
     puts("Usage: marked [OPTION]... PROGRAM [ARGUMENT]...\n\n"
          "Executes the marker instruction with label 0x200, runs the program, and executes it\n"
-         "with label 0x201.  Says \"marked: begin\" and \"marked: end\" at these moments.  Its exit\n"
-         "code is that of the program.\n\n"
+         "with label 0x201.  Says \"marked: begin\" and \"marked: end\" at these moments, and how many\n"
+         "page faults the program had.  Its exit code is that of the program.\n\n"
          "  --nested    the labels are 0x202 and 0x203, for a guest of a marked one\n"
          "  --poweroff  then power the machine off\n"
          "  --help      this text\n\n"
@@ -71,6 +72,15 @@ static int run(char **words)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Of the program that has ended. */
+static void print_page_faults(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_CHILDREN, &usage);
+    printf("marked: page faults minor %ld major %ld\n", usage.ru_minflt, usage.ru_majflt);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option table[] = {
@@ -103,6 +113,7 @@ int main(int argc, char **argv)
     mark_begin(nested);
     code = run(argv + optind);
     mark_end(nested);
+    print_page_faults();
     if (code) {
         printf("marked: %s ended with exit code %d\n", argv[optind], code);
     }

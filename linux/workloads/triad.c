@@ -62,9 +62,7 @@ int main(int argc, char **argv)
     parse_options(&o, argc, argv,
                   "Computes a[i] = b[i] + factor * c[i], three arrays in the work area. A round\n"
                   "makes as many passes over them as --updates elements need.");
-    if (o.threads != 1) {
-        die(&o, "--threads: must be 1");
-    }
+    require_one_thread(&o);
     s.n = o.bytes / 3 / sizeof(double);
     s.a = map_work_area(&o);
     s.b = s.a + s.n;

@@ -33,7 +33,16 @@ SYMBOLS = 'Module.symvers'
 KERNEL = GUEST / 'vmlinuz'
 DSEG_VM = GUEST / 'dseg-vm'             # what L1 has for the module dseg-vmm
 
-WORKLOADS = ('gups', 'chase', 'triad', 'fragment', 'contiguity', 'marked', 'pages')
+# The programs of linux/workloads, and what each has there besides what all have.
+WORKLOADS = {
+    'gups': (), 'chase': (), 'triad': (),
+    'bfs': ('area', 'kronecker', 'rounds'),
+    'btree': ('area', 'rounds'),
+    'cg': ('area', 'rounds', 'sparse'),
+    'hashjoin': ('area', 'rounds'),
+    'xsbench': ('area', 'rounds'),
+    'fragment': (), 'contiguity': (), 'marked': (), 'orders': (), 'pages': (),
+}
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
 # scripts/self-balloon, which L1 can run, too.
@@ -233,8 +242,9 @@ def kernel_modules(tree=None):
 
 def workload_sources(name):
     folder = ROOT / 'linux/workloads'
-    return [folder / f'{name}.c', folder / 'common.c', folder / 'common.h',
-            ROOT / 'linux/include/dseg.h', ROOT / 'linux/include/dseg-guest.h']
+    return [*(folder / f'{part}.c' for part in (name, 'common', *WORKLOADS[name])),
+            *sorted(folder.glob('*.h')), ROOT / 'linux/include/dseg.h',
+            ROOT / 'linux/include/dseg-guest.h']
 
 
 def build_workload(name):

@@ -15,7 +15,7 @@ from .terminal import attach, require_input
 from .ways import Modified, Unmodified
 from .workload import Workload
 
-WORKLOADS = ('gups', 'chase', 'triad')
+WORKLOADS = ('gups', 'chase', 'triad', 'bfs', 'btree', 'cg', 'hashjoin', 'xsbench')
 ROUND = r'^\w+: round \d+ .*\n'
 ROUND_TIMEOUT = 300
 
