@@ -152,6 +152,15 @@ class Console:
             self._text = self._text[found.end():]
         return before, found
 
+    def wait_for(self, regex, timeout):
+        """Wait for output of a guest without a shell; returns what is before the match, and it."""
+        return self._wait(regex, timeout, repr(regex))
+
+    @property
+    def socket(self):
+        """Ours."""
+        return self._sock
+
     def _end_mark(self):
         return rf'DSEG-END-{self._count}-(?P<dseg_code>\d+)\n'
 
@@ -182,9 +191,12 @@ class Console:
         if self._command:
             raise StackError(f'{self.name}: {self._command!r} still runs')
         self._count += 1
-        # The quotes keep the echo of this very line from looking like the marks.
-        self.send(f"echo D''SEG-BEGIN-{self._count}; eval {shlex.quote(command)}; "
-                  f"echo D''SEG-END-{self._count}-$?\n")
+        # The quotes keep the echo of this very line from looking like the marks. The trap is for a
+        # command that exits, and with it the shell: another one takes its place.
+        mark = f"echo D''SEG-END-{self._count}-$?"
+        again = f'{mark}; exec sh -l'
+        self.send(f"echo D''SEG-BEGIN-{self._count}; trap {shlex.quote(again)} EXIT; "
+                  f"eval {shlex.quote(command)}; {mark}; trap - EXIT\n")
         self._command = command
         self._wait(f'DSEG-BEGIN-{self._count}\n', 60, f'the start of {command!r}')
 

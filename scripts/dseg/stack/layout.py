@@ -30,6 +30,7 @@ class Layout:
     l2_memory: int = 512 * MiB
     l1_work_size: int = 256 * MiB
     holes: bool = True
+    l2_split: bool = False          # L2 may have memory above 4 GiB, too
 
     gva = 0x6000_0000_0000          # virtual address of every workload's work area
     low_end = 2 * GiB               # L1's memory is linear up to here, the rest is above 4 GiB
@@ -42,7 +43,8 @@ class Layout:
         for size in (self.l1_memory, self.l2_memory, self.l1_work_size):
             if size % LARGE_PAGE:
                 raise Failure(f'memory of {size_text(size)}: must be a multiple of 2M')
-        if not 256 * MiB <= self.l2_memory <= self.l2_low_end:
+        if not 256 * MiB <= self.l2_memory <= (
+                64 * GiB if self.l2_split else self.l2_low_end):
             raise Failure('memory of L2: must be from 256M to 3G')
         if not self._fits():
             raise Failure(f'memory of L1: must be at least {size_text(self._least_l1_memory())} '

@@ -94,19 +94,20 @@ class Stack:
     QMPError = MonitorError
 
     def __init__(self, qemu=None, *, l1_memory='2G', l1_cpus=1, l2_memory='512M', l2_cpus=1,
-                 holes=True, cpu_extra='', machine='q35', kernel=None, initrd=None, append='',
+                 l2_split=False, holes=True, cpu_extra='', machine='q35', kernel=None, initrd=None, append='',
                  disk=None, disk_write=False, programs=PROGRAMS, record=None, replay=None,
                  extra_args=(), qmp_socket=None, log_dir=None, monitor_on_consoles=False,
                  progress=lambda stage: None):
         """
         qemu: the binary; by default the one that this project built
+        l2_split: L2 may have memory above 4 GiB, too: no VMM segment covers both parts
         holes: leave memory out of both guests' kernels, for segments set from outside
         cpu_extra: appended to -cpu, such as 'dseg=on'
         kernel, initrd: of L1; by default what scripts/build-guests made, unless there is a disk
         append: more words for L1's kernel command line
         disk: an image for L1, which boots from it if there is no kernel
         disk_write: keep what L1 writes to it
-        programs: a disk of scripts/build-programs, if it is there
+        programs: a disk of scripts/build-programs, if it is there; None for no such disk
         record: a file that will have all that makes this run what it is
         replay: such a file: the same happens, to the last instruction
         qmp_socket: path of a QMP socket for others; qmp() needs none
@@ -114,7 +115,8 @@ class Stack:
         monitor_on_consoles: Ctrl-A c on a console reaches QEMU's monitor
         progress: called with the name of each stage that begins
         """
-        self.layout = Layout(parse_size(l1_memory), parse_size(l2_memory), holes=holes)
+        self.layout = Layout(parse_size(l1_memory), parse_size(l2_memory), holes=holes,
+                             l2_split=l2_split)
         self.l1 = None
         self.l2 = None
         self._qemu = Path(qemu or qemu_binary())
@@ -127,7 +129,7 @@ class Stack:
         self._append = append
         self._disk = disk
         self._disk_write = disk_write
-        self._programs = Path(programs)
+        self._programs = programs and Path(programs)
         self._record = record
         self._replay = replay
         self._extra_args = list(extra_args)
@@ -183,7 +185,7 @@ class Stack:
             args += ['-initrd', str(self._initrd)]
         if self._disk:
             args += self._disk_arguments('disk', self._drive())
-        if self._programs.exists() and self._initrd == GUEST / 'l1.cpio':
+        if self._programs and self._programs.exists() and self._initrd == GUEST / 'l1.cpio':
             file = str(self._programs).replace(',', ',,')
             args += self._disk_arguments('programs', f'file={file},format=raw', ',readonly=on')
         if self._record or self._replay:
@@ -245,10 +247,18 @@ class Stack:
         """
         self._progress('L2 boots')
         self.l2.clear()
-        append = f'{self.layout.l2_append()} {append}'
-        self.l1.run(f'L2_APPEND={shlex.quote(append)} {settings} l2 -- {arguments} '
-                    '>/tmp/l2.log 2>&1 &')
+        self.l1.run(self.l2_command(append, settings, arguments))
         self._wait_for_prompt(self.l2, 'l2# ', timeout)
+
+    def l2_command(self, append, settings, arguments):
+        """The command that starts L2 in L1, for what boot_l2() is given."""
+        append = f'{self.layout.l2_append()} {append}'
+        return (f'L2_APPEND={shlex.quote(append)} {settings} l2 -- {arguments} '
+                '>/tmp/l2.log 2>&1 &')
+
+    def last_lines(self):
+        """The last that the guests have printed, for a message."""
+        return ''.join(f'\n{console.last_lines()}' for console in (self.l1, self.l2))
 
     def _wait_for_prompt(self, console, prompt, timeout):
         try:
@@ -314,6 +324,15 @@ class Stack:
         except (QMPError, asyncio.TimeoutError, OSError) as error:
             raise MonitorError(f'no event {name}: {error!r}{self._post_mortem()}') from error
         raise MonitorError(f'no event {name} in {timeout} s')
+
+    def has_event(self, name, seconds):
+        """Whether it comes within so many seconds; others are dropped."""
+        try:
+            return self._vm.event_wait(name, timeout=float(seconds)) is not None
+        except TimeoutError:
+            return False
+        except (QMPError, asyncio.TimeoutError, OSError) as error:
+            raise MonitorError(f'no event {name}: {error!r}{self._post_mortem()}') from error
 
     def hmp(self, line):
         """Run a line of the human monitor; returns what it prints."""
