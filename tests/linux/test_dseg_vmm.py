@@ -19,6 +19,7 @@ from dseg.experiments.measure import Walks, measure
 from dseg.experiments.tradeoffs.work import Work
 from dseg.stack.complaints import complaints
 from dseg.stack.console import CommandError
+from dseg.stack.layout import SMALL_PAGES
 from dseg.stack.memory import Memory
 from dseg.stack.stack import GUEST, Stack
 from dseg.stack.workload import Workload
@@ -140,7 +141,7 @@ class Host:
 def host(tmp_path_factory):
     """L1 with one CPU, the module loaded, and no VM."""
     with Stack(cpu_extra='dseg=on,dseg-verify=on', holes=False, l1_memory=L1_MEMORY,
-               l2_memory=VM_SIZE,
+               l2_memory=VM_SIZE, append=f'l2.append={SMALL_PAGES}',     # a large VM, too
                initrd=initrd_with_program(tmp_path_factory.mktemp('l1')),
                extra_args=['-device', 'dseg-bad-frames'],
                log_dir=OUT / 'log/test-linux-dseg-vmm') as stack:
