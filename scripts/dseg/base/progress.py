@@ -47,6 +47,10 @@ class Line:
         else:
             print(line, file=sys.stderr, flush=True)
 
+    def say(self, text):
+        """A line that stays, above."""
+        print(f'\r\033[K{text}' if self.on_terminal else text, file=sys.stderr, flush=True)
+
     def end(self, text):
         clear = '\r\033[K' if self.on_terminal else ''
         print(f'{clear}{self.title} {text} ({self.elapsed()})', file=sys.stderr, flush=True)

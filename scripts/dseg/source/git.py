@@ -33,7 +33,9 @@ def environment(**more):
         settings[f'GIT_CONFIG_KEY_{number}'] = key
         settings[f'GIT_CONFIG_VALUE_{number}'] = value
     return {**kept, **settings, **IDENTITY, 'GIT_CONFIG_GLOBAL': '/dev/null',
-            'GIT_CONFIG_NOSYSTEM': '1', 'GIT_ATTR_NOSYSTEM': '1', **more}
+            'GIT_CONFIG_NOSYSTEM': '1', 'GIT_ATTR_NOSYSTEM': '1',
+            'GIT_OPTIONAL_LOCKS': '0',      # one of ours may be killed while it has the lock
+            **more}
 
 
 def command(repository, *words):

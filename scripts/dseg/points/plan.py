@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an experiment comes to: its points, their boots, minutes, memory, disk; and what can't work.
+
+    plan = Plan(read(file, workloads), workloads, built)    # raises Failure with all that can't
+"""
+
+import hashlib
+import json
+import math
+import os
+import statistics
+
+from ..base.sizes import MiB
+from . import point as points
+from .configurations import CONFIGURATIONS, PAGES
+from .memory import MOST_L2, gigabytes, memory_of
+from .problems import Problems
+
+BOOT = {'native': 15, 'nested': 40}         # seconds
+POINT_DISK = MiB                            # record and logs
+NATIVE_SPEED = 2                            # how many times as fast as in a nested guest
+TASK_SECONDS = 30 * 60                      # of points that are run after one boot, about
+
+
+def total_memory():
+    """Of this machine, in bytes."""
+    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+
+
+class Plan:
+    """Of an Experiment."""
+
+    def __init__(self, experiment, workloads, built, *, jobs=1, host_memory=None):
+        """
+        built: hashes of the files that a boot reads
+        jobs: how many boots run at the same time on this machine
+        host_memory: what there is for them; None if that is for others to know
+        """
+        self.experiment = experiment
+        self.workloads = workloads
+        self.jobs = jobs
+        refusals = Problems()
+        texts = {name: _geometry(experiment, name, refusals)
+                 for name in {axes['tlb'] for axes in experiment.combinations}
+                 if name.endswith('.json')}
+        for axes in experiment.combinations:
+            _refuse(refusals, experiment, axes, workloads[axes['workload']])
+            _refuse_memory(refusals, experiment, axes, workloads, host_memory)
+        refusals.refuse()
+        hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+        self.geometries = {hashes[name]: text for name, text in texts.items()}
+        self.points = [points.make(axes, workloads[axes['workload']], built,
+                                   hashes.get(axes['tlb'])) for axes in experiment.combinations]
+        self._measured = {}
+        if host_memory is not None and self.memory() > host_memory:
+            refusals.add(experiment.file, '--jobs', f'{jobs} guests at a time need '
+                         f'{gigabytes(self.memory())} of this machine\'s memory, which has '
+                         f'{gigabytes(host_memory)}: use fewer')
+        refusals.refuse()
+
+    def learn(self, records):
+        """Estimate from what has been measured. records: points with records, or None"""
+        seconds = {}
+        for point, record in records:
+            if record:
+                seconds.setdefault(_like(point), []).append(record['seconds'])
+        self._measured = {like: statistics.median(found) for like, found in seconds.items()}
+
+    def seconds(self, point):
+        """About how long it takes, without the boot."""
+        if _like(point) in self._measured:
+            return self._measured[_like(point)]
+        size = self.workloads[point.axes['workload']].sizes[point.axes['size']]
+        return size.seconds / (NATIVE_SPEED if point.configuration.world == 'native' else 1)
+
+    def is_measured(self, point):
+        """Whether that is from records."""
+        return _like(point) in self._measured
+
+    def boot_seconds(self, point):
+        return BOOT[point.configuration.world]
+
+    def tasks(self, chosen, at_least=1):
+        """Lists of the points to be run after one boot each, if possible so many."""
+        groups = {}
+        for point in chosen:
+            groups.setdefault(point.group, []).append(point)
+        tasks = [part for group in groups.values() for part in self._parts(group)]
+        while len(tasks) < at_least and len(largest := max(tasks, key=len, default=[])) > 1:
+            where, half = tasks.index(largest), len(largest) // 2
+            tasks[where:where + 1] = [largest[:half], largest[half:]]
+        return tasks
+
+    def _parts(self, group):
+        """Parts of it that take about equally long, and not too long."""
+        count = math.ceil(sum(map(self.seconds, group)) / TASK_SECONDS)
+        length = math.ceil(len(group) / count)
+        return [group[at:at + length] for at in range(0, len(group), length)]
+
+    def task_seconds(self, task):
+        return self.boot_seconds(task[0]) + sum(map(self.seconds, task))
+
+    def total_seconds(self, chosen):
+        """Of all of them, by this plan's jobs."""
+        tasks = [self.task_seconds(task) for task in self.tasks(chosen, self.jobs)]
+        return max(sum(tasks) / self.jobs, max(tasks, default=0))
+
+    def memory(self):
+        """Bytes that the largest guest at a time needs of the host, times jobs."""
+        largest = sorted((point.memory.host for point in
+                          {point.group: point for point in self.points}.values()), reverse=True)
+        return sum(largest[:self.jobs])
+
+    def disk(self):
+        """Bytes, at most: records and logs, and a snapshot of each guest that runs."""
+        return len(self.points) * POINT_DISK + self.memory()
+
+
+def _like(point):
+    """What takes equally long."""
+    return (point.axes['workload'], point.axes['size'], point.configuration.world,
+            point.configuration.paging)
+
+
+def _geometry(experiment, name, refusals):
+    """The text of a TLB's file."""
+    file = experiment.geometry(name)
+    try:
+        text = file.read_text()
+        if not isinstance(json.loads(text), dict):
+            raise ValueError('no object')
+        return text
+    except OSError as error:
+        problem = f'{file} can\'t be read: {error.strerror}'
+    except ValueError as error:
+        problem = f'{file} is no geometry of a TLB: {error}; docs/tlb.md has an example'
+    refusals.add(experiment.place('tlb'), experiment.key('tlb'), problem)
+    return ''
+
+
+def _refuse(refusals, experiment, axes, workload):
+    """Add what contradicts itself in a combination."""
+    configuration = CONFIGURATIONS[axes['configuration']]
+
+    def add(axis, text):
+        refusals.add(experiment.place(axis), experiment.key(axis), text)
+
+    leave_out = f'[[exclude]] it for configuration = "{configuration.name}"'
+    if axes['escapes'] and configuration.paging == 'shadow':
+        add('escapes', f'{axes["escapes"]} with {configuration.name}: shadow page tables have no '
+            f'VMM segment to escape from; {leave_out}')
+    elif axes['escapes'] and not configuration.vmm_segment:
+        add('escapes', f'{axes["escapes"]} with {configuration.name}: pages escape from a VMM '
+            f'segment, which it has not; {leave_out}')
+    if configuration.guest_segment and not workload.primary:
+        add('workload', f'{workload.name} with {configuration.name}: it can\'t have a primary '
+            'region, which the guest segment translates; '
+            f'[[exclude]] that, or give {workload.name} a key primary in workloads.toml')
+    if axes['size'] not in workload.sizes:
+        add('workload', f'{workload.name} has no size {axes["size"]}, only '
+            f'{", ".join(workload.sizes)}: add it to workloads.toml')
+
+
+def _refuse_memory(refusals, experiment, axes, workloads, host_memory):
+    """Add what does not fit."""
+    configuration = CONFIGURATIONS[axes['configuration']]
+    size = workloads[axes['workload']].sizes.get(axes['size'])
+    if not size:
+        return
+    memory = memory_of(configuration, size.memory)
+    large = PAGES['1g'] in (configuration.page, configuration.host_page)
+    what = (f'{axes["workload"]} of size {axes["size"]} with {configuration.name}'
+            + (', whose pages of 1 GiB are whole ones,' if large else ''))
+    place, key = experiment.place('configuration'), experiment.key('configuration')
+    if configuration.vmm_segment and memory.l2 > MOST_L2:
+        refusals.add(place, key, f'{what} needs {gigabytes(memory.l2)} of memory in L2, of which a '
+                     f'VMM segment can cover {gigabytes(MOST_L2)}: take a smaller size, or '
+                     '[[exclude]] it')
+    if host_memory is not None and memory.host > host_memory:
+        refusals.add(place, key, f'{what} needs {gigabytes(memory.host)} of this machine\'s '
+                     f'memory, which has {gigabytes(host_memory)}: take a smaller size, or '
+                     '[[exclude]] it')
+
+
+def minutes(seconds):
+    """For people."""
+    return f'{seconds / 60:.0f} minutes' if seconds >= 90 else f'{seconds:.0f} seconds'

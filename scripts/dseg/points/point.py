@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A point: one combination of an experiment, known by a hash of all that can change its numbers."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from .configurations import CONFIGURATIONS
+from .memory import Memory, memory_of
+
+SCHEMA = 1                                              # of records
+DIGITS = 16
+BOOT = ('qemu', 'kernel', 'ramdisk')                     # inputs that are files which a boot reads
+
+
+def identity(value):
+    """The same for what is the same, in whatever order its keys are."""
+    text = json.dumps(value, sort_keys=True, separators=(',', ':'), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Its axes, defaults filled in, and its inputs: what else can change its numbers.
+
+    inputs: schema; command, a line for the guest's shell; work, the bytes of its work area;
+        memory, those of L1 and L2; geometry, the hash of a TLB's file, or None; and hashes
+        of the files of BOOT
+    """
+    axes: dict
+    inputs: dict
+
+    @cached_property
+    def id(self):
+        return identity({'axes': self.axes, 'inputs': self.inputs})
+
+    @cached_property
+    def group(self):
+        """The same for points that can start from one boot."""
+        return identity({'configuration': self.axes['configuration'], 'clock': self.axes['clock'],
+                         'memory': self.inputs['memory'], 'schema': self.inputs['schema'],
+                         **{name: self.inputs.get(name) for name in BOOT}})
+
+    @property
+    def configuration(self):
+        return CONFIGURATIONS[self.axes['configuration']]
+
+    @property
+    def memory(self):
+        return Memory(**self.inputs['memory'])
+
+    def __str__(self):
+        """For people: what is most often looked for, and the number."""
+        return f'{self.axes["workload"]} {self.axes["configuration"]} ({self.id})'
+
+
+def make(axes, workload, built, geometry):
+    """The Point of a combination.
+
+    workload: its Workload
+    built: the hashes of the files of BOOT
+    geometry: the hash of the TLB's file, or None
+    """
+    configuration = CONFIGURATIONS[axes['configuration']]
+    size = workload.sizes[axes['size']]
+    memory = memory_of(configuration, size.memory)
+    return Point(axes, {
+        'schema': SCHEMA, 'work': size.memory, 'geometry': geometry, **built,
+        'command': workload.command_line(axes['size'], axes['seed'], configuration.guest_segment),
+        'memory': {'l1': memory.l1, 'l2': memory.l2}})

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The folder with the results of an experiment.
+
+    experiment.json             all points in order, the file as read, geometries of TLBs
+    points/ID/record.json       there only when the point is done
+    points/ID/error.txt         why the last try has failed
+    points/ID/provenance.json   versions, hashes, host, the command that repeats just this point
+    points/ID/log/              what QEMU and the guests have printed in the last try
+    log/                        what the processes that run points have printed
+    geometries/HASH.json        files of TLBs
+
+A record is written beside and renamed, so what is there is whole. A damaged one is an error.
+"""
+
+import json
+from pathlib import Path
+
+from .. import Failure, ROOT
+from ..base.atomically import write_text
+from .axes import PRESETS
+from .point import SCHEMA, Point, identity
+
+EXPERIMENT = 'experiment.json'
+
+
+def to_json(value):
+    """As all files of the folder have it: the same for what is the same."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + '\n'
+
+
+class Store:
+    """A folder that is there."""
+
+    def __init__(self, folder):
+        """Raises Failure where it has no results, or others than this version's."""
+        self.folder = Path(folder)
+        file = self.folder / EXPERIMENT
+        if not file.is_file():
+            raise Failure(f'{self.folder} has no results: it has no {EXPERIMENT}; '
+                          'make some by scripts/experiment run')
+        self.experiment = _read(file, 'remove the folder, and start again')
+        try:
+            self.points = [Point(point['axes'], point['inputs'])
+                           for point in self.experiment['points']]
+            wrong = [point['id'] for point, ours in zip(self.experiment['points'], self.points)
+                     if point['id'] != ours.id]
+        except (KeyError, TypeError) as error:
+            raise Failure(f'{file} is damaged, its points have not what points have: remove the '
+                          'folder, and start again') from error
+        if wrong:
+            raise Failure(f'{file} is damaged: the hash of point {wrong[0]} is not of what it has;'
+                          ' remove the folder, and start again')
+
+    @classmethod
+    def begin(cls, folder, experiment, geometries):
+        """Write experiment.json, unless it is there already; a folder of others is refused.
+
+        experiment: a dict, as described() makes it
+        geometries: hash to text
+        """
+        folder = Path(folder)
+        file = folder / EXPERIMENT
+        if file.exists():
+            found = cls(folder).experiment
+            if _points(found) != _points(experiment):
+                raise Failure(f'{folder} has results of {_difference(found, experiment)}: name '
+                              'another folder by --folder, or remove this one')
+        elif folder.exists() and any(path.name != 'lock' for path in folder.iterdir()):
+            raise Failure(f'{folder} has files, but no {EXPERIMENT}: name another folder by '
+                          '--folder')
+        for name, text in geometries.items():
+            (folder / 'geometries').mkdir(parents=True, exist_ok=True)
+            write_text(folder / 'geometries' / f'{name}.json', text)
+        # Claims, figures and titles may change while the points stay.
+        text = to_json(experiment)
+        if not file.exists() or file.read_text() != text:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text(file, text)
+        return cls(folder)
+
+    def place(self, point):
+        """The folder of a point, which may not be there yet."""
+        return self.folder / 'points' / point.id
+
+    def tlb(self, point):
+        """What to tell QEMU by dseg-tlb=: a preset, or the path of a file."""
+        if point.axes['tlb'] in PRESETS:
+            return point.axes['tlb']
+        return str((self.folder / 'geometries' / f'{point.inputs["geometry"]}.json').resolve())
+
+    def is_done(self, point):
+        """Whether it has a record, which may be damaged."""
+        return (self.place(point) / 'record.json').exists()
+
+    def record(self, point):
+        """The record, or None; raises Failure if there is a damaged one, or of another schema."""
+        file = self.place(point) / 'record.json'
+        if not file.exists():
+            return None
+        again = 'remove it, and scripts/experiment run measures that point again'
+        record = _read(file, again)
+        found = {name: record.get(name) for name in ('id', 'axes', 'inputs', 'group')}
+        if found != _head(point) or record.get('data') != 'right' or 'walks' not in record:
+            raise Failure(f'{file} is damaged, it is no record of point {point.id}: {again}')
+        return record
+
+    def records(self):
+        """Each point with its record, or None."""
+        return [(point, self.record(point)) for point in self.points]
+
+    def error(self, point):
+        """Why the last try has failed, or None."""
+        if self.is_done(point):
+            return None
+        try:
+            return (self.place(point) / 'error.txt').read_text(errors='replace')
+        except FileNotFoundError:
+            return None
+
+    def error_stamp(self, point):
+        """Tells one error from the next, which may be of the same text; None if there is none."""
+        try:
+            found = (self.place(point) / 'error.txt').stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def write_record(self, point, measured):
+        """The point is done. measured: what a record has besides what the point itself has"""
+        if measured.get('data') != 'right':
+            raise Failure(f'the data of {point} was {measured.get("data")}, not right')
+        self._write(point, 'record.json', to_json({**measured, 'schema': SCHEMA, **_head(point)}))
+        (self.place(point) / 'error.txt').unlink(missing_ok=True)
+
+    def write_error(self, point, text):
+        """A try of the point has failed."""
+        self._write(point, 'error.txt', text.rstrip() + '\n')
+
+    def write_provenance(self, point, provenance):
+        self._write(point, 'provenance.json', to_json(provenance))
+
+    def _write(self, point, name, text):
+        place = self.place(point)
+        place.mkdir(parents=True, exist_ok=True)
+        for left in place.glob(f'.{Path(name).stem}-*'):    # of a writer that was killed
+            left.unlink(missing_ok=True)
+        write_text(place / name, text)
+
+
+def described(experiment, points):
+    """An Experiment and its Points as experiment.json has them.
+
+    where: of each key of [[claim]] and [[figure]], FILE:LINE, for messages
+    """
+    return {
+        'schema': SCHEMA, 'name': experiment.name, 'title': experiment.title,
+        'source': _source(experiment.file), 'size': experiment.size,
+        'file': experiment.tables.data,
+        'where': {'.'.join(map(str, path)): place for path, place in
+                  experiment.tables.places.items() if path[0] in ('claim', 'figure')},
+        'points': [{'id': point.id, **_head(point)} for point in points]}
+
+
+def _source(file):
+    """The file, so that it can be found again from anywhere."""
+    whole = file.resolve()
+    return str(whole.relative_to(ROOT) if whole.is_relative_to(ROOT) else whole)
+
+
+def _head(point):
+    return {'id': point.id, 'axes': point.axes, 'inputs': point.inputs, 'group': point.group}
+
+
+def _points(experiment):
+    return [point['id'] for point in experiment['points']]
+
+
+def _difference(found, wanted):
+    """In words, what they are of that is not wanted."""
+    def axes(experiment):
+        return [identity(point['axes']) for point in experiment['points']]
+    if axes(found) != axes(wanted):
+        return f'other points ({len(found["points"])}, of {found["source"]})'
+    names = sorted({name for one, other in zip(found['points'], wanted['points'])
+                    for name in {*one['inputs'], *other['inputs']}
+                    if one['inputs'].get(name) != other['inputs'].get(name)})
+    return f'the same points with another {" and ".join(names)}'
+
+
+def _read(file, what_to_do):
+    """A dict of ours with this version's schema."""
+    try:
+        found = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise Failure(f'{file} is damaged, it is no JSON: {what_to_do}') from error
+    if not isinstance(found, dict):
+        raise Failure(f'{file} is damaged, it has no keys: {what_to_do}')
+    if found.get('schema') != SCHEMA:
+        raise Failure(f'{file} has schema {found.get("schema")}, and this version knows only '
+                      f'{SCHEMA}: {what_to_do}')
+    return found
