@@ -170,16 +170,20 @@ def test_the_tests_take_no_settings_from_a_folder_around_the_project(project):
     assert '1 passed' in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize('module', ['chart', 'grid'])
-def test_charts_look_the_same_whatever_style_the_caller_has(trap, module):
+@pytest.mark.parametrize('module', ['drawing.chart', 'drawing.grid', 'reports.figures'])
+def test_charts_look_the_same_whatever_style_the_caller_has(trap, tmp_path, module):
     pytest.importorskip('matplotlib')
+    home = tmp_path / 'home'
+    home.mkdir()
     (trap / 'matplotlibrc').write_text('axes.facecolor: red\nbackend: none-such\n')
     done = subprocess.run(
-        ['/usr/bin/python3', '-c', f'from dseg.drawing import {module}\n'
-         f'print({module}.matplotlib.rcParams["axes.facecolor"], {module}.matplotlib.get_backend())'],
+        ['/usr/bin/python3', '-c', f'import dseg.{module}, matplotlib.font_manager\n'
+         'print(matplotlib.rcParams["axes.facecolor"], matplotlib.get_backend())'],
         cwd=trap, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment(PYTHONPATH=str(ROOT / 'scripts'), PYTHONSAFEPATH='1'), timeout=SECONDS)
+        env=environment(PYTHONPATH=str(ROOT / 'scripts'), PYTHONSAFEPATH='1', HOME=str(home),
+                        DSEG_OUT=str(tmp_path / 'out')), timeout=SECONDS)
     assert done.stdout.lower() == 'white agg\n', done.stderr
+    assert not list(home.iterdir())             # nor does it keep anything there
 
 
 def test_the_kernel_s_check_of_style_has_no_settings_of_the_caller_s(project, tree, tmp_path):

@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Draws what scripts/demo has measured."""
 
-import matplotlib
-
-matplotlib.rcdefaults()       # not a style of the current folder's or the user's
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402  (after the backend is chosen)
+from .plotting import pyplot
 
 # From the colour-blind safe set of Okabe and Ito.
 GUEST, NESTED, SPEED = "#0072b2", "#e69f00", "#999999"

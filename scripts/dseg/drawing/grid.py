@@ -9,13 +9,7 @@ reply to x86-dseg-translate; target-i386-ext/x86-dseg.json describes it.
 
 from dataclasses import dataclass
 
-import matplotlib
-
-matplotlib.rcdefaults()       # not a style of the current folder's or the user's
-matplotlib.use('Agg')
-# After the backend is chosen:
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch  # noqa: E402
+from .plotting import matplotlib, patches, pyplot
 
 # From the colour-blind safe set of Okabe and Ito.
 GUEST, NESTED, SEGMENT, ESCAPE = '#0072b2', '#e69f00', '#009e73', '#d55e00'
@@ -49,13 +43,13 @@ class Picture:
                         ha=align, va='center', **style)
 
     def box(self, x, y, width, height, colour, fill='white', dashed=False):
-        self._axes.add_patch(FancyBboxPatch(
+        self._axes.add_patch(patches.FancyBboxPatch(
             (self._x + x, self._y + y), width, height,
             boxstyle='round,pad=0,rounding_size=5', edgecolor=colour, facecolor=fill,
             linewidth=1.2, linestyle='--' if dashed else '-'))
 
     def arrow(self, x, y, to_x, to_y, colour, width=1.2):
-        self._axes.add_patch(FancyArrowPatch(
+        self._axes.add_patch(patches.FancyArrowPatch(
             (self._x + x, self._y + y), (self._x + to_x, self._y + to_y), color=colour,
             arrowstyle='-|>', mutation_scale=9 + 2 * width, linewidth=width,
             shrinkA=0, shrinkB=0))
@@ -65,7 +59,7 @@ class Picture:
                         linewidth=width, solid_joinstyle='miter')
 
     def number(self, x, y, number, colour):
-        self._axes.add_patch(Circle((self._x + x, self._y + y), 10, color=colour))
+        self._axes.add_patch(patches.Circle((self._x + x, self._y + y), 10, color=colour))
         self.text(x, y, number, size=9, colour='white', weight='bold')
 
 

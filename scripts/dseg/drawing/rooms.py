@@ -33,6 +33,8 @@ OF_SCRIPTS = {
     'guests': 'what the guests boot: kernels, ramdisks, modules, programs',
     'stack': 'L1 and L2 that run: consoles, workloads, segments in each mode',
     'testing': 'the suites, and what else looks for faults',
+    'points': 'what an experiment file asks for, and where its results are',
+    'reports': 'from records of points to overheads, claims, tables and figures',
     'experiments': 'what is measured, and shown',
 }
 UPSTREAM = 'QEMU'

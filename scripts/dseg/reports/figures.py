@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The figures that an experiment file wants (wanted.py); the same input gives the same file.
+
+    figure = make(wanted, results)
+    svg(figure), save(figure, 'name.pdf')
+"""
+
+import io
+from collections import Counter
+from itertools import cycle, product
+
+from ..drawing.chart import GUEST, NESTED, plain, pyplot
+from .claims import name_of, varying_axes
+from .noise import interval
+from .results import SHARES, VALUES
+from .table import differing, special
+
+# Two more from the colour-blind safe set of Okabe and Ito; and all of it, for lines.
+CHECKS, HITS, TEXT = '#009e73', '#bbbbbb', '#222222'
+COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#000000')
+DASHES, MARKERS = ('-', '--', ':'), 'osv^D'
+PARTS = (('guest', 'guest (or native) dimension', GUEST), ('nested', 'nested dimension', NESTED),
+         ('checks', 'checks', CHECKS), ('hits', 'hits of the L2 TLB', HITS))
+WIDTH = 10.0            # inches, of all figures
+BARS = 64               # the most in a row
+EVENT = 0.18            # inches of a line that says what happened
+# Texts are outlines, so that they look the same where a font is missing.
+SETTINGS = {'svg.fonttype': 'path', 'svg.hashsalt': 'dseg', 'pdf.fonttype': 42, 'font.size': 9,
+            'text.color': TEXT, 'axes.labelcolor': TEXT, 'xtick.color': TEXT, 'ytick.color': TEXT}
+
+
+def make(wanted, results):
+    """The figure; None where nothing that it would show is measured."""
+    points = [point for point in results.select(wanted.get('where', {})) if point.record]
+    with pyplot.rc_context(SETTINGS):
+        draw = {'overhead-bars': bars, 'lines': lines, 'timeline': timeline}[wanted['kind']]
+        return draw(wanted, results, points)
+
+
+def svg(figure):
+    """The figure as text."""
+    file = io.StringIO()
+    with pyplot.rc_context(SETTINGS):
+        figure.savefig(file, format='svg', metadata={'Date': None, 'Creator': None})
+    return file.getvalue()
+
+
+def save(figure, file):
+    """Write the figure; the suffix, svg or pdf, is the format."""
+    nothing = {'Date': None, 'Creator': None}
+    if str(file).endswith('.pdf'):
+        nothing = {'CreationDate': None, 'Creator': None, 'Producer': None}
+    with pyplot.rc_context(SETTINGS):
+        figure.savefig(file, metadata=nothing)
+
+
+def close(figure):
+    pyplot.close(figure)
+
+
+def bars(wanted, results, points):
+    """Overheads: a group of bars for each workload, a bar for each configuration."""
+    points = [point for point in points if results.value(point, 'overhead') is not None]
+    if not points:
+        return None
+    groups = {}             # by workload: the shares of each part, by what the bar is called
+    for point in points:
+        bar = groups.setdefault(point.axes['workload'], {}).setdefault(name_bar(results, point), [])
+        bar.append([results.parts(point).share(part) for part, *_ in PARTS])
+    in_rows = into_rows(groups)
+    below = 0.15 + 0.066 * max(len(name) for group in groups.values() for name in group)
+    figure, rows = stack(wanted['title'], [1.8] * len(in_rows), above=0.3, below=below)
+    places = max(len_of(groups, names) for names in in_rows)
+    for axes, names in zip(rows, in_rows):
+        draw_row(axes, {name: groups[name] for name in names}, places)
+    legend(figure, *rows[0].get_legend_handles_labels(), columns=4)
+    return figure
+
+
+def stack(title, heights, *, above, below, legend_lines=1):
+    """A figure with axes below each other, and room for a title and a legend on top; in inches."""
+    head = 0.45 + 0.2 * legend_lines
+    whole = head + sum(heights) + len(heights) * (above + below)
+    figure = pyplot.figure(figsize=(WIDTH, whole))
+    figure.text(0.3 / WIDTH, 1 - 0.1 / whole, title, va='top', fontsize=12)
+    rows, y = [], whole - head
+    for height in heights:
+        y -= above + height
+        rows.append(figure.add_axes((0.75 / WIDTH, y / whole, 1 - 0.95 / WIDTH, height / whole)))
+        y -= below
+    return figure, rows
+
+
+def legend(figure, handles, labels, columns, size=9):
+    """Below the title, and as that on the left, where a phone begins to show a wide figure."""
+    figure.legend(handles, labels, loc='upper left', ncols=columns, frameon=False, fontsize=size,
+                  bbox_to_anchor=(0.25 / WIDTH, 1 - 0.33 / figure.get_figheight()), borderaxespad=0,
+                  columnspacing=1.2, handlelength=1.6)
+
+
+def name_bar(results, point):
+    """What a bar is called: repeats share one."""
+    words = [results.label(point.axes['configuration'])]
+    words += [f'{axis} {point.axes[axis]}' for axis in differing(results) if axis != 'repeat']
+    return ', '.join(words)
+
+
+def mean(numbers):
+    numbers = list(numbers)
+    return sum(numbers) / len(numbers)
+
+
+def half_interval(numbers):
+    """Half the 95 % interval of the mean of repeats, where they differ."""
+    return interval(numbers)[1] if len(set(numbers)) > 1 else 0
+
+
+def len_of(groups, names):
+    """Places of a row: its bars, and one between two groups."""
+    return sum(len(groups[name]) for name in names) + len(names) - 1
+
+
+def into_rows(groups):
+    """The workloads of each row: as few rows as BARS allows, and as even as they can be."""
+    total = len_of(groups, groups)
+    most = max(total / -(-total // BARS), *(len(bars) for bars in groups.values()))
+    found = [[]]
+    for name in groups:
+        if found[-1] and len_of(groups, [*found[-1], name]) > max(most, BARS):
+            found.append([])
+        found[-1].append(name)
+    return found
+
+
+def draw_row(axes, groups, places):
+    """Some workloads beside each other; each row has a scale of its own."""
+    highest = max(mean(sums) + half_interval(sums) for group in groups.values()
+                  for sums in ([sum(repeat) for repeat in bar] for bar in group.values()))
+    highest = highest or 0.01
+    at, ticks, names = 0, [], []
+    first = True
+    for workload, group in groups.items():
+        begin = at
+        for name, repeats in group.items():
+            draw_bar(axes, at, repeats, first, highest)
+            first = False
+            ticks.append(at)
+            names.append(name)
+            at += 1
+        axes.text((begin + at - 1) / 2, 1.27 * highest, workload, ha='center', va='bottom',
+                  weight='bold')
+        at += 1
+    axes.set_xticks(ticks, names, rotation=90, fontsize=7.5)
+    axes.set_xlim(-0.8, max(places, 12) - 0.2)
+    axes.set_ylim(0, 1.25 * highest)
+    axes.yaxis.set_major_formatter(lambda value, _: f'{100 * value:g} %')
+    axes.set_ylabel('overhead')
+    plain(axes)
+    axes.tick_params(axis='x', length=0)
+    axes.grid(axis='y', color='#dddddd', linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def draw_bar(axes, at, repeats, labelled, highest):
+    """One bar of stacked parts, with its height in numbers above it."""
+    bottom = 0
+    for (_, about, colour), share in zip(PARTS, map(mean, zip(*repeats))):
+        axes.bar(at, share, 0.8, bottom=bottom, color=colour, label=about if labelled else None)
+        bottom += share
+    text, top = f'{100 * bottom:.1f}' if bottom < 1 else f'{100 * bottom:.0f}', bottom
+    half = half_interval([sum(repeat) for repeat in repeats])
+    if half:
+        axes.errorbar(at, bottom, half, color=TEXT, elinewidth=0.8, capsize=1.5)
+        top += half
+    axes.text(at, top + 0.015 * highest, text, rotation=90, ha='center', va='bottom',
+              fontsize=6.5)
+
+
+def lines(wanted, results, points):
+    """A value by an axis: a line for each configuration, and for what else differs."""
+    x, y = wanted['x'], wanted['y']
+    others = [axis for axis in varying_axes(points) if axis not in (x, 'repeat')]
+    curves = {}
+    for point in points:
+        value = results.value(point, y)
+        if value is not None:
+            label = results.label(point.axes['configuration'])
+            name = ', '.join(filter(None, [label, name_of(point, others)]))
+            curves.setdefault(name, {}).setdefault(point.axes[x], []).append(value)
+    if not curves:
+        return None
+    places = list(dict.fromkeys(point.axes[x] for point in points))
+    numeric = all(isinstance(place, (int, float)) for place in places)
+    columns = max(1, min(6, 110 // (7 + max(map(len, curves)))))
+    figure, (axes,) = stack(wanted['title'], [3.6], above=0.1, below=0.5,
+                            legend_lines=-(-len(curves) // columns))
+    styles = zip(cycle(product(DASHES, COLOURS)), cycle(MARKERS))
+    for (name, curve), ((dash, colour), marker) in zip(curves.items(), styles):
+        heights = {place: mean(values) for place, values in curve.items()}
+        order = sorted(heights) if numeric else [place for place in places if place in heights]
+        axes.errorbar([place if numeric else places.index(place) for place in order],
+                      [heights[place] for place in order],
+                      [half_interval(curve[place]) for place in order], fmt=dash, color=colour,
+                      marker=marker, markersize=4, elinewidth=0.8, capsize=2, label=name)
+    if not numeric:
+        axes.set_xticks(range(len(places)), places)
+    axes.set_xlabel(x)
+    finish(axes, f'{y} ({VALUES[y]})', percent=y in SHARES)
+    legend(figure, *axes.get_legend_handles_labels(), columns, size=8)
+    return figure
+
+
+def timeline(wanted, results, points):
+    """Walks second by second, by regime, and what happened: a row for each point that has it.
+
+    Of record['timeline']: {"samples": [{"at": seconds, "walks": {regime: number}}],
+    "events": [{"at": seconds, "text": ...}]}
+    """
+    points = [point for point in points if point.record.get('timeline', {}).get('samples')]
+    if not points:
+        return None
+    regimes = Counter()
+    for point in points:
+        for sample in point.record['timeline']['samples']:
+            regimes.update(sample['walks'])
+    regimes = [regime for regime in sorted(regimes) if regimes[regime]]
+    heights = [1.8 + EVENT * len(point.record['timeline'].get('events', [])) for point in points]
+    figure, rows = stack(wanted['title'], heights, above=0.3, below=0.5)
+    for axes, point, height in zip(rows, points, heights):
+        draw_timeline(axes, point.record['timeline'], regimes, height)
+        axes.set_title(f'{point.axes["workload"]}, {special(results, point)}', fontsize=9, pad=4)
+    legend(figure, *rows[0].get_legend_handles_labels(), columns=7)
+    return figure
+
+
+def draw_timeline(axes, found, regimes, inches):
+    """The walks of one point, and its events, each on a line of its own above them."""
+    times = [sample['at'] for sample in found['samples']]
+    axes.stackplot(times, [[sample['walks'].get(regime, 0) for sample in found['samples']]
+                           for regime in regimes], colors=COLOURS, labels=regimes, step='pre')
+    highest = max(sum(sample['walks'].values()) for sample in found['samples']) or 1
+    events = found.get('events', [])
+    top = highest * inches / 1.7
+    for number, event in enumerate(sorted(events, key=lambda event: event['at'])):
+        height = top * (1 - EVENT * (number + 0.5) / inches)
+        axes.plot([event['at']] * 2, [0, height], color=TEXT, linewidth=0.8)
+        late = event['at'] > (times[0] + times[-1]) / 2
+        axes.annotate(event['text'], (event['at'], height), (-4 if late else 4, 0),
+                      textcoords='offset points', ha='right' if late else 'left', va='center',
+                      fontsize=7.5, bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.5})
+    axes.set_xlim(times[0], times[-1])
+    axes.set_ylim(0, top)
+    axes.set_xlabel('seconds')
+    axes.set_ylabel('walks per sample')
+    plain(axes)
+
+
+def finish(axes, y, percent):
+    """What all plots of lines have."""
+    axes.set_ylabel(y)
+    axes.set_ylim(bottom=0)
+    if percent:
+        axes.yaxis.set_major_formatter(lambda value, _: f'{100 * value:g} %')
+    axes.grid(color='#dddddd', linewidth=0.6)
+    plain(axes)
+    axes.tick_params(axis='y', length=0)

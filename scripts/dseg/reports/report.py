@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/experiment report: claims, met or not, and the numbers, figures and pages behind them."""
+
+import re
+import sys
+from pathlib import Path
+
+from ..base.atomically import beside, write_text
+from . import claims, costs, forms, models, results, table, wanted
+
+FORMATS = ('svg', 'pdf')
+
+
+def check(tables):
+    """Raise Failure if [[claim]] or [[figure]] of an experiment file can't be understood.
+
+    tables: points.problems.Tables
+    """
+    claims.check(tables.data.get('claim', []), tables.place)
+    wanted.check(tables.data.get('figure', []), tables.place)
+
+
+def place_in(experiment):
+    """Where a key of the experiment file is, by what experiment.json has of it."""
+    def place(*path):
+        while path:
+            if (found := experiment.get('where', {}).get('.'.join(map(str, path)))):
+                return found
+            path = path[:-1]
+        return experiment['source']
+    return place
+
+
+def main(folder, options):
+    """Print and write the report of a folder; 1 if a claim is not met, or a closed form is wrong.
+
+    options: html, csv, json (files), svg, pdf (folders); costs (a preset) may be missing
+    """
+    experiment, found = results.read(folder, costs.preset(getattr(options, 'costs', None) or costs.DEFAULT))
+    place = place_in(experiment)
+    made, drawn = (experiment['file'].get(name, []) for name in ('claim', 'figure'))
+    claims.check(made, place)
+    wanted.check(drawn, place)
+    outcomes = claims.judge(made, found)
+    write(experiment, found, outcomes, drawn, options)
+    print(in_text(experiment, found, outcomes))
+    wrong = wrong_forms(found)
+    for text in wrong:
+        print(f'experiment: {text}', file=sys.stderr)
+    return 1 if wrong or any(each.state == claims.NOT_MET for each in outcomes) else 0
+
+
+def write(experiment, found, outcomes, asked, options):
+    """The files that were asked for."""
+    if options.csv:
+        write_text(options.csv, table.to_csv(found))
+    if options.json:
+        write_text(options.json, table.to_json(found, outcomes))
+    if not (options.html or options.svg or options.pdf):
+        return
+    from . import figures, html     # pylint: disable=import-outside-toplevel  (matplotlib)
+    drawn = []
+    for number, figure in enumerate(asked, 1):
+        made = figures.make(figure, found)
+        drawn.append((figure, made and figures.svg(made)))
+        for suffix in FORMATS:
+            if made and getattr(options, suffix):
+                save(figures, made, getattr(options, suffix),
+                     f'{number}-{plain_name(figure["title"])}.{suffix}')
+        if made:
+            figures.close(made)
+    if options.html:
+        write_text(options.html, html.page(experiment, found, outcomes, drawn))
+
+
+def save(figures, made, folder, name):
+    """A figure as a file in a folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with beside(folder / name) as part:
+        figures.save(made, part)
+
+
+def plain_name(title):
+    """A title as a part of a file's name."""
+    return re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')[:60] or 'figure'
+
+
+def in_text(experiment, found, outcomes):
+    """What a terminal shows."""
+    measured = sum(point.record is not None for point in found.points)
+    lines = [f'{experiment["title"]}: {measured} of {len(found.points)} points are measured', '',
+             table.to_text(found), '',
+             f'overhead, x0.5, x2: costs {found.costs.name!r}, and with all steps half and twice '
+             f'as expensive; {models.PUBLISHED_ERRORS}']
+    if outcomes:
+        lines += ['', 'claims:']
+    for each in outcomes:
+        lines += [f'  {each.state:<12}  {each.claim["text"]} ({each.claim["source"]})',
+                  f'                wanted {claims.bound(each.claim)}; found {each.found}']
+    return '\n'.join(lines)
+
+
+def wrong_forms(found):
+    """The closed forms that do not hold, in words."""
+    return [f'point {point.id} ({point.axes["workload"]} {point.axes["configuration"]}): '
+            f'{form.name}: {form.left} is not {form.right}'
+            for point in found.points if point.record
+            for form in forms.broken(forms.forms(point.record, found.configuration(point)))]

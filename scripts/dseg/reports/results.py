@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The points of a run and what came out: found by axes, and valued.
+
+    results = Results(points, configurations)
+    results.value(point, 'overhead')
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from .. import Failure
+from ..base.atomically import read_json
+from ..points import workloads
+from ..points.axes import all_axes
+from ..points.configurations import CONFIGURATIONS
+from ..points.store import Store
+from . import counts, models
+from .costs import DEFAULT, PRESETS
+
+# What a record has to have; others may be missing or null.
+NEEDED = ('id', 'axes', 'data', 'instructions', 'walks', 'refs', 'steps', 'pages', 'tlb', 'exits')
+VALUES = {
+    'overhead': 'translation over ideal time',
+    'walks': 'of the program',
+    'refs-per-walk': 'references, of the program',
+    'checks-per-walk': 'base-bound checks, of the program',
+    'exits': '#VMEXITs of any reason',
+    'slowdown': 'time of execution over that of the baseline, less 1',
+}
+SHARES = ('overhead', 'slowdown')       # said in percent
+AXES = tuple(all_axes(()))     # names, in order
+
+
+@dataclass(frozen=True)
+class Point:
+    """One combination of axes, and its record if it has one."""
+    id: str
+    axes: dict
+    record: dict = None
+    error: str = ''
+    provenance: dict = field(default_factory=dict)
+
+
+class Results:
+    """What a run of an experiment has, in the order of its points."""
+
+    def __init__(self, points, configurations, *, classes=None, costs=PRESETS[DEFAULT]):
+        """configurations: by name; classes: of workloads, by name"""
+        self.points = list(points)
+        self.configurations = configurations
+        self.classes = classes or {}
+        self.costs = costs
+        self._by_axes = {key(point.axes): point for point in self.points}
+        self._parts = {}
+
+    def configuration(self, point):
+        return self.configurations[point.axes['configuration']]
+
+    def label(self, name):
+        """A configuration as figures say it."""
+        return self.configurations[name].label
+
+    def facts(self, point):
+        """What a selection may ask for: axes, and the class of the workload."""
+        return {**point.axes, 'class': self.classes.get(point.axes['workload'])}
+
+    def select(self, where):
+        """The points whose facts are those given; a list stands for any of its values."""
+        def matches(facts):
+            return all(facts.get(name) in (wanted if isinstance(wanted, list) else [wanted])
+                       for name, wanted in where.items())
+        return [point for point in self.points if matches(self.facts(point))]
+
+    def other(self, point, change):
+        """The point that differs in just these axes; None if there is none.
+
+        A configuration without a VMM segment has no escapes: it stands beside any number of them.
+        """
+        wanted = {**point.axes, **change}
+        return self._by_axes.get(key(wanted)) or self._by_axes.get(key({**wanted, 'escapes': 0}))
+
+    def parts(self, point, costs=None):
+        """The cycles of a point that has a record."""
+        costs = costs or self.costs
+        if (point.id, costs.name, costs.factor) not in self._parts:
+            self._parts[point.id, costs.name, costs.factor] = models.direct(
+                point.record, self.configuration(point), costs)
+        return self._parts[point.id, costs.name, costs.factor]
+
+    def program(self, point):
+        """The program's walks."""
+        return counts.program(point.record, self.configuration(point))
+
+    def value(self, point, name):
+        """A number of a point, one of VALUES but for slowdown; None if it is not known."""
+        if point is None or point.record is None:
+            return None
+        if name == 'overhead':
+            return self.parts(point).overhead
+        if name == 'exits':
+            return counts.exits(point.record)
+        walks = self.program(point)
+        if name == 'walks':
+            return walks['walks']
+        parts = {'refs-per-walk': ('guest-refs', 'nested-refs'), 'checks-per-walk': ('checks',)}
+        if not walks['walks']:
+            return 0.0
+        return sum(walks[part] for part in parts[name]) / walks['walks']
+
+    def against(self, point, baseline, name):
+        """How far a value is above that of another point, as a share of that; None if not known."""
+        if None in (point, baseline) or None in (point.record, baseline.record):
+            return None
+        if name == 'slowdown':
+            pair = self.parts(point).total, self.parts(baseline).total
+        else:
+            pair = self.value(point, name), self.value(baseline, name)
+            if name == 'overhead' and None not in pair:
+                pair = 1 + pair[0], 1 + pair[1]     # of times over ideal times
+        return pair[0] / pair[1] - 1 if None not in pair and pair[1] else None
+
+    def models(self, point):
+        """The overheads by the linear models, of a point with a record."""
+        family = self.configuration(point).family
+        four, two = (self.other(point, {'configuration': name, 'escapes': 0})
+                     for name in models.BASELINES[family])
+        if None in (four, two) or None in (four.record, two.record):
+            return dict.fromkeys(models.MODELS)
+        runs = [models.run_of(each.record, self.parts(each), self.configuration(each))
+                for each in (point, four, two)]
+        return models.overheads(*runs, self.parts(two).ideal)
+
+
+def key(axes):
+    """Axes in a form that is equal if they are."""
+    return json.dumps(axes, sort_keys=True)
+
+
+def check_record(record, file):
+    """Raise Failure for a record that lacks what reports need."""
+    for name in NEEDED:
+        if name not in record:
+            raise Failure(f'{file}: {name}: this key is missing, so the file is damaged: remove '
+                          'it, and run again')
+
+
+def read(folder, costs=PRESETS[DEFAULT]):
+    """(what experiment.json has, Results) of the folder of a run."""
+    store = Store(folder)
+    points = []
+    for point, record in store.records():
+        place = store.place(point)
+        if record:
+            check_record(record, place / 'record.json')
+        points.append(Point(point.id, point.axes, record, (store.error(point) or '').strip(),
+                            read_json(place / 'provenance.json')))
+    classes = {name: workload.kind for name, workload in workloads.read().items()}
+    return store.experiment, Results(points, CONFIGURATIONS, classes=classes, costs=costs)

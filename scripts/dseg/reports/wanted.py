@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""[[figure]] of an experiment file: what it may ask for.
+
+overhead-bars   a group of bars for each workload, a bar for each configuration
+lines           a value y by an axis x, a line for each configuration
+timeline        walks by time, and what happened meanwhile, where a record has that
+"""
+
+from .claims import Bad, check_keys, check_selection
+from .results import AXES, VALUES
+
+KINDS = ('overhead-bars', 'lines', 'timeline')
+KEYS = ('kind', 'title', 'where', 'x', 'y')
+
+
+def check(wanted, place):
+    """Raise Failure for the first table that can not be understood; place as of claims.check()."""
+    for number, figure in enumerate(wanted):
+        bad = Bad(place, 'figure', number)
+        check_keys(figure, KEYS, ('kind', 'title'), bad)
+        if figure['kind'] not in KINDS:
+            raise bad('kind', f'{figure["kind"]!r} is none of: ' + ', '.join(KINDS))
+        check_selection(figure.get('where', {}), 'where', bad)
+        for name, known in (('x', AXES), ('y', [name for name in VALUES if name != 'slowdown'])):
+            if (name in figure) != (figure['kind'] == 'lines'):
+                raise bad(name, 'lines needs it, and no other kind has it')
+            if name in figure and figure[name] not in known:
+                raise bad(name, f'{figure[name]!r} is none of: ' + ', '.join(known))

@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What report and compare write: exact, complete, and the same for the same records."""
+
+import csv
+import json
+import math
+import random
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from dseg import Failure
+from dseg.points import workloads
+from dseg.points.configurations import CONFIGURATIONS
+from dseg.reports import compare, costs, figures, noise, report, results, table, wanted
+from sample_runs import CLASSES, axes_of, make_folder, matrix, sample
+
+pytest.importorskip('matplotlib')
+
+SMALL = matrix(['gups', 'zstd'], ['native-4k', 'native-2m', '4k+4k', '2m+2m', 'dd'])
+MET = {'text': 'a <claim> & more', 'value': 'refs-per-walk', 'of': {'configuration': '4k+4k'},
+       'above': 20, 'source': 'poster'}
+BARS = {'kind': 'overhead-bars', 'title': 'Overheads & <bars>'}
+LINES = {'kind': 'lines', 'title': 'By workload', 'x': 'workload', 'y': 'refs-per-walk'}
+FILE = {'title': 'A <sample> & its title', 'claim': [MET], 'figure': [BARS, LINES]}
+
+
+@pytest.fixture(autouse=True)
+def classes(monkeypatch):
+    """The workloads of the samples are not those that ship."""
+    monkeypatch.setattr(workloads, 'read', lambda: {
+        name: SimpleNamespace(kind=kind) for name, kind in CLASSES.items()})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The maker of a folder of a run."""
+    def make(name='run', all_axes=None, file=None, **more):
+        (tmp_path / name).mkdir()
+        return make_folder(tmp_path / name, SMALL if all_axes is None else all_axes,
+                           FILE if file is None else file, **more)
+    return make
+
+
+def options(**some):
+    return SimpleNamespace(**{**dict.fromkeys(('html', 'csv', 'json', 'svg', 'pdf')), **some})
+
+
+def everything(into):
+    into.mkdir()
+    return options(html=into / 'x.html', csv=into / 'x.csv', json=into / 'x.json', svg=into / 'svg',
+                   pdf=into / 'pdf')
+
+
+def contents(path):
+    return {str(file.relative_to(path)): file.read_bytes()
+            for file in sorted(path.rglob('*')) if file.is_file()}
+
+
+def test_the_same_records_give_the_same_files_byte_for_byte(folder, tmp_path, capsys):
+    """Whenever and however fast they were measured."""
+    run = folder()
+    assert report.main(run, everything(tmp_path / 'a')) == 0
+    for file in run.glob('points/*/record.json'):
+        file.write_text(json.dumps({**json.loads(file.read_text()), 'seconds': random.random()}))
+    assert report.main(run, everything(tmp_path / 'b')) == 0
+    first = contents(tmp_path / 'a')
+    assert first == contents(tmp_path / 'b')
+    assert not any(b'CreationDate' in text or b'dc:date' in text for text in first.values())
+    assert sorted(first) == ['pdf/1-overheads-bars.pdf', 'pdf/2-by-workload.pdf',
+                             'svg/1-overheads-bars.svg', 'svg/2-by-workload.svg', 'x.csv', 'x.html',
+                             'x.json']
+
+
+def read_csv(file):
+    return list(csv.DictReader(file.read_text().splitlines()))
+
+
+def test_csv_and_json_have_a_row_for_each_point_in_order(folder, tmp_path, capsys):
+    report.main(folder(skip=(1,)), everything(tmp_path / 'a'))
+    rows = read_csv(tmp_path / 'a/x.csv')
+    assert [(row['workload'], row['configuration']) for row in rows] == [
+        (axes['workload'], axes['configuration']) for axes in SMALL]
+    assert [row['state'] for row in rows] == ['measured', 'failed'] + ['measured'] * 8
+    assert rows[1]['overhead'] == '' and rows[1]['program-walks'] == ''
+    assert tuple(rows[0]) == table.COLUMNS and 'seconds' not in rows[0]
+    again = json.loads((tmp_path / 'a/x.json').read_text())
+    assert [{name: '' if value is None else str(value) for name, value in row.items()}
+            for row in again['points']] == rows
+
+
+def test_the_columns_are_what_they_are_called(folder, tmp_path, capsys):
+    report.main(folder(), everything(tmp_path / 'a'))
+    for row, axes in zip(read_csv(tmp_path / 'a/x.csv'), SMALL):
+        record = sample(axes)
+        world = 'native' if axes['configuration'].startswith('native') else 'nested'
+        program = [bar for bar in record['refs']
+                   if (bar['world'], bar['privilege']) == (world, 'user')]
+        walks = sum(bar['walks'] for bar in program)
+        refs = sum(bar['walks'] * (bar['guest'] + bar['nested']) for bar in program)
+        assert int(row['program-walks']) == walks
+        assert float(row['refs-per-walk']) == pytest.approx(refs / walks)
+        assert int(row['all-walks']) == sum(bar['walks'] for bar in record['refs'])
+        parts = [float(row[f'{part}-cycles']) for part in ('guest', 'nested', 'check', 'l2-hit')]
+        assert float(row['overhead']) == pytest.approx(sum(parts) / float(row['ideal-cycles']))
+        assert float(row['overhead-direct']) == float(row['overhead'])
+        assert float(row['overhead-x0.5']) < float(row['overhead']) < float(row['overhead-x2'])
+        assert int(row['tlb-l2-hits']) * 7 == float(row['l2-hit-cycles'])
+        assert row['exits'] == '100' and row['contiguity-guest-runs-90'] == '30'
+        assert row['contiguity-nested-runs-90'] == ''
+
+
+def test_the_exit_code_says_if_a_claim_is_not_met(folder, capsys):
+    for number, (claim, code) in enumerate([
+            (MET, 0), ({**MET, 'above': 30}, 1), ({**MET, 'of': {'workload': 'cg'}}, 0)]):
+        assert report.main(folder(str(number), file={**FILE, 'claim': [claim]}), options()) == code
+    said = capsys.readouterr().out
+    assert said.index('\n  met  ') < said.index('\n  not met ') < said.index('\n  not measured ')
+
+
+def test_a_record_that_breaks_a_closed_form_is_an_error_that_is_named(folder, capsys):
+    def wrong(axes):
+        record = sample(axes)
+        record['refs'][0]['walks'] += axes['configuration'] == 'dd'
+        return record
+    assert report.main(folder(record=wrong), options()) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said and all('dd' in line and ' is not ' in line for line in said)
+
+
+def test_a_claim_that_can_not_be_writes_nothing(folder, tmp_path, capsys):
+    with pytest.raises(Failure, match=r'sample.toml: claim.1.bellow: there is no such key'):
+        report.main(folder(file={**FILE, 'claim': [{**MET, 'bellow': 1}]}),
+                    everything(tmp_path / 'a'))
+    assert not contents(tmp_path / 'a')
+
+
+@pytest.mark.parametrize('change, key, rule', [
+    ({'kind': 'pie'}, 'kind', 'none of: overhead-bars, lines, timeline'),
+    ({'colour': 'red'}, 'colour', 'no such key'),
+    ({'where': {'color': 1}}, 'where', 'no axis color'),
+    ({'x': 'seed'}, 'x', 'no other kind has it'), ({'kind': 'lines'}, 'x', 'lines needs it'),
+    ({**LINES, 'x': 'time'}, 'x', 'none of: workload'),
+    ({**LINES, 'y': 'slowdown'}, 'y', 'none of: overhead')])
+def test_a_figure_that_can_not_be_is_refused(change, key, rule):
+    with pytest.raises(Failure, match=f'^x.toml:3: figure.1.{key}: .*{rule}'):
+        wanted.check([{**BARS, **change}], lambda *path: 'x.toml:3')
+
+
+def test_a_claim_is_refused_by_the_place_that_the_run_has_kept(folder):
+    run = folder(file={**FILE, 'claim': [{**MET, 'bellow': 1}]},
+                 places={('claim', 0, 'bellow'): 'paper.toml:7', ('claim', 0): 'paper.toml:2'})
+    with pytest.raises(Failure, match=r'^paper.toml:7: claim.1.bellow: '):
+        report.main(run, options())
+
+
+def test_other_costs_may_be_asked_for(folder, tmp_path, capsys):
+    run = folder()
+    for name in costs.PRESETS:
+        report.main(run, options(csv=tmp_path / f'{name}.csv', costs=name))
+        for row in read_csv(tmp_path / f'{name}.csv'):
+            assert row['overhead'] == row[f'overhead-{name}']
+    assert len({(tmp_path / f'{name}.csv').read_text() for name in costs.PRESETS}) == 3
+
+
+def test_a_record_that_lacks_a_key_is_named(folder):
+    run = folder(record=lambda axes: {name: value for name, value in sample(axes).items()
+                                      if name != 'steps'})
+    with pytest.raises(Failure, match='record.json: steps: this key is missing'):
+        report.main(run, options())
+
+
+def page_of(run, tmp_path):
+    report.main(run, options(html=tmp_path / 'x.html'))
+    return (tmp_path / 'x.html').read_text()
+
+
+def test_the_page_needs_no_network_and_no_script(folder, tmp_path, capsys):
+    page = page_of(folder(), tmp_path)
+    assert '<script' not in page and '@import' not in page and '<link' not in page
+    assert set(re.findall(r'(?:src|href)="([^"]*)"', page)) and all(
+        target.startswith('#') for target in re.findall(r'(?:src|href)="([^"]*)"', page))
+    addresses = set(re.findall(r'https?://[^"\s<]+', page))
+    assert addresses <= {'http://www.w3.org/2000/svg', 'http://www.w3.org/1999/xlink'}
+
+
+def test_names_in_the_page_are_there_once_and_where_they_are_used(folder, tmp_path, capsys):
+    page = page_of(folder(), tmp_path)
+    names = re.findall(r'\bid="([^"]*)"', page)
+    assert len(names) == len(set(names)) > 50
+    used = re.findall(r'(?:href="|url\()#([^")]*)', page)
+    assert used and set(used) <= set(names)
+
+
+def test_the_page_says_all_of_it(folder, tmp_path, capsys):
+    page = page_of(folder(skip=(1,)), tmp_path)
+    assert '<h1>A &lt;sample&gt; &amp; its title</h1>' in page
+    assert 'a &lt;claim&gt; &amp; more' in page and '✓ met' in page
+    assert 'L2 did not boot' in page and '9 of 10 points' in page
+    assert '25 % to 192 %' in page
+    for model in 'Basu', 'Gandhi', 'Alam', 'Pham', 'Yaniv':
+        assert f'>{model}<' in page
+    assert '0 do not hold' in page and '6.1.0-56-cloud-amd64' in page
+
+
+def test_the_table_behind_a_figure_has_its_numbers(folder, tmp_path, capsys):
+    run = folder()
+    page = page_of(run, tmp_path)
+    _, found = results.read(run)
+    begin = page.index('The table behind it')
+    behind = page[begin:page.index('</details>', begin)]
+    for point in found.points:
+        assert f'>{table.share(found.parts(point).overhead)}<' in behind
+
+
+def test_a_folder_without_a_single_record_has_a_report(folder, tmp_path, capsys):
+    page = page_of(folder(skip=range(10)), tmp_path)
+    assert '0 of 10 points' in page and 'Nothing that this figure shows is measured' in page
+
+
+def bar_heights(figure, colour):
+    """Of the bars of a colour."""
+    from matplotlib.colors import to_hex
+    return [patch.get_height() for axes in figure.axes for patch in axes.patches
+            if to_hex(patch.get_facecolor()) == colour]
+
+
+def test_bars_have_the_parts_of_the_overhead(folder):
+    _, found = results.read(folder())
+    figure = figures.make(BARS, found)
+    for part, _, colour in figures.PARTS:
+        shares = [found.parts(point).share(part) for point in found.points]
+        assert sorted(bar_heights(figure, colour)) == pytest.approx(sorted(shares))
+    figures.close(figure)
+
+
+def test_repeats_share_a_bar_of_their_mean(folder):
+    axes = [axes_of('gups', 'dd', repeat=number) for number in (1, 2)]
+    run = folder(all_axes=axes, record=lambda axes: sample(axes, axes['repeat']))
+    _, found = results.read(run)
+    figure = figures.make(BARS, found)
+    mean = sum(found.parts(point).share('checks') for point in found.points) / 2
+    assert bar_heights(figure, figures.CHECKS) == pytest.approx([mean])
+    figures.close(figure)
+
+
+def test_lines_go_through_the_values(folder):
+    axes = [axes_of('gups', 'dd', escapes=number) for number in (0, 16, 4)]
+    _, found = results.read(folder(all_axes=axes))
+    figure = figures.make({**LINES, 'x': 'escapes'}, found)
+    line = figure.axes[0].lines[0]
+    values = {point.axes['escapes']: found.value(point, 'refs-per-walk') for point in found.points}
+    assert list(line.get_xdata()) == [0, 4, 16]
+    assert list(line.get_ydata()) == [values[number] for number in (0, 4, 16)]
+    figures.close(figure)
+
+
+def test_repeats_that_differ_have_an_interval(folder):
+    axes = [axes_of('gups', 'dd', repeat=number) for number in (1, 2, 3)]
+    run = folder(all_axes=axes, record=lambda axes: sample(axes, axes['repeat']))
+    _, found = results.read(run)
+    overheads = [found.value(point, 'overhead') for point in found.points]
+    for asked in BARS, {**LINES, 'y': 'overhead'}:
+        figure = figures.make(asked, found)
+        whisker, = [each for each in figure.axes[0].collections if each.get_segments()]
+        (_, low), (_, high) = whisker.get_segments()[0]
+        middle, half = noise.interval(overheads)
+        assert (low, high) == (pytest.approx(middle - half), pytest.approx(middle + half))
+        figures.close(figure)
+
+
+def test_a_timeline_has_the_events_of_each_point_that_has_one(folder):
+    timeline = {'samples': [{'at': at, 'walks': {'base': at, 'dual-direct': 9 - at}}
+                            for at in range(9)],
+                'events': [{'at': 4, 'text': 'the segment is lost'}]}
+
+    def record(axes):
+        return {**sample(axes), **({'timeline': timeline} if axes['workload'] == 'gups' else {})}
+    _, found = results.read(folder(all_axes=matrix(['gups', 'zstd'], ['dd']), record=record))
+    figure = figures.make({'kind': 'timeline', 'title': 'x'}, found)
+    assert len(figure.axes) == 1
+    assert 'the segment is lost' in [text.get_text() for text in figure.axes[0].texts]
+    figures.close(figure)
+
+
+def test_colours_of_the_parts_are_told_apart_in_grey():
+    """By their luminance, as of print without colours, and by who sees no red or green."""
+    def luminance(colour):
+        red, green, blue = (int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5))
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    guest, nested = (luminance(colour) for _, _, colour in figures.PARTS[:2])
+    assert abs(guest - nested) > 0.2
+
+
+# Compare.
+
+def compared(folder, left, right):
+    first, second = folder('a', **left), folder('b', **right)
+    return compare.compare(results.read(first)[1], results.read(second)[1])
+
+
+def verdicts(rows, value='walks'):
+    return {name: state for name, each, *_, state in rows if each == value}
+
+
+def test_deterministic_runs_differ_by_a_single_walk(folder):
+    def one_more(axes):
+        record = sample(axes)
+        if axes['configuration'] == 'dd':
+            record['walks'][0]['walks'] += 1
+        return record
+    rows, lone = compared(folder, {}, {'record': one_more})
+    assert not lone
+    assert {name for name, state in verdicts(rows).items() if state == 'changed'} == {
+        'gups, configuration dd', 'zstd, configuration dd'}
+
+
+def test_deterministic_runs_that_are_equal_have_no_change(folder):
+    rows, _ = compared(folder, {}, {'qemu': 'another'})
+    assert rows and {row[-1] for row in rows} == {'same'}
+
+
+def noisy(change, seed):
+    rng = random.Random(seed)
+    return lambda axes: sample(axes, change * rng.gauss(1, 0.01))
+
+
+HOST = [axes_of('gups', 'dd', clock='host', repeat=number) for number in range(1, 9)]
+
+
+def test_noise_is_no_change_and_more_than_noise_is_one(folder):
+    left = {'all_axes': HOST, 'record': noisy(1, 1)}
+    rows, _ = compared(folder, left, {'all_axes': HOST, 'record': noisy(1.05, 2)})
+    assert verdicts(rows) == {'gups, configuration dd': 'changed'}
+    again = folder('c', all_axes=HOST, record=noisy(1, 3))
+    rows, _ = compare.compare(*(results.read(run)[1] for run in (again.parent / 'a', again)))
+    assert verdicts(rows) == {'gups, configuration dd': 'same'}
+
+
+def test_noise_is_taken_for_a_change_as_seldom_as_95_percent_says():
+    rng = random.Random(4)
+    wrong = sum(compare.verdict([rng.gauss(0, 1) for _ in range(5)],
+                                [rng.gauss(0, 2) for _ in range(5)], False) == compare.CHANGED
+                for _ in range(4000))
+    assert 0.03 < wrong / 4000 < 0.06
+
+
+def test_one_repeat_says_nothing_where_there_is_noise(folder):
+    rows, _ = compared(folder, {'all_axes': HOST[:1]}, {'all_axes': HOST[:1]})
+    assert verdicts(rows) == {'gups, configuration dd': 'one repeat only'}
+
+
+def test_two_geometries_are_compared_point_by_point(folder):
+    other = [{**axes, 'tlb': 'genoa.json'} for axes in SMALL]
+    rows, lone = compared(folder, {}, {'all_axes': other})
+    assert not lone and len(verdicts(rows)) == len(SMALL)
+
+
+def test_points_of_one_side_only_are_named(folder, capsys):
+    first, second = folder('a'), folder('b', all_axes=SMALL[:-1], skip=(0,), qemu='5678')
+    assert compare.main(first, second) == 0
+    said = capsys.readouterr().out
+    assert 'only A has zstd, configuration dd' in said
+    rows, lone = compare.compare(*(results.read(run)[1] for run in (first, second)))
+    assert lone == [('A', 'zstd, configuration dd')]
+    assert 'gups, configuration native-4k' not in verdicts(rows)
+
+
+def test_quantiles_are_those_of_students_distribution():
+    """By the integral of its density, in small steps."""
+    for freedom, quantile in enumerate(noise.QUANTILES, 1):
+        scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) \
+            / math.sqrt(freedom * math.pi)
+        steps = 2000
+        width = quantile / steps
+        inside = sum(scale * (1 + ((number + 0.5) * width) ** 2 / freedom) ** (-(freedom + 1) / 2)
+                     for number in range(steps)) * width
+        assert 0.5 + inside == pytest.approx(0.975, abs=5e-5)
+
+
+def test_an_interval_by_hand():
+    # Standard deviation 1, so 4.303 / sqrt(3).
+    assert noise.interval([9, 10, 11]) == (10, pytest.approx(2.4843, abs=1e-3))
+
+
+def test_every_configuration_has_a_bar_of_its_own_name():
+    labels = [configuration.label for configuration in CONFIGURATIONS.values()]
+    assert len(set(labels)) == len(labels) == 20
