@@ -31,7 +31,7 @@ die() {
 # Of the caller's variables only these: too many others change what programs do. So the script
 # starts again, as the same process.
 dseg_kept='(DSEG|CCACHE)_[A-Z_]+|CC|HOME|USER|LOGNAME|TERM|COLUMNS|LINES|TZ|TMPDIR|XDG_CACHE_HOME'
-dseg_kept="$dseg_kept|XDG_RUNTIME_DIR|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY"
+dseg_kept="$dseg_kept|XDG_RUNTIME_DIR|SLURM_CONF|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY"
 dseg_kept="$dseg_kept|(https?|ftp|no|all)_proxy|(HTTPS?|FTP|NO|ALL)_PROXY"
 if [ "${DSEG_CLEAN-}" != $$ ]; then
     set -- DSEG_CLEAN=$$ /bin/sh "$0" "$@"

@@ -37,7 +37,7 @@ def refused(done, *words):
 
 
 # What has to be there besides.
-NEEDED = {'bench': ['overhead'], 'explain': ['--out', 'picture.svg']}
+NEEDED = {'bench': ['overhead'], 'experiment': ['plan', 'file'], 'explain': ['--out', 'picture.svg']}
 
 
 @pytest.mark.parametrize('script', [*sorted({*WITH_STEPS, 'test'} - GIVES_TO_PYTEST)])

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The files that a boot reads, by their hashes: other ones make other points."""
+
+import hashlib
+
+from ...stack.stack import GUEST, qemu_binary
+
+
+def hashes():
+    """Of each of points.point.BOOT; None for what has not been made."""
+    files = {'qemu': qemu_binary(), 'kernel': GUEST / 'vmlinuz', 'ramdisk': GUEST / 'l1.cpio'}
+    return {name: _hash(file) for name, file in files.items()}
+
+
+def _hash(file):
+    if not file.is_file():
+        return None
+    with open(file, 'rb') as opened:
+        return hashlib.file_digest(opened, 'sha256').hexdigest()

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guests of a configuration: with its page sizes and segments, waiting for a program.
+
+    with Guests(point, log_dir) as guests:      # boots, and sets all up
+        guests.stack.save(file)
+    with Guests(point, log_dir, state=file) as guests:
+        print(guests.run('gups --rounds 1', 300))
+"""
+
+from ...base.sizes import GiB, MiB, size_text
+from ...stack.orders import Exact
+
+VMM = '$(pidof qemu-system-x86_64)'     # L2's, in L1
+ATTACH_SECONDS = 600
+FRAGMENT_SECONDS = 600
+SHADOW = 'rmmod kvm_amd && modprobe kvm_amd npt=0'
+SPARE = 8 * MiB                         # of huge pages, beside those of the work area
+NO_L2 = 256 * MiB                       # what the layout of a stack without L2 is told
+LOW = 64 * MiB                          # that the image of L2's kernel takes
+# Free memory of the first GiB, which Linux takes first, is given to a file. What dd itself has goes
+# back there.
+FILL_LOW = 'dd if=/dev/zero of=/dev/shm/low bs=4k count=32k 2>/dev/null'
+HUGE = {'2m': 2 * MiB, '1g': GiB}
+
+
+def words_for_pages(pages, size):
+    """For a kernel's command line: pages of that kind for @size bytes."""
+    if pages == 'thp':
+        return 'transparent_hugepage=always'
+    if pages not in HUGE:
+        return ''
+    page = HUGE[pages]
+    count = -(-(size + (SPARE if page < GiB else 0)) // page)
+    return f'hugepagesz={size_text(page)} hugepages={count}'
+
+
+def settings_of_l2(pages):
+    """For the command l2: of what pages its memory is.
+
+    Pages of 1 GiB can't map the first GiB, as there is a BIOS in it: L2's kernel leaves it alone.
+    """
+    if pages not in HUGE:
+        return ''
+    hole = f" L2_HOLE='{size_text(GiB - LOW)}${size_text(LOW)}'" if pages == '1g' else ''
+    return f'L2_PAGES={size_text(HUGE[pages])}{hole}'
+
+
+class Guests:
+    """L1, and L2 if the configuration has it."""
+
+    def __init__(self, point, tlb, log_dir, state=None, progress=lambda stage: None):
+        """tlb: what dseg-tlb= is; state: where to go on, of an earlier one of the same group"""
+        self.configuration = point.configuration
+        self.world = 'l2' if self.configuration.world == 'nested' else 'l1'
+        self._work = point.inputs['work']
+        self._memory = point.memory
+        mode = point.axes['tlb-mode']
+        self.stack = Exact(
+            l1_memory=self._memory.l1, l2_memory=self._memory.l2 or NO_L2, l2_split=True,
+            holes=False,
+            cpu_extra=f'dseg=on,dseg-tlb={tlb},dseg-tlb-mode={mode}',
+            append=self._l1_words(), log_dir=log_dir, state=state,
+            counts_time=point.axes['clock'] == 'instructions',
+            progress=progress)
+        self._restored = state is not None
+
+    def __enter__(self):
+        try:
+            if self._restored:
+                self.stack.launch()
+            else:
+                self._boot()
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        self.stack.close()
+
+    def run(self, command, timeout, **options):
+        """In the guest that the programs run in; returns what it prints (Exact.run())."""
+        return self.stack.run(self.world, command, timeout, **options)
+
+    def fragment(self, share):
+        """Have no free block of 2 MiB in that share of the memory that is free, 0 to 1.
+
+        In the guest that the programs run in; what takes it apart is then stopped, and keeps it so.
+        """
+        self.run('mount -o remount,size=100% /dev/shm; '
+                 f"count=$(awk '/^MemFree/ {{ print int($2 * {1 - share} / 4) }}' /proc/meminfo); "
+                 '[ $count = 0 ] || dd if=/dev/zero of=/dev/shm/whole bs=4k count=$count 2>/dev/null; '
+                 'fragment --block 2M >/tmp/fragment 2>&1 & '
+                 'until grep -q ready /tmp/fragment; do kill -0 $! || exit; sleep 0.1; done; '
+                 'kill -STOP $!; rm -f /dev/shm/whole', FRAGMENT_SECONDS)
+
+    def _l1_words(self):
+        if self.world == 'l1':
+            return self._words_for_program()
+        return words_for_pages(self.configuration.host, self._memory.l2)
+
+    def _words_for_program(self):
+        """Of the kernel that the program runs under; a segment needs none."""
+        configuration = self.configuration
+        return '' if configuration.guest_segment else words_for_pages(configuration.guest, self._work)
+
+    def _boot(self):
+        self.stack.boot_l1()
+        if self.world == 'l2':
+            self._boot_l2()
+        if self.configuration.guest_segment:
+            self.run('modprobe dseg-guest', 60)
+
+    def _boot_l2(self):
+        configuration = self.configuration
+        if configuration.paging == 'shadow':
+            self.stack.run('l1', SHADOW)
+        self.stack.boot_l2(append=self._words_for_program(),
+                           settings=settings_of_l2(configuration.host))
+        if configuration.host == '1g':
+            self.run(FILL_LOW, 120)
+        if configuration.vmm_segment:
+            self.stack.run('l1', f'modprobe dseg-vmm && dseg-vm attach {VMM}', ATTACH_SECONDS)
