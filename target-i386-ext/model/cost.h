@@ -50,11 +50,17 @@ typedef enum DsegNestedHow {
     DSEG_NESTED_FALSE_ESCAPE, /* the same, though nobody had added the page */
 } DsegNestedHow;
 
-/* The nested tables, as far as one gPA took any. */
-typedef struct DsegNestedTables {
-    uint8_t refs;
-    uint8_t page;       /* that they have ended at: a DsegPageKind */
-} DsegNestedTables;
+/*
+ * Which tables of one dimension were read, as a number below DSEG_TABLES: the
+ * lowest level, 1 to 3, and how many; as they end at a page, these are
+ * neighbours.  0: none.
+ */
+#define DSEG_TABLES 32
+
+static inline unsigned dseg_tables(unsigned leaf, unsigned refs)
+{
+    return refs ? leaf << 3 | refs : 0;
+}
 
 /* One walk.  Set up by dseg_cost_begin(), read by dseg_counters_*(). */
 typedef struct DsegCost {
@@ -75,7 +81,7 @@ typedef struct DsegCost {
     uint8_t out_false_escapes;
     DsegPageKind out_guest_page;
     DsegPageKind out_nested_page; /* of the last gPA so far */
-    DsegNestedTables out_nested[DSEG_MAX_GPAS]; /* of each gPA, in order */
+    uint8_t out_nested_tables[DSEG_MAX_GPAS]; /* of each gPA, in order */
 } DsegCost;
 
 /*
@@ -149,8 +155,7 @@ static inline void dseg_cost_gpa_refs(DsegCost *walk, DsegNestedHow how,
     walk->out_false_escapes += how == DSEG_NESTED_FALSE_ESCAPE;
     walk->out_nested_refs += refs;
     walk->out_nested_page = dseg_page_kind(lg_size);
-    walk->out_nested[gpa].refs = refs;
-    walk->out_nested[gpa].page = walk->out_nested_page;
+    walk->out_nested_tables[gpa] = dseg_tables(dseg_leaf_level(lg_size), refs);
 }
 
 /* The same, with as many references as nested tables in @mode take. */

@@ -33,19 +33,13 @@ static void count_tables(DsegCounters *counters, const DsegCost *walk,
 {
     unsigned refs = walk->out_guest_refs;
     unsigned leaf = leaf_level(walk->out_guest_page);
+    DsegTableWalks *nested = counters->nested_tables[privilege];
 
-    if (refs) {
-        counters->guest_tables[world][privilege].walks[leaf][refs]++;
-    }
+    counters->guest_tables[world][privilege].walks[dseg_tables(leaf, refs)]++;
     for (unsigned i = 0; i < walk->out_gpas; i++) {
-        const DsegNestedTables *nested = &walk->out_nested[i];
         unsigned level = i < refs ? leaf + refs - 1 - i : 0;
 
-        if (nested->refs) {
-            DsegTableWalks *tables = &counters->nested_tables[privilege][level];
-
-            tables->walks[leaf_level(nested->page)][nested->refs]++;
-        }
+        nested[level].walks[walk->out_nested_tables[i]]++;
     }
 }
 
@@ -89,10 +83,10 @@ void dseg_counters_exit(DsegCounters *counters, uint64_t code)
 /* Adds the steps of such walks to @steps, by level. */
 static void add_steps(uint64_t *steps, const DsegTableWalks *tables)
 {
-    for (unsigned leaf = 1; leaf <= DSEG_MAX_LEAF_LEVEL; leaf++) {
+    for (unsigned leaf = 1; leaf <= dseg_leaf_level(30); leaf++) {
         for (unsigned refs = 1; leaf + refs <= DSEG_MAX_LEVELS + 1; refs++) {
             for (unsigned level = leaf; level < leaf + refs; level++) {
-                steps[level] += tables->walks[leaf][refs];
+                steps[level] += tables->walks[dseg_tables(leaf, refs)];
             }
         }
     }

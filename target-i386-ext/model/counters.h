@@ -71,13 +71,9 @@ typedef struct DsegHistogram {
     uint64_t checks[DSEG_MAX_CHECKS + 1];
 } DsegHistogram;
 
-/*
- * Walks of the tables of one dimension, by the lowest and by the number of the
- * levels that they read: as they end at a page, these are neighbours.
- */
-#define DSEG_MAX_LEAF_LEVEL 3
+/* Walks of the tables of one dimension, by dseg_tables(). */
 typedef struct DsegTableWalks {
-    uint64_t walks[DSEG_MAX_LEAF_LEVEL + 1][DSEG_MAX_LEVELS + 1];
+    uint64_t walks[DSEG_TABLES];
 } DsegTableWalks;
 
 /* Page-table entries read, by the level of their table; level 1 is the lowest. */

@@ -55,6 +55,12 @@ static inline unsigned dseg_paging_levels(DsegPagingMode mode)
     return mode == DSEG_PAGING_NONE ? 0 : mode + 1;
 }
 
+/* The level of the table that maps pages of 2^@lg_size bytes; 1 is the lowest. */
+static inline unsigned dseg_leaf_level(unsigned lg_size)
+{
+    return lg_size < 21 ? 1 : lg_size < 30 ? 2 : 3;
+}
+
 /*
  * How many page-table entries a walk in @mode reads until it finds a page of
  * 2^@lg_size bytes.  0 for DSEG_PAGING_NONE.  @lg_size is one of 12, 21, 22
@@ -62,9 +68,8 @@ static inline unsigned dseg_paging_levels(DsegPagingMode mode)
  */
 static inline unsigned dseg_paging_refs(DsegPagingMode mode, unsigned lg_size)
 {
-    unsigned above = lg_size < 21 ? 0 : lg_size < 30 ? 1 : 2;
-
-    return mode == DSEG_PAGING_NONE ? 0 : dseg_paging_levels(mode) - above;
+    return mode == DSEG_PAGING_NONE ? 0 :
+           dseg_paging_levels(mode) - dseg_leaf_level(lg_size) + 1;
 }
 
 /*

@@ -76,12 +76,13 @@ static void test_walk_counts_once(void)
     expected.histogram[DSEG_WORLD_NESTED][DSEG_USER].checks[5] = 1;
     expected.guest_page[DSEG_PAGE_4K] = 1;
     expected.nested_page[DSEG_PAGE_2M] = 1;
-    expected.guest_tables[DSEG_WORLD_NESTED][DSEG_USER].walks[1][4] = 1;
+    expected.guest_tables[DSEG_WORLD_NESTED][DSEG_USER].walks[1 << 3 | 4] = 1;
     /* The guest's entry of level 4 has been found by the segment. */
+    expected.nested_tables[DSEG_USER][4].walks[0] = 1;
     for (unsigned level = 1; level <= 3; level++) {
-        expected.nested_tables[DSEG_USER][level].walks[1][4] = 1;
+        expected.nested_tables[DSEG_USER][level].walks[1 << 3 | 4] = 1;
     }
-    expected.nested_tables[DSEG_USER][0].walks[2][3] = 1;
+    expected.nested_tables[DSEG_USER][0].walks[2 << 3 | 3] = 1;
     assert_same(&counters, &expected);
 }
 
@@ -98,7 +99,7 @@ static void test_native_walk_counts_once(void)
     expected.histogram[DSEG_WORLD_NATIVE][DSEG_KERNEL].checks[0] = 1;
     expected.guest_page[DSEG_PAGE_2M] = 1;
     expected.nested_page[DSEG_PAGE_NONE] = 1;
-    expected.guest_tables[DSEG_WORLD_NATIVE][DSEG_KERNEL].walks[2][3] = 1;
+    expected.guest_tables[DSEG_WORLD_NATIVE][DSEG_KERNEL].walks[2 << 3 | 3] = 1;
     assert_same(&counters, &expected);
 }
 
