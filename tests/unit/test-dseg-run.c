@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "shell.h"
 
 #define PATIENCE "timeout -k 1 20 "     /* of what must not hang */
 
@@ -26,18 +27,10 @@ static char *shell(const char *script, int *code)
 {
     char *command = g_strdup_printf("cd %s && rm -rf ./* && exec 2>&1\n%s",
                                     folder, script);
-    FILE *pipe = popen(command, "re");
-    GString *output = g_string_new(NULL);
-    int c, status;
+    char *output = output_of(command, code);
 
-    while ((c = fgetc(pipe)) != EOF) {
-        g_string_append_c(output, c);
-    }
-    status = pclose(pipe);
-    g_assert_true(WIFEXITED(status));
-    *code = WEXITSTATUS(status);
     g_free(command);
-    return g_string_free(output, FALSE);
+    return output;
 }
 
 static void assert_shell(const char *script, int code, const char *expected)

@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+
+#include "shell.h"
 
 /* An address that the sanitizers leave alone. */
 #define AT " --at 0x200000000000"
@@ -26,18 +27,10 @@ static char *run(const char *options, int *code)
 {
     char *command = g_strdup_printf("exec 2>&1; timeout -k 1 60 %s" AT " %s",
                                     program, options);
-    FILE *pipe = popen(command, "re");
-    GString *output = g_string_new(NULL);
-    int c, status;
+    char *output = output_of(command, code);
 
-    while ((c = fgetc(pipe)) != EOF) {
-        g_string_append_c(output, c);
-    }
-    status = pclose(pipe);
-    g_assert_true(WIFEXITED(status));
-    *code = WEXITSTATUS(status);
     g_free(command);
-    return g_string_free(output, FALSE);
+    return output;
 }
 
 /* The checksums of its two rounds, both of which must be right. */

@@ -43,9 +43,8 @@ class Layout:
         for size in (self.l1_memory, self.l2_memory, self.l1_work_size):
             if size % LARGE_PAGE:
                 raise Failure(f'memory of {size_text(size)}: must be a multiple of 2M')
-        if not 256 * MiB <= self.l2_memory <= (
-                64 * GiB if self.l2_split else self.l2_low_end):
-            raise Failure('memory of L2: must be from 256M to 3G')
+        if self.l2_memory < 256 * MiB or not self.l2_split and self.l2_memory > self.l2_low_end:
+            raise Failure('memory of L2: must be from 256M' + ('' if self.l2_split else ' to 3G'))
         if not self._fits():
             raise Failure(f'memory of L1: must be at least {size_text(self._least_l1_memory())} '
                           f'with {size_text(self.l2_memory)} for L2')

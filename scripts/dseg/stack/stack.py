@@ -94,8 +94,8 @@ class Stack:
     QMPError = MonitorError
 
     def __init__(self, qemu=None, *, l1_memory='2G', l1_cpus=1, l2_memory='512M', l2_cpus=1,
-                 l2_split=False, holes=True, cpu_extra='', machine='q35', kernel=None, initrd=None, append='',
-                 disk=None, disk_write=False, programs=PROGRAMS, record=None, replay=None,
+                 l2_split=False, holes=True, cpu_extra='', machine='q35', kernel=None,
+                 initrd=None, append='', disk=None, disk_write=False, programs=PROGRAMS, record=None, replay=None,
                  extra_args=(), qmp_socket=None, log_dir=None, monitor_on_consoles=False,
                  progress=lambda stage: None):
         """
