@@ -13,7 +13,7 @@ import pytest
 
 from dseg.base.sizes import GiB, MiB
 
-COMMANDS = 1000     # that are tried, of all kinds together
+COMMANDS = 5000     # that are tried, of all kinds together
 PAGE = 4096
 SANE = (0, PAGE, 2 * PAGE, MiB, 2 * MiB, 64 * MiB, 128 * MiB)
 WRONG = (None, True, 'no number', '', [], [1], {}, {'a': 1}, 1.5, -0.5, 1e300,
@@ -29,6 +29,10 @@ class Schema:
             entry['name']: self._types[entry['arg-type']]['members']
             for entry in entries
             if entry['meta-type'] == 'command' and 'x86-dseg' in entry['name']}
+
+    def is_list(self, member):
+        """Whether an argument is an array."""
+        return self._types[member['type']]['meta-type'] == 'array'
 
     def values(self, member):
         """The values of an argument that has few, or None."""
@@ -66,6 +70,8 @@ class Fuzzer:
         few = self.schema.values(member)
         if few:
             return self.random.choice(few)
+        if self.schema.is_list(member):
+            return [self.random.choice(SANE) for _ in range(self.random.randrange(4))]
         return self.random.choice((0, 1) if member['name'] == 'cpu' else SANE)
 
     def edge(self):
