@@ -23,6 +23,7 @@ DOOR = 'dseg.h'                         # of target-i386-ext; belongs to cpu/
 OF_EXTENSION = {
     'model': 'the rules of direct segments, and what a walk costs (plain C)',
     'tlb': 'a modelled TLB (plain C)',
+    'caches': 'modelled caches, in which walks find page-table entries (plain C)',
     'cpu': 'what a CPU does: hooks of the walker, registers, world switches, QEMU\'s TLB',
     'monitor': 'commands, statistics, and do segments agree with the page tables',
 }

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: where the references of walks, and data, were found
+ */
+
+#include "caches/counts.h"
+
+void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
+                      uint64_t hpa, DsegAccess access)
+{
+    bool fetch = access == DSEG_FETCH;
+    DsegCachePlace place = dseg_caches_pass(caches, hpa, fetch);
+
+    counters->data[access][place]++;
+    counters->data_cycles += dseg_caches_latency(caches, place, fetch);
+}
+
+/* The level of the table that entry @i of @entries is in. */
+static unsigned level_of(const DsegEntries *entries, unsigned i)
+{
+    return entries->leaf + entries->count - 1 - i;
+}
+
+/* Entry @i passes, if it has been read; returns its cycles. */
+static uint32_t step(DsegCaches *caches, const DsegEntries *entries, unsigned i,
+                     DsegStepPlaces places)
+{
+    unsigned place = DSEG_PLACE_SPARED;
+    uint32_t cycles = 0;
+
+    if (i >= entries->spared) {
+        place = dseg_caches_pass(caches, entries->hpa[i], false);
+        cycles = dseg_caches_latency(caches, place, false);
+    }
+    places[level_of(entries, i)][place]++;
+    return cycles;
+}
+
+static uint32_t steps(DsegCaches *caches, const DsegEntries *entries,
+                      DsegStepPlaces places)
+{
+    uint32_t cycles = 0;
+
+    for (unsigned i = 0; i < entries->count; i++) {
+        cycles += step(caches, entries, i, places);
+    }
+    return cycles;
+}
+
+void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,
+                      const DsegWalkEntries *entries, const DsegCost *cost,
+                      DsegAccess access, DsegPrivilege privilege)
+{
+    const DsegEntries *guest = &entries->guest;
+    DsegWorld world = cost->in_nested ? DSEG_WORLD_NESTED : DSEG_WORLD_NATIVE;
+    DsegStepPlaces *nested = counters->nested[privilege];
+    uint32_t cycles = 0;
+
+    for (unsigned i = 0; i < guest->count; i++) {
+        if (entries->gpas) {
+            cycles += steps(caches, &entries->nested[i],
+                            nested[level_of(guest, i)]);
+        }
+        cycles += step(caches, guest, i, counters->guest[world][privilege]);
+    }
+    if (entries->gpas) {
+        cycles += steps(caches, &entries->nested[guest->count], nested[0]);
+    }
+    counters->walk_cycles[dseg_cost_regime(cost)][access][privilege] += cycles;
+}
+
+uint64_t dseg_caches_regime_cycles(const DsegCacheCounters *counters,
+                                   DsegRegime regime)
+{
+    uint64_t sum = 0;
+
+    for (unsigned a = 0; a < DSEG_ACCESS__MAX; a++) {
+        for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+            sum += counters->walk_cycles[regime][a][p];
+        }
+    }
+    return sum;
+}
