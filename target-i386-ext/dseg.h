@@ -43,7 +43,8 @@ static inline bool x86_dseg_realize(X86CPU *cpu, Error **errp)
     if (!cpu->dseg) {
         const char *other = cpu->dseg_verify ? "dseg-verify" :
                             cpu->dseg_tlb ? "dseg-tlb" :
-                            cpu->dseg_tlb_mode ? "dseg-tlb-mode" : NULL;
+                            cpu->dseg_tlb_mode ? "dseg-tlb-mode" :
+                            cpu->dseg_caches ? "dseg-caches" : NULL;
 
         if (other) {
             error_setg(errp, "CPU property '%s' needs 'dseg' (-cpu "
@@ -451,6 +452,20 @@ bool x86_dseg_do_watches_fetches(CPUX86State *env);
 static inline bool x86_dseg_watches_fetches(CPUX86State *env)
 {
     return x86_dseg_exists(env) && x86_dseg_do_watches_fetches(env);
+}
+
+/*
+ * Whether the translator has to call helper x86_dseg_line for the instruction at
+ * @pc, which is not the first one of its block: it begins in another line of the
+ * caches than the one before, which is at @before.
+ */
+bool x86_dseg_do_new_line(CPUX86State *env, uint64_t pc, uint64_t before);
+
+static inline bool x86_dseg_new_line(CPUX86State *env, bool first, uint64_t pc,
+                                     uint64_t before)
+{
+    return x86_dseg_exists(env) && !first &&
+           x86_dseg_do_new_line(env, pc, before);
 }
 
 /*

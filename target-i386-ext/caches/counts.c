@@ -12,7 +12,7 @@ void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
     DsegCachePlace place = dseg_caches_pass(caches, hpa, fetch);
 
     counters->data[access][place]++;
-    counters->data_cycles += dseg_caches_latency(caches, place, fetch);
+    counters->cycles.data += dseg_caches_latency(caches, place, fetch);
 }
 
 /* The level of the table that entry @i of @entries is in. */
@@ -66,17 +66,18 @@ void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,
     if (entries->gpas) {
         cycles += steps(caches, &entries->nested[guest->count], nested[0]);
     }
-    counters->walk_cycles[dseg_cost_regime(cost)][access][privilege] += cycles;
+    counters->cycles.walks[dseg_cost_regime(cost)][access][privilege] += cycles;
 }
 
-uint64_t dseg_caches_regime_cycles(const DsegCacheCounters *counters,
-                                   DsegRegime regime)
+uint64_t dseg_caches_walk_cycles(const DsegCycles *cycles)
 {
     uint64_t sum = 0;
 
-    for (unsigned a = 0; a < DSEG_ACCESS__MAX; a++) {
-        for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
-            sum += counters->walk_cycles[regime][a][p];
+    for (unsigned r = 0; r < DSEG_REGIME__MAX; r++) {
+        for (unsigned a = 0; a < DSEG_ACCESS__MAX; a++) {
+            for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+                sum += cycles->walks[r][a][p];
+            }
         }
     }
     return sum;

@@ -42,14 +42,12 @@ typedef uint64_t DsegStepPlaces[DSEG_MAX_LEVELS + 1][DSEG_STEP_PLACES];
 /* Events since the last reset.  All members are uint64_t. */
 typedef struct DsegCacheCounters {
     uint64_t data[DSEG_ACCESS__MAX][DSEG_PLACE__MAX];
-    uint64_t data_cycles;
 
     /* By the level of the table. */
     DsegStepPlaces guest[DSEG_WORLD__MAX][DSEG_PRIVILEGE__MAX];
     /* First the level of the guest's entry; 0: the final address. */
     DsegStepPlaces nested[DSEG_PRIVILEGE__MAX][DSEG_MAX_LEVELS + 1];
-    uint64_t walk_cycles[DSEG_REGIME__MAX][DSEG_ACCESS__MAX]
-                        [DSEG_PRIVILEGE__MAX];
+    DsegCycles cycles;
 } DsegCacheCounters;
 
 /* Data, or a fetch, passes. */
@@ -61,8 +59,7 @@ void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,
                       const DsegWalkEntries *entries, const DsegCost *cost,
                       DsegAccess access, DsegPrivilege privilege);
 
-/* Cycles of all walks of a regime. */
-uint64_t dseg_caches_regime_cycles(const DsegCacheCounters *counters,
-                                   DsegRegime regime);
+/* Cycles of all walks. */
+uint64_t dseg_caches_walk_cycles(const DsegCycles *cycles);
 
 #endif

@@ -16,6 +16,7 @@
 #include "tcg/tcg.h"
 #include "tcg/helper-tcg.h"
 #include "dseg.h"
+#include "cpu/caches.h"
 #include "cpu/inclusion.h"
 #include "cpu/state.h"
 
@@ -24,6 +25,23 @@
 bool x86_dseg_do_watches_fetches(CPUX86State *env)
 {
     return env->dseg->tlb && env->dseg->tlb->exact;
+}
+
+/* The caches that each instruction passes; NULL if there are none. */
+static X86DsegCaches *caches_of_instructions(CPUX86State *env)
+{
+    const X86DsegTlb *tlb = env->dseg ? env->dseg->tlb : NULL;
+
+    return tlb && tlb->caches && tlb->caches->watches_lines ? tlb->caches
+                                                            : NULL;
+}
+
+bool x86_dseg_do_new_line(CPUX86State *env, uint64_t pc, uint64_t before)
+{
+    const X86DsegCaches *caches = caches_of_instructions(env);
+
+    return caches && dseg_caches_line(caches->model, pc) !=
+                     dseg_caches_line(caches->model, before);
 }
 
 /* One access, of an instruction in the page of @pc; may raise #PF. */
@@ -39,7 +57,24 @@ static void fetch(CPUX86State *env, uint64_t pc, uintptr_t ra)
     x86_cpu_tlb_fill(env_cpu(env), pc, 1, MMU_INST_FETCH,
                      cpu_mmu_index(env_cpu(env), true), false, ra);
     tlb->in_fetch = false;
+    if (tlb->caches) {
+        tlb->caches->page_offset = tlb->caches->fetched_hpa - pc;
+        if (tlb->fetched == -1) {
+            tlb->caches->fetched_line = -1;
+        }
+    }
     tlb->fetched = page;
+}
+
+/* An instruction whose first byte is at @hpa passes, if it is in another line. */
+static void pass_line(X86DsegCaches *caches, uint64_t hpa)
+{
+    uint64_t line = dseg_caches_line(caches->model, hpa);
+
+    if (line != caches->fetched_line) {
+        caches->fetched_line = line;
+        x86_dseg_caches_access(caches, hpa, DSEG_FETCH);
+    }
 }
 
 /* Of the instruction that comes next. */
@@ -50,20 +85,45 @@ static uint64_t linear_pc(CPUX86State *env)
     return env->hflags & HF_CS64_MASK ? pc : (uint32_t)pc;
 }
 
+/* The rest of an instruction that straddles two pages. */
+static void fetch_second_page(CPUX86State *env, uint64_t pc, uintptr_t ra)
+{
+    const TranslationBlock *tb = tcg_tb_lookup(ra);
+    uint64_t last = pc + tb->size - 1;
+
+    if ((last ^ pc) & TARGET_PAGE_MASK) {
+        fetch(env, last & TARGET_PAGE_MASK, ra);
+    }
+}
+
 void helper_x86_dseg_fetch(CPUX86State *env)
 {
     uint64_t pc = linear_pc(env);
+    X86DsegCaches *caches;
+    uint64_t hpa = 0;
 
     if (!x86_dseg_watches_fetches(env)) {
         return; /* the code was translated for another CPU */
     }
     fetch(env, pc, GETPC());
+    caches = env->dseg->tlb->caches;
+    if (caches) {
+        caches->block = pc;
+        hpa = pc + caches->page_offset;
+    }
     if (-(pc | TARGET_PAGE_MASK) < MAX_INSN_BYTES) {
-        const TranslationBlock *tb = tcg_tb_lookup(GETPC());
-        uint64_t last = pc + tb->size - 1;
+        fetch_second_page(env, pc, GETPC());
+    }
+    if (caches_of_instructions(env)) {
+        pass_line(caches, hpa);
+    }
+}
 
-        if ((last ^ pc) & TARGET_PAGE_MASK) {
-            fetch(env, last & TARGET_PAGE_MASK, GETPC());
-        }
+void helper_x86_dseg_line(CPUX86State *env, uint32_t offset)
+{
+    X86DsegCaches *caches = caches_of_instructions(env);
+
+    if (caches) {
+        pass_line(caches, caches->block + offset + caches->page_offset);
     }
 }

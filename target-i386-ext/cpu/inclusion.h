@@ -11,6 +11,7 @@
 
 #include "qapi/error.h"
 #include "cpu.h"
+#include "caches/counts.h"
 #include "tlb/tlb.h"
 #include "tlb/walk-caches.h"
 
@@ -41,6 +42,7 @@ typedef struct X86DsegTlb {
     bool exact;             /* every access goes through the model */
     bool in_fetch;          /* exact: fetch.c asks for the page of a fetch */
     bool walk_caches;       /* the geometry has some, or a nested TLB */
+    struct X86DsegCaches *caches;   /* NULL: none are modelled */
     uint32_t asid;          /* of now: 0 for the host, the VMCB's for a guest */
 
     /*
@@ -183,6 +185,10 @@ typedef struct X86DsegTlbSnapshot {
     DsegTlbCounters counters;
     DsegTlbWalkCounters walk_counters;
     uint32_t used[DSEG_TLB_MAX_ARRAYS];
+
+    /* Of modelled caches; all 0 if there are none. */
+    DsegCacheCounters cache_counters;
+    DsegCacheUse cache_use[DSEG_CACHE__MAX];
 } X86DsegTlbSnapshot;
 
 void x86_dseg_tlb_snapshot(const X86DsegTlb *tlb, X86DsegTlbSnapshot *to);

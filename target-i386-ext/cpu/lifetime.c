@@ -30,7 +30,9 @@ bool x86_dseg_same_as_others(X86CPU *cpu, Error **errp)
            same("dseg-tlb", cpu->dseg_tlb ?: "off", other->dseg_tlb ?: "off",
                 index, errp) &&
            same("dseg-tlb-mode", cpu->dseg_tlb_mode ?: "inclusive",
-                other->dseg_tlb_mode ?: "inclusive", index, errp);
+                other->dseg_tlb_mode ?: "inclusive", index, errp) &&
+           same("dseg-caches", cpu->dseg_caches ? "on" : "off",
+                other->dseg_caches ? "on" : "off", index, errp);
 }
 
 bool x86_dseg_do_realize(X86CPU *cpu, Error **errp)

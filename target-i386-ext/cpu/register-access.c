@@ -13,6 +13,7 @@
 #include "tcg/helper-tcg.h"
 #include "dseg.h"
 #include "model/counter-select.h"
+#include "cpu/caches.h"
 #include "cpu/state.h"
 
 bool x86_dseg_has_vmm(CPUX86State *env)
@@ -21,14 +22,24 @@ bool x86_dseg_has_vmm(CPUX86State *env)
            (env->features[FEAT_SVM] & CPUID_SVM_NPT);
 }
 
+/* NULL if no caches are modelled. */
+static const DsegCycles *cycles_of(const CPUX86State *env)
+{
+    const X86DsegTlb *tlb = env->dseg->tlb;
+
+    return tlb && tlb->caches ? &tlb->caches->counters.cycles : NULL;
+}
+
 bool x86_dseg_do_cpuid(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
                        uint32_t *ecx, uint32_t *edx)
 {
     bool vmm = x86_dseg_has_vmm(env);
+    bool cycles = cycles_of(env);
 
     *eax = DSEG_CPUID_SIGNATURE;
     *ebx = DSEG_CPUID_GUEST_SEGMENT | DSEG_CPUID_COUNTERS | DSEG_CPUID_MARKER |
-           (vmm ? DSEG_CPUID_VMM_SEGMENT | DSEG_CPUID_FILTER : 0);
+           (vmm ? DSEG_CPUID_VMM_SEGMENT | DSEG_CPUID_FILTER : 0) |
+           (cycles ? DSEG_CPUID_CYCLES : 0);
     *ecx = DSEG_REVISION << 16 | DSEG_FILTER_HASHES << 8 | DSEG_FILTER_HASHES;
     *edx = DSEG_MSR_BASE;
     return true;
@@ -66,7 +77,8 @@ uint64_t x86_dseg_get_cr(CPUX86State *env, unsigned cr)
     const DsegControl *control = &env->dseg->registers.control;
 
     return cr == DSEG_CR_COUNT ?
-           dseg_counter_select_read(&env->dseg->counters, control->select) :
+           dseg_counter_select_read(&env->dseg->counters, cycles_of(env),
+                                    control->select) :
            dseg_cr_read(control, cr);
 }
 

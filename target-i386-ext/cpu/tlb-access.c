@@ -12,6 +12,7 @@
 #include "exec/cputlb.h"
 #include "exec/target_page.h"
 #include "dseg.h"
+#include "cpu/caches.h"
 #include "cpu/inclusion.h"
 #include "cpu/state.h"
 
@@ -139,6 +140,29 @@ static bool show(CPUX86State *env, uint64_t va, hwaddr paddr, int prot,
                          prot, mmu_idx);
 }
 
+/*
+ * An access to @paddr passes the caches, if there are any: in mode exact, each;
+ * in mode inclusive, one that has missed L1.
+ */
+static void pass(X86DsegTlb *tlb, MMUAccessType access_type, hwaddr paddr,
+                 bool missed)
+{
+    static const DsegAccess access[] = {
+        [MMU_DATA_LOAD] = DSEG_LOAD,
+        [MMU_DATA_STORE] = DSEG_STORE,
+        [MMU_INST_FETCH] = DSEG_FETCH,
+    };
+
+    if (!tlb->caches) {
+        return;
+    }
+    if (access_type == MMU_INST_FETCH && tlb->exact) {
+        tlb->caches->fetched_hpa = paddr; /* passes in fetch.c */
+    } else if (tlb->exact || missed) {
+        x86_dseg_caches_access(tlb->caches, paddr, access[access_type]);
+    }
+}
+
 bool x86_dseg_do_access(CPUX86State *env, vaddr va, MMUAccessType access_type,
                         int mmu_idx)
 {
@@ -162,6 +186,7 @@ bool x86_dseg_do_access(CPUX86State *env, vaddr va, MMUAccessType access_type,
     paddr = va + found.data[DATA_OFFSET];
     prot = found.data[DATA_TAG] & 0xff;
     spot = dseg_tlb_hit(tlb->model, space, va, kind_of(access_type), &found);
+    pass(tlb, access_type, paddr, found.level != DSEG_TLB_L1);
     if (unlikely(tlb->exact)) {
         if (is_filled(env, va, access_type, mmu_idx)) {
             return true;
@@ -235,6 +260,8 @@ void x86_dseg_do_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
     if (outcome >= DSEG_TLB_HIT_SEGMENT) {
         x86_dseg_count_walk(walk, access_type, idx);
     }
+    pass(tlb, access_type, paddr, outcome != DSEG_TLB_HIT_L1 &&
+                                  outcome != DSEG_TLB_HIT_SEGMENT_L1);
 }
 
 bool x86_dseg_do_show(CPUX86State *env, vaddr va, hwaddr paddr, int prot,

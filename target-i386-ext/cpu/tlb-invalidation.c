@@ -10,6 +10,7 @@
 #include "exec/cputlb.h"
 #include "tcg/helper-tcg.h"
 #include "dseg.h"
+#include "cpu/caches.h"
 #include "cpu/inclusion.h"
 #include "cpu/state.h"
 
@@ -258,5 +259,8 @@ void x86_dseg_tlb_reset(CPUX86State *env)
         env->dseg->tlb->asid = env->hflags & HF_GUEST_MASK ? asid_of_vmcb(env)
                                                            : 0;
         x86_dseg_tlb_changed(env, DSEG_TLB_RESET);
+        if (env->dseg->tlb->caches) {
+            x86_dseg_caches_empty(env->dseg->tlb->caches);
+        }
     }
 }

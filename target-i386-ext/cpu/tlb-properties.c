@@ -13,21 +13,32 @@
 #include "qobject/qobject.h"
 #include "cpu.h"
 #include "dseg.h"
+#include "cpu/caches.h"
 #include "cpu/inclusion.h"
 #include "cpu/state.h"
 
 /* A geometry of as many arrays as there may be is a tenth of that. */
 #define GEOMETRY_FILE_MAX 65536
 
-static const DsegTlbGeometry *find_preset(const char *name)
+/* What dseg-tlb names. */
+typedef struct Geometry {
+    DsegTlbGeometry tlb;
+    bool has_caches;
+    DsegCachesGeometry caches;
+} Geometry;
+
+static bool find_preset(const char *name, Geometry *geometry)
 {
     for (const DsegTlbPreset *preset = dseg_tlb_presets; preset->name;
          preset++) {
         if (!strcmp(preset->name, name)) {
-            return &preset->geometry;
+            geometry->tlb = preset->geometry;
+            geometry->has_caches = true;
+            geometry->caches = *dseg_caches_preset(name);
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* Names that look like no file are mistyped presets. */
@@ -151,37 +162,75 @@ static bool read_geometry(const X86DsegTlbGeometry *from, DsegTlbGeometry *to,
     return true;
 }
 
-static bool read_file(const char *name, DsegTlbGeometry *geometry, Error **errp)
+static DsegCacheGeometry read_cache(const X86DsegCache *from)
 {
-    g_autoptr(X86DsegTlbGeometry) parsed = parse_file(name, errp);
+    return from ? (DsegCacheGeometry) {
+        .size = from->size,
+        .ways = from->ways,
+        .policy = from->has_policy ? from->policy : DSEG_TLB_LRU,
+        .latency = from->latency,
+        .inclusive = from->inclusive,
+    } : (DsegCacheGeometry) {};
+}
+
+/* A cache of 0 bytes is none to the model, but a mistake in a file. */
+static bool read_caches(const X86DsegCacheHierarchy *from,
+                        DsegCachesGeometry *to, Error **errp)
+{
+    const X86DsegCache *caches[] = { from->l1d, from->l1i, from->l2, from->llc };
+
+    *to = (DsegCachesGeometry) {
+        .line = from->has_line ? from->line : 64,
+        .memory = from->memory,
+        .seed = from->seed,
+    };
+    for (DsegCacheName name = 0; name < DSEG_CACHE__MAX; name++) {
+        to->cache[name] = read_cache(caches[name]);
+        if (caches[name] && !caches[name]->size) {
+            error_setg(errp, "caches.%s.size: must be at least 1 line",
+                       dseg_cache_names[name]);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False with an error that names the field and the rule. */
+static bool read_all(const X86DsegTlbGeometry *from, Geometry *to, Error **errp)
+{
     g_autofree char *broken = NULL;
 
-    if (!parsed) {
-        error_prepend(errp, "CPU property 'dseg-tlb': file '%s': ", name);
+    to->has_caches = from->caches;
+    if (!read_geometry(from, &to->tlb, errp) ||
+        (from->caches && !read_caches(from->caches, &to->caches, errp))) {
         return false;
     }
-    if (read_geometry(parsed, geometry, errp)) {
-        broken = dseg_tlb_geometry_check(geometry);
-        if (!broken) {
-            return true;
-        }
+    broken = dseg_tlb_geometry_check(&to->tlb);
+    if (!broken && to->has_caches) {
+        broken = dseg_caches_geometry_check(&to->caches);
+    }
+    if (broken) {
         error_setg(errp, "%s", broken);
+    }
+    return !broken;
+}
+
+static bool read_file(const char *name, Geometry *geometry, Error **errp)
+{
+    g_autoptr(X86DsegTlbGeometry) parsed = parse_file(name, errp);
+
+    if (parsed && read_all(parsed, geometry, errp)) {
+        return true;
     }
     error_prepend(errp, "CPU property 'dseg-tlb': file '%s': ", name);
     return false;
 }
 
-static bool find_geometry(const char *name, DsegTlbGeometry *geometry,
-                          Error **errp)
+static bool find_geometry(const char *name, Geometry *geometry, Error **errp)
 {
-    const DsegTlbGeometry *preset = find_preset(name);
-
-    if (preset) {
-        *geometry = *preset;
-        return true;
-    }
-    return is_file_name(name) ? read_file(name, geometry, errp)
-                              : unknown_preset(name, errp);
+    return find_preset(name, geometry) ||
+           (is_file_name(name) ? read_file(name, geometry, errp)
+                               : unknown_preset(name, errp));
 }
 
 static X86DsegTlb *new_tlb(CPUX86State *env, const DsegTlbGeometry *geometry,
@@ -204,7 +253,8 @@ bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp)
 {
     const char *name = cpu->dseg_tlb ?: "off";
     int mode = X86_DSEG_TLB_MODE_INCLUSIVE;
-    DsegTlbGeometry geometry;
+    Geometry geometry;
+    X86DsegTlb *tlb;
 
     if (cpu->dseg_tlb_mode) {
         mode = qapi_enum_parse(&X86DsegTlbMode_lookup, cpu->dseg_tlb_mode, -1,
@@ -216,16 +266,27 @@ bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp)
         }
     }
     if (!strcmp(name, "off")) {
-        if (cpu->dseg_tlb_mode) {
-            error_setg(errp, "CPU property 'dseg-tlb-mode' needs 'dseg-tlb'");
+        const char *other = cpu->dseg_tlb_mode ? "dseg-tlb-mode" :
+                            cpu->dseg_caches ? "dseg-caches" : NULL;
+
+        if (other) {
+            error_setg(errp, "CPU property '%s' needs 'dseg-tlb'", other);
         }
-        return !cpu->dseg_tlb_mode;
+        return !other;
     }
     if (!find_geometry(name, &geometry, errp)) {
         return false;
     }
-    cpu->env.dseg->tlb = new_tlb(&cpu->env, &geometry,
-                                 mode == X86_DSEG_TLB_MODE_EXACT);
+    if (cpu->dseg_caches && !geometry.has_caches) {
+        error_setg(errp, "CPU property 'dseg-caches' needs a geometry with "
+                   "caches: file '%s' has none", name);
+        return false;
+    }
+    tlb = new_tlb(&cpu->env, &geometry.tlb, mode == X86_DSEG_TLB_MODE_EXACT);
+    if (cpu->dseg_caches) {
+        tlb->caches = x86_dseg_caches_new(&geometry.caches, tlb->exact);
+    }
+    cpu->env.dseg->tlb = tlb;
     return true;
 }
 
@@ -233,6 +294,7 @@ void x86_dseg_tlb_free(X86DsegTlb *tlb)
 {
     if (tlb) {
         dseg_tlb_free(tlb->model);
+        x86_dseg_caches_free(tlb->caches);
         g_free(tlb->backed);
         g_free(tlb->parts);
         g_free(tlb);

@@ -4,6 +4,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "cpu/caches.h"
 #include "cpu/inclusion.h"
 
 void x86_dseg_tlb_snapshot(const X86DsegTlb *tlb, X86DsegTlbSnapshot *to)
@@ -12,5 +13,11 @@ void x86_dseg_tlb_snapshot(const X86DsegTlb *tlb, X86DsegTlbSnapshot *to)
     to->walk_counters = *dseg_tlb_walk_counters(tlb->model);
     for (unsigned i = 0; i < dseg_tlb_geometry(tlb->model)->count; i++) {
         to->used[i] = dseg_tlb_array_used(tlb->model, i);
+    }
+    if (tlb->caches) {
+        to->cache_counters = tlb->caches->counters;
+        for (DsegCacheName name = 0; name < DSEG_CACHE__MAX; name++) {
+            to->cache_use[name] = dseg_caches_use(tlb->caches->model, name);
+        }
     }
 }

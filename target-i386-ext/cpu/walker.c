@@ -9,6 +9,7 @@
 #include "qemu/osdep.h"
 #include "qemu/host-utils.h"
 #include "dseg.h"
+#include "cpu/caches.h"
 #include "cpu/state.h"
 
 static DsegPagingMode paging_of_pg_mode(int pg_mode)
@@ -126,6 +127,14 @@ void x86_dseg_record_nested(CPUX86State *env, DsegRecord *record)
                       DSEG_PAGING_NONE);
 }
 
+/* The modelled caches that @walk passes; NULL if there are none. */
+static X86DsegCaches *caches_of(const X86DsegWalk *walk)
+{
+    const X86DsegTlb *tlb = walk->env->dseg->tlb;
+
+    return walk->debug || !tlb ? NULL : tlb->caches;
+}
+
 static DsegRecord *record_of(const X86DsegWalk *walk)
 {
     return walk->debug ? walk->debug->record : NULL;
@@ -195,6 +204,7 @@ static DsegHit lookup_guest(X86DsegWalk *walk, hwaddr gva, int pg_mode,
 bool x86_dseg_do_leaf(X86DsegWalk *walk, hwaddr addr, int pg_mode,
                       uint64_t *rsvd_mask, uint64_t *pte)
 {
+    X86DsegCaches *caches = caches_of(walk);
     uint64_t to = 0;
     DsegHit hit = walk->nested_dimension ?
                   lookup_vmm(walk, addr, &to) :
@@ -207,6 +217,9 @@ bool x86_dseg_do_leaf(X86DsegWalk *walk, hwaddr addr, int pg_mode,
     walk->store = true;
     walk->lg_mapping = 0;
     walk->caches.gpa_count = 0;
+    if (caches) {
+        x86_dseg_caches_begin(caches, walk->nested_dimension);
+    }
     if (hit == DSEG_MISS) {
         return false;
     }
@@ -233,13 +246,19 @@ static bool has_walk_caches(const X86DsegWalk *walk)
 static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
 {
     DsegNestedHow how = nested_how(walk, gpa);
+    X86DsegCaches *caches = caches_of(walk);
 
     dseg_cost_gpa(&walk->cost, how, walk->nested_mode, lg_page_size);
+    if (caches) {
+        x86_dseg_caches_gpa(caches, walk, gpa,
+                            how == DSEG_NESTED_SEGMENT ? 0 :
+                            dseg_paging_refs(walk->nested_mode, lg_page_size));
+    }
     if (has_walk_caches(walk)) {
-        DsegTlbWalk *caches = &walk->caches;
+        DsegTlbWalk *looked_up = &walk->caches;
 
-        walk->how[caches->gpa_count] = how;
-        caches->gpas[caches->gpa_count++] = (DsegTlbGpa) {
+        walk->how[looked_up->gpa_count] = how;
+        looked_up->gpas[looked_up->gpa_count++] = (DsegTlbGpa) {
             .gpa = gpa,
             .by_segment = how == DSEG_NESTED_SEGMENT,
             .levels = dseg_paging_refs(walk->nested_mode, 12),
@@ -251,11 +270,15 @@ static void count_gpa(X86DsegWalk *walk, hwaddr gpa, unsigned lg_page_size)
 void x86_dseg_do_ref(X86DsegWalk *walk, hwaddr addr,
                      const CPUTLBEntryFull *full)
 {
+    hwaddr hpa = full->phys_addr | (addr & ~TARGET_PAGE_MASK);
     DsegRecord *record = record_of(walk);
+    X86DsegCaches *caches = caches_of(walk);
 
     if (record) {
-        dseg_record_ref(record, walk->nested_dimension, addr,
-                        full->phys_addr | (addr & ~TARGET_PAGE_MASK));
+        dseg_record_ref(record, walk->nested_dimension, addr, hpa);
+    }
+    if (caches) {
+        x86_dseg_caches_entry(caches, walk->nested_dimension, hpa);
     }
     if (walk->nested_dimension) {
         /* Counted by the walk that needs it: see count_gpa(). */
@@ -333,12 +356,19 @@ void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
         [MMU_INST_FETCH] = DSEG_FETCH,
     };
 
+    DsegPrivilege privilege = is_mmu_index_user(mmu_idx) ? DSEG_USER
+                                                         : DSEG_KERNEL;
+    X86DsegCaches *caches = caches_of(walk);
+
     if (has_walk_caches(walk)) {
         use_walk_caches(walk);
     }
     dseg_counters_walk(&walk->env->dseg->counters, &walk->cost,
-                       access[access_type],
-                       is_mmu_index_user(mmu_idx) ? DSEG_USER : DSEG_KERNEL);
+                       access[access_type], privilege);
+    if (caches) {
+        x86_dseg_caches_count_walk(caches, walk, access[access_type],
+                                   privilege);
+    }
 }
 
 void x86_dseg_do_done(X86DsegWalk *walk, MMUAccessType access_type,
@@ -348,6 +378,9 @@ void x86_dseg_do_done(X86DsegWalk *walk, MMUAccessType access_type,
         x86_dseg_verify(walk, access_type, mmu_idx);
     }
     if (walk->nested_dimension) {
+        if (caches_of(walk)) {
+            x86_dseg_caches_nested_done(caches_of(walk), walk->addr);
+        }
         return; /* counted by the walk that needs it */
     }
     if (!walk->cost.in_nested) {

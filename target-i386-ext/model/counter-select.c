@@ -7,9 +7,11 @@
 #include "model/counter-select.h"
 
 /* Bits 3:0. */
+#define COUNT_WALK_CYCLES 7
 #define COUNT_FAULTS 8          /* the first of DSEG_FAULT__MAX */
 #define COUNT_FAULT_GUEST_REFS 13
 #define COUNT_FAULT_NESTED_REFS 14
+#define COUNT_DATA_CYCLES 15
 
 _Static_assert(COUNT_FAULTS + DSEG_FAULT__MAX == COUNT_FAULT_GUEST_REFS,
                "bits 3:0 number the faults in their order");
@@ -24,7 +26,8 @@ static const size_t tally_offset[] = {
     offsetof(DsegTally, false_escapes),
 };
 
-#define TALLIES (sizeof(tally_offset) / sizeof(tally_offset[0]))
+_Static_assert(sizeof(tally_offset) / sizeof(tally_offset[0]) ==
+               COUNT_WALK_CYCLES, "bits 3:0 number what tallies have first");
 
 /* The fields of CR12; 0 in all but the first means all. */
 typedef struct Select {
@@ -49,10 +52,10 @@ bool dseg_counter_select_valid(uint64_t select)
     Select s = decode(select);
 
     if (s.count >= COUNT_FAULTS) {
-        return select <= COUNT_FAULT_NESTED_REFS;
+        return select <= COUNT_DATA_CYCLES;
     }
-    return !(select >> 12) && s.count < TALLIES &&
-           s.regime <= DSEG_REGIME__MAX && s.privilege <= DSEG_PRIVILEGE__MAX;
+    return !(select >> 12) && s.regime <= DSEG_REGIME__MAX &&
+           s.privilege <= DSEG_PRIVILEGE__MAX;
 }
 
 static uint64_t read_tally(const DsegTally *tally, unsigned count)
@@ -65,7 +68,18 @@ static bool chosen(unsigned wanted, unsigned which)
     return !wanted || wanted == which + 1;
 }
 
-static uint64_t sum_tallies(const DsegCounters *counters, const Select *s)
+/* What is counted by regime, access and privilege. */
+static uint64_t read_cell(const DsegCounters *counters, const DsegCycles *cycles,
+                          unsigned count, unsigned r, unsigned a, unsigned p)
+{
+    if (count == COUNT_WALK_CYCLES) {
+        return cycles ? cycles->walks[r][a][p] : 0;
+    }
+    return read_tally(&counters->tally[r][a][p], count);
+}
+
+static uint64_t sum_cells(const DsegCounters *counters,
+                          const DsegCycles *cycles, const Select *s)
 {
     uint64_t sum = 0;
 
@@ -74,7 +88,7 @@ static uint64_t sum_tallies(const DsegCounters *counters, const Select *s)
             for (unsigned p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
                 if (chosen(s->regime, r) && chosen(s->access, a) &&
                     chosen(s->privilege, p)) {
-                    sum += read_tally(&counters->tally[r][a][p], s->count);
+                    sum += read_cell(counters, cycles, s->count, r, a, p);
                 }
             }
         }
@@ -82,7 +96,8 @@ static uint64_t sum_tallies(const DsegCounters *counters, const Select *s)
     return sum;
 }
 
-uint64_t dseg_counter_select_read(const DsegCounters *counters, uint64_t select)
+uint64_t dseg_counter_select_read(const DsegCounters *counters,
+                                  const DsegCycles *cycles, uint64_t select)
 {
     Select s = decode(select);
 
@@ -91,9 +106,11 @@ uint64_t dseg_counter_select_read(const DsegCounters *counters, uint64_t select)
         return counters->fault_guest_refs;
     case COUNT_FAULT_NESTED_REFS:
         return counters->fault_nested_refs;
+    case COUNT_DATA_CYCLES:
+        return cycles ? cycles->data : 0;
     case COUNT_FAULTS ... COUNT_FAULT_GUEST_REFS - 1:
         return counters->faults[s.count - COUNT_FAULTS];
     default:
-        return sum_tallies(counters, &s);
+        return sum_cells(counters, cycles, &s);
     }
 }

@@ -16,8 +16,11 @@
 /* Whether CR12 can be @select. */
 bool dseg_counter_select_valid(uint64_t select);
 
-/* The sum of all the counters that @select, which is valid, stands for. */
+/*
+ * The sum of all the counters that @select, which is valid, stands for.
+ * @cycles is NULL where no caches are modelled: they are 0.
+ */
 uint64_t dseg_counter_select_read(const DsegCounters *counters,
-                                  uint64_t select);
+                                  const DsegCycles *cycles, uint64_t select);
 
 #endif

@@ -116,6 +116,12 @@ typedef struct DsegCounters {
     uint64_t mismatches;
 } DsegCounters;
 
+/* Cycles, where caches are modelled: what references have taken. */
+typedef struct DsegCycles {
+    uint64_t walks[DSEG_REGIME__MAX][DSEG_ACCESS__MAX][DSEG_PRIVILEGE__MAX];
+    uint64_t data;          /* of loads, stores and fetches */
+} DsegCycles;
+
 /* Counts a walk that has completed. */
 void dseg_counters_walk(DsegCounters *counters, const DsegCost *walk,
                         DsegAccess access, DsegPrivilege privilege);

@@ -21,6 +21,7 @@
 #define DSEG_CPUID_FILTER        (1u << 2)
 #define DSEG_CPUID_COUNTERS      (1u << 3)
 #define DSEG_CPUID_MARKER        (1u << 4)
+#define DSEG_CPUID_CYCLES        (1u << 5)
 
 #define DSEG_REVISION 1
 

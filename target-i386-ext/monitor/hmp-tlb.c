@@ -9,6 +9,7 @@
 #include "monitor/hmp.h"
 #include "monitor/monitor.h"
 #include "monitor/hmp-args.h"
+#include "monitor/hmp-caches.h"
 
 static uint64_t find_count(const X86DsegTlbCountList *list,
                            X86DsegTlbLevel level, X86DsegAccess kind,
@@ -106,6 +107,9 @@ static void hmp_info_dseg_tlb(Monitor *mon, const QDict *qdict)
                            PRIu64 " entries\n",
                            X86DsegTlbCause_str(i->value->cause),
                            i->value->count, i->value->entries);
+        }
+        if (tlb->caches) {
+            hmp_print_dseg_caches(mon, tlb->caches);
         }
     }
     hmp_handle_error(mon, err);

@@ -8,6 +8,7 @@
 #include "hw/core/cpu.h"
 #include "qapi/qapi-commands-x86-dseg.h"
 #include "dseg.h"
+#include "cpu/caches.h"
 #include "monitor/qmp.h"
 
 /* The QAPI enumerations list the same things in the same order. */
@@ -53,7 +54,9 @@ static X86DsegTlbWalkCache *walk_cache_of(const uint32_t *entries)
     return cache;
 }
 
-static X86DsegTlbGeometry *geometry_of(const DsegTlbGeometry *from)
+/* @caches: NULL if there are none */
+static X86DsegTlbGeometry *geometry_of(const DsegTlbGeometry *from,
+                                       const DsegCachesGeometry *caches)
 {
     X86DsegTlbGeometry *geometry = g_new0(X86DsegTlbGeometry, 1);
     X86DsegTlbArrayList **tail = &geometry->arrays;
@@ -68,6 +71,8 @@ static X86DsegTlbGeometry *geometry_of(const DsegTlbGeometry *from)
                                                   : X86_DSEG_TLB_SEGMENTS_L2;
     geometry->guest_walk_cache = walk_cache_of(from->guest_walk_cache);
     geometry->nested_walk_cache = walk_cache_of(from->nested_walk_cache);
+    geometry->caches = caches ? x86_dseg_describe_caches_geometry(caches)
+                              : NULL;
     return geometry;
 }
 
@@ -82,7 +87,8 @@ X86DsegTlbPresetList *qmp_query_x86_dseg_tlb_presets(Error **errp)
 
         out->name = g_strdup(preset->name);
         out->description = g_strdup(preset->description);
-        out->geometry = geometry_of(&preset->geometry);
+        out->geometry = geometry_of(&preset->geometry,
+                                    dseg_caches_preset(preset->name));
         QAPI_LIST_APPEND(tail, out);
     }
     return list;
@@ -202,7 +208,8 @@ X86DsegTlbInfo *x86_dseg_describe_tlb(const X86DsegTlb *tlb,
     info->cpu = env_cpu(tlb->env)->cpu_index;
     info->mode = tlb->exact ? X86_DSEG_TLB_MODE_EXACT
                             : X86_DSEG_TLB_MODE_INCLUSIVE;
-    info->geometry = geometry_of(geometry);
+    info->geometry = geometry_of(
+        geometry, tlb->caches ? dseg_caches_geometry(tlb->caches->model) : NULL);
     info->hits = counts_of(c->hits);
     info->misses = counts_of(c->misses);
     info->dirty_misses = g_new0(X86DsegTlbLevels, 1);
@@ -215,6 +222,10 @@ X86DsegTlbInfo *x86_dseg_describe_tlb(const X86DsegTlb *tlb,
     info->invalidations = invalidations_of(c);
     if (tlb->walk_caches) {
         info->walk_caches = walk_caches_of(&snapshot->walk_counters);
+    }
+    if (tlb->caches) {
+        info->caches = x86_dseg_describe_caches(
+            dseg_caches_geometry(tlb->caches->model), snapshot);
     }
     return info;
 }

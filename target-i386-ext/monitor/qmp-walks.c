@@ -7,16 +7,23 @@
 #include "hw/core/cpu.h"
 #include "qapi/qapi-commands-x86-dseg.h"
 #include "dseg.h"
+#include "cpu/caches.h"
 #include "monitor/qmp.h"
 
 static void do_snapshot(CPUState *cs, run_on_cpu_data data)
 {
-    *(DsegCounters *)data.host_ptr = cpu_env(cs)->dseg->counters;
+    const X86DsegState *dseg = cpu_env(cs)->dseg;
+
+    *(X86DsegCounts *)data.host_ptr = (X86DsegCounts) {
+        .walks = dseg->counters,
+        .cycles = dseg->tlb && dseg->tlb->caches ?
+                  dseg->tlb->caches->counters.cycles : (DsegCycles) {},
+    };
 }
 
-bool x86_dseg_snapshot(int index, DsegCounters *counters)
+bool x86_dseg_snapshot(int index, X86DsegCounts *counts)
 {
-    return x86_dseg_on_cpu(index, do_snapshot, counters);
+    return x86_dseg_on_cpu(index, do_snapshot, counts);
 }
 
 static X86DsegTally tally_of(const DsegTally *tally)
@@ -245,7 +252,7 @@ X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters)
 X86DsegWalksList *qmp_query_x86_dseg_walks(bool has_cpu, int64_t cpu,
                                            Error **errp)
 {
-    g_autofree DsegCounters *counters = g_new(DsegCounters, 1);
+    g_autofree X86DsegCounts *counts = g_new(X86DsegCounts, 1);
     g_autoptr(GArray) cpus = NULL;
     X86DsegWalksList *list = NULL;
     X86DsegWalksList **tail = &list;
@@ -257,8 +264,9 @@ X86DsegWalksList *qmp_query_x86_dseg_walks(bool has_cpu, int64_t cpu,
     for (guint i = 0; cpus && i < cpus->len; i++) {
         int index = g_array_index(cpus, int, i);
 
-        if (x86_dseg_snapshot(index, counters)) {
-            QAPI_LIST_APPEND(tail, x86_dseg_describe_walks(index, counters));
+        if (x86_dseg_snapshot(index, counts)) {
+            QAPI_LIST_APPEND(tail,
+                             x86_dseg_describe_walks(index, &counts->walks));
         }
     }
     return list;
@@ -271,6 +279,9 @@ static void do_reset(CPUState *cs, run_on_cpu_data data)
     dseg->counters = (DsegCounters) {};
     if (dseg->tlb) {
         dseg_tlb_counters_reset(dseg->tlb->model);
+        if (dseg->tlb->caches) {
+            x86_dseg_caches_reset(dseg->tlb->caches);
+        }
     }
     x86_dseg_forget_markers(dseg);
 }

@@ -53,6 +53,13 @@ X86DsegWalks *x86_dseg_describe_walks(int index, const DsegCounters *counters);
 X86DsegTlbInfo *x86_dseg_describe_tlb(const X86DsegTlb *tlb,
                                       const X86DsegTlbSnapshot *snapshot);
 
+/* Modelled caches, for QMP: their geometry, and the state in @snapshot. */
+X86DsegCacheHierarchy *
+x86_dseg_describe_caches_geometry(const DsegCachesGeometry *geometry);
+X86DsegCachesInfo *
+x86_dseg_describe_caches(const DsegCachesGeometry *geometry,
+                         const X86DsegTlbSnapshot *snapshot);
+
 /* The arguments of a QMP command that say where something is in force. */
 typedef struct X86DsegScope {
     bool has_cr3;
@@ -71,10 +78,16 @@ bool x86_dseg_scope(GArray *cpus, X86DsegLevel level,
                     const X86DsegScope *scope, X86DsegScoped *out,
                     Error **errp);
 
+/* What a CPU has counted; cycles are 0 if no caches are modelled. */
+typedef struct X86DsegCounts {
+    DsegCounters walks;
+    DsegCycles cycles;
+} X86DsegCounts;
+
 /*
  * Copies the counters of the CPU with @index, as of one moment between two
  * instructions; false if it has gone.
  */
-bool x86_dseg_snapshot(int index, DsegCounters *counters);
+bool x86_dseg_snapshot(int index, X86DsegCounts *counts);
 
 #endif

@@ -13,15 +13,15 @@
 /* One statistic; either a number, or a histogram with bars for 0, 1, 2... */
 typedef struct Statistic {
     const char *name;
-    uint64_t (*number)(const DsegCounters *c);
+    uint64_t (*number)(const X86DsegCounts *c);
     unsigned bars;
-    uint64_t (*bar)(const DsegCounters *c, unsigned i);
+    uint64_t (*bar)(const X86DsegCounts *c, unsigned i);
 } Statistic;
 
 #define TOTAL(field) \
-    static uint64_t total_##field(const DsegCounters *c) \
+    static uint64_t total_##field(const X86DsegCounts *c) \
     { \
-        return dseg_counters_total(c).field; \
+        return dseg_counters_total(&c->walks).field; \
     }
 
 TOTAL(walks)
@@ -32,34 +32,45 @@ TOTAL(filter_lookups)
 TOTAL(escapes)
 TOTAL(false_escapes)
 
-static uint64_t regime_walks(const DsegCounters *c, unsigned regime)
+static uint64_t regime_walks(const X86DsegCounts *c, unsigned regime)
 {
-    return dseg_counters_regime(c, regime).walks;
+    return dseg_counters_regime(&c->walks, regime).walks;
 }
 
-static uint64_t walks_with_refs(const DsegCounters *c, unsigned refs)
+static uint64_t walks_with_refs(const X86DsegCounts *c, unsigned refs)
 {
-    return dseg_counters_refs(c, refs);
+    return dseg_counters_refs(&c->walks, refs);
 }
 
-static uint64_t walks_with_checks(const DsegCounters *c, unsigned checks)
+static uint64_t walks_with_checks(const X86DsegCounts *c, unsigned checks)
 {
-    return dseg_counters_checks(c, checks);
+    return dseg_counters_checks(&c->walks, checks);
 }
 
-static uint64_t faults(const DsegCounters *c)
+static uint64_t faults(const X86DsegCounts *c)
 {
     uint64_t sum = 0;
 
     for (unsigned i = 0; i < DSEG_FAULT__MAX; i++) {
-        sum += c->faults[i];
+        sum += c->walks.faults[i];
     }
     return sum;
 }
 
-static uint64_t softmmu_nested_fills(const DsegCounters *c)
+static uint64_t softmmu_nested_fills(const X86DsegCounts *c)
 {
-    return c->softmmu_nested_fills;
+    return c->walks.softmmu_nested_fills;
+}
+
+/* Both are 0 if no caches are modelled. */
+static uint64_t walk_cycles(const X86DsegCounts *c)
+{
+    return dseg_caches_walk_cycles(&c->cycles);
+}
+
+static uint64_t data_cycles(const X86DsegCounts *c)
+{
+    return c->cycles.data;
 }
 
 /* The walks of each regime have names made from X86DsegRegime. */
@@ -73,6 +84,8 @@ static const Statistic statistics[] = {
     { "false-escapes", total_false_escapes },
     { "faults", faults },
     { "softmmu-nested-fills", softmmu_nested_fills },
+    { "walk-cycles", walk_cycles },
+    { "data-cycles", data_cycles },
     { "refs-histogram", .bar = walks_with_refs,
       .bars = DSEG_MAX_GUEST_REFS + DSEG_MAX_NESTED_REFS + 1 },
     { "checks-histogram", .bar = walks_with_checks,
@@ -102,7 +115,7 @@ static Stats *make_number(const char *name, uint64_t value)
     return stats;
 }
 
-static Stats *make_histogram(const Statistic *s, const DsegCounters *c)
+static Stats *make_histogram(const Statistic *s, const X86DsegCounts *c)
 {
     Stats *stats = make_stats(s->name);
     uint64List **tail = &stats->value->u.list;
@@ -114,7 +127,7 @@ static Stats *make_histogram(const Statistic *s, const DsegCounters *c)
     return stats;
 }
 
-static StatsList *stats_of(const DsegCounters *c, strList *names)
+static StatsList *stats_of(const X86DsegCounts *c, strList *names)
 {
     StatsList *list = NULL;
     StatsList **tail = &list;
@@ -140,7 +153,7 @@ static StatsList *stats_of(const DsegCounters *c, strList *names)
 static void query_stats(StatsResultList **result, StatsTarget target,
                         strList *names, strList *targets, Error **errp)
 {
-    g_autofree DsegCounters *c = g_new(DsegCounters, 1);
+    g_autofree X86DsegCounts *c = g_new(X86DsegCounts, 1);
     g_autoptr(GArray) cpus = x86_dseg_cpus(false, 0, NULL);
 
     if (target != STATS_TARGET_VCPU || !cpus) {

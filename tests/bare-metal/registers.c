@@ -61,7 +61,7 @@ static bool is_selector(uint64_t value)
     uint64_t count = value & 15, regime = value >> 4 & 15;
     uint64_t privilege = value >> 8 & 3;
 
-    if (count == 7 || count == 15 || value >> 12) {
+    if (value >> 12) {
         return false;
     }
     return count < 8 ? regime < 8 && privilege < 3 : value >> 4 == 0;

@@ -33,7 +33,7 @@ static const struct {
     { "CR10 canonical", -PAGE, 0xffff800000000000, 0, 0, 4, false },
     { "CR11 unaligned", 0, 0, 0xfff, 0, 4, true },
     { "CR11 not canonical", 0, 0, BIT(62), 0, 4, false },
-    { "CR12 no selector, count", 0, 0, 0, 7, 4, true },
+    { "CR12 no selector, fault of a regime", 0, 0, 0, 0x18, 4, true },
     { "CR12 no selector, regime", 0, 0, 0, 0x80, 4, true },
     { "CR12 no selector, high bit", 0, 0, 0, BIT(63), 4, true },
     { "all wrong", 1, 1, 1, ~0ull, 4, true },

@@ -9,22 +9,33 @@
 #include "input.h"
 #include "model/counter-select.h"
 
+/* What CR13 may read. */
+typedef struct All {
+    DsegCounters counters;
+    DsegCycles cycles;
+} All;
+
 /* On the heap, so that the sanitizer sees a read beside them. */
-static DsegCounters *take_counters(Input *in)
+static All *take_counters(Input *in)
 {
-    uint64_t *words = malloc(sizeof(DsegCounters));
+    uint64_t *words = malloc(sizeof(All));
     uint64_t word = take_u64(in);
 
     assert(words);
-    for (size_t i = 0; i < sizeof(DsegCounters) / sizeof(*words); i++) {
+    for (size_t i = 0; i < sizeof(All) / sizeof(*words); i++) {
         word = word * UINT64_C(6364136223846793005) + 1442695040888963407;
         words[i] = word;
     }
-    return (DsegCounters *)words;
+    return (All *)words;
+}
+
+static uint64_t read_count(const All *all, uint64_t select)
+{
+    return dseg_counter_select_read(&all->counters, &all->cycles, select);
 }
 
 /* The sum over all values of one field equals what its 0 reads. */
-static void check_parts(const DsegCounters *counters, uint64_t select,
+static void check_parts(const All *all_counters, uint64_t select,
                         unsigned shift, unsigned values)
 {
     uint64_t all = select & ~(UINT64_C(15) << shift & 0xfff);
@@ -32,9 +43,9 @@ static void check_parts(const DsegCounters *counters, uint64_t select,
 
     for (uint64_t value = 1; value <= values; value++) {
         assert(dseg_counter_select_valid(all | value << shift));
-        sum += dseg_counter_select_read(counters, all | value << shift);
+        sum += read_count(all_counters, all | value << shift);
     }
-    assert(dseg_counter_select_read(counters, all) == sum);
+    assert(read_count(all_counters, all) == sum);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -44,11 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      : take_edge(&in);
 
     if (dseg_counter_select_valid(select)) {
-        DsegCounters *counters = take_counters(&in);
+        All *counters = take_counters(&in);
 
-        assert(select <= 0xfff && (select & 15) != 15 && (select & 15) != 7);
+        assert(select <= 0xfff);
         assert((select >> 8 & 3) != 3);
-        dseg_counter_select_read(counters, select);
+        read_count(counters, select);
         if ((select & 15) < 8) {
             check_parts(counters, select & 0xf0f, 4, 7);
             check_parts(counters, select & 0xcff, 8, 2);

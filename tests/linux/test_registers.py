@@ -125,7 +125,7 @@ def test_monitor_segment_replaces_that_of_the_registers(registers, gups):
 
 @pytest.mark.parametrize('name,value', [
     ('cr9', 0x1234), ('cr9', 1 << 48), ('cr10', 0xfff), ('cr11', 1),
-    ('cr12', 7), ('cr12', 1 << 12), ('cr13', 1), ('vmm_base', 1 << 52),
+    ('cr12', 0x18), ('cr12', 1 << 12), ('cr13', 1), ('vmm_base', 1 << 52),
     ('vmm_base', 0x800), ('vmm_limit', 2**64 - 4096), ('vmm_offset', 1),
 ])
 def test_gdb_cannot_write_what_software_could_not(stack, name, value):

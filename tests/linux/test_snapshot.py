@@ -249,7 +249,7 @@ def test_state_of_another_version_is_refused(bare_qemu, saved):
 @pytest.mark.parametrize('quadword,value,part', [
     (0, 0x123, 'CR9 to CR12'),
     (1, 1 << 50, 'CR9 to CR12'),
-    (3, 7, 'CR9 to CR12'),
+    (3, 0x18, 'CR9 to CR12'),
     (4, 1 << 60, "the VMM segment's MSRs"),
 ])
 def test_damaged_registers_are_refused(bare_qemu, saved, quadword, value,

@@ -10,7 +10,14 @@
 
 /* The fields of CR12, by their values in the table. */
 enum { COUNTS = 16, REGIMES = 16, PRIVILEGES = 4, ACCESSES = 4 };
-enum { FIRST_FAULT = 8, FAULT_GUEST_REFS = 13, FAULT_NESTED_REFS = 14 };
+enum { WALK_CYCLES = 7, FIRST_FAULT = 8, FAULT_GUEST_REFS = 13,
+       FAULT_NESTED_REFS = 14, DATA_CYCLES = 15 };
+
+/* All that can be read. */
+typedef struct All {
+    DsegCounters counters;
+    DsegCycles cycles;
+} All;
 
 static const DsegRegime regime_of[] = {
     [1] = DSEG_NATIVE, [2] = DSEG_NATIVE_DIRECT, [3] = DSEG_BASE,
@@ -58,10 +65,9 @@ static void for_each(void (*visit)(Fields fields, gpointer data), gpointer data)
 static bool is_valid(Fields f)
 {
     if (f.count >= FIRST_FAULT) {
-        return f.count <= FAULT_NESTED_REFS && !f.regime && !f.privilege &&
-               !f.access;
+        return !f.regime && !f.privilege && !f.access;
     }
-    return f.count <= 6 && f.regime <= 7 && f.privilege <= 2;
+    return f.regime <= 7 && f.privilege <= 2;
 }
 
 static void check_valid(Fields f, gpointer data)
@@ -78,7 +84,7 @@ static void test_valid(void)
 
     for_each(check_valid, &valid);
     /* So that the loop itself is right: the product of the table's lines. */
-    g_assert_cmpuint(valid, ==, 7 * 8 * 3 * 4 + 7);
+    g_assert_cmpuint(valid, ==, 8 * 8 * 3 * 4 + 8);
 }
 
 static void test_high_bits_are_invalid(void)
@@ -113,7 +119,16 @@ static uint64_t field(const DsegTally *tally, unsigned count)
     return value[count];
 }
 
-static uint64_t expected_sum(const DsegCounters *c, Fields f)
+static uint64_t cell(const All *all, unsigned r, unsigned p, unsigned a,
+                     unsigned count)
+{
+    return count == WALK_CYCLES ?
+           all->cycles.walks[regime_of[r]][access_of[a]][privilege_of[p]] :
+           field(&all->counters.tally[regime_of[r]][access_of[a]]
+                                     [privilege_of[p]], count);
+}
+
+static uint64_t expected_sum(const All *all, Fields f)
 {
     uint64_t sum = 0;
 
@@ -123,8 +138,7 @@ static uint64_t expected_sum(const DsegCounters *c, Fields f)
                 if ((!f.regime || f.regime == r) &&
                     (!f.privilege || f.privilege == p) &&
                     (!f.access || f.access == a)) {
-                    sum += field(&c->tally[regime_of[r]][access_of[a]]
-                                          [privilege_of[p]], f.count);
+                    sum += cell(all, r, p, a, f.count);
                 }
             }
         }
@@ -132,8 +146,10 @@ static uint64_t expected_sum(const DsegCounters *c, Fields f)
     return sum;
 }
 
-static uint64_t expected_read(const DsegCounters *c, Fields f)
+static uint64_t expected_read(const All *all, Fields f)
 {
+    const DsegCounters *c = &all->counters;
+
     switch (f.count) {
     case FAULT_GUEST_REFS:
         return c->fault_guest_refs;
@@ -141,18 +157,21 @@ static uint64_t expected_read(const DsegCounters *c, Fields f)
         return c->fault_nested_refs;
     case FIRST_FAULT ... FAULT_GUEST_REFS - 1:
         return c->faults[fault_of[f.count]];
+    case DATA_CYCLES:
+        return all->cycles.data;
     default:
-        return expected_sum(c, f);
+        return expected_sum(all, f);
     }
 }
 
 static void check_read(Fields f, gpointer data)
 {
-    const DsegCounters *counters = data;
+    const All *all = data;
 
     if (is_valid(f)) {
-        g_assert_cmphex(dseg_counter_select_read(counters, selector(f)), ==,
-                        expected_read(counters, f));
+        g_assert_cmphex(dseg_counter_select_read(&all->counters, &all->cycles,
+                                                 selector(f)), ==,
+                        expected_read(all, f));
     }
 }
 
@@ -166,14 +185,14 @@ static void test_read(void)
 
     for (uint64_t n = random_rounds(20); n && !g_test_failed(); n--) {
         union {
-            DsegCounters counters;
-            uint64_t word[sizeof(DsegCounters) / sizeof(uint64_t)];
+            All all;
+            uint64_t word[sizeof(All) / sizeof(uint64_t)];
         } all;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(all.word); i++) {
             all.word[i] = random_bits(rand, 57);
         }
-        for_each(check_read, &all.counters);
+        for_each(check_read, &all.all);
     }
 }
 
@@ -184,9 +203,21 @@ static void test_read_of_nothing_is_zero(void)
 
     for (unsigned select = 0; select <= 0xfff; select++) {
         if (dseg_counter_select_valid(select)) {
-            g_assert_cmpuint(dseg_counter_select_read(zeros, select), ==, 0);
+            g_assert_cmpuint(dseg_counter_select_read(zeros, NULL, select), ==,
+                             0);
         }
     }
+}
+
+static void test_cycles_are_zero_without_caches(void)
+{
+    g_autofree DsegCounters *counters = g_malloc(sizeof(*counters));
+
+    memset(counters, 0x5a, sizeof(*counters));
+    g_assert_cmpuint(dseg_counter_select_read(counters, NULL, WALK_CYCLES), ==,
+                     0);
+    g_assert_cmpuint(dseg_counter_select_read(counters, NULL, DATA_CYCLES), ==,
+                     0);
 }
 
 int main(int argc, char **argv)
@@ -203,5 +234,7 @@ int main(int argc, char **argv)
     g_test_add_func("/select/each-reads-the-sum-it-names", test_read);
     g_test_add_func("/select/fresh-counters-read-zero",
                     test_read_of_nothing_is_zero);
+    g_test_add_func("/select/cycles-are-zero-without-caches",
+                    test_cycles_are_zero_without_caches);
     return g_test_run();
 }
