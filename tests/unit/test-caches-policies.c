@@ -6,7 +6,7 @@
 
 #include "caches-fixture.h"
 
-/* The lines that a trace before and after its next character differ by. */
+/* The line that is found after one trace and not after the other; .: none. */
 static char lost(const DsegCachesGeometry *geometry, const char *before,
                  const char *after, bool fetch)
 {
