@@ -10,8 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-ROOMS = ('model', 'tlb', 'cpu', 'monitor')
-PLAIN = ('model', 'tlb')                # C without a header of QEMU
+ROOMS = ('model', 'tlb', 'caches', 'cpu', 'monitor')
+PLAIN = ('model', 'tlb', 'caches')      # C without a header of QEMU
 DOOR = 'dseg.h'                         # belongs to cpu/
 
 

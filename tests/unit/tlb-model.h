@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "policies.h"
 #include "tlb/tlb.h"
 
 typedef struct ModelEntry {
@@ -122,49 +123,15 @@ static inline unsigned model_sets(const ModelArray *array)
     return array->is.entries / array->is.ways;
 }
 
-/* Node @node has the ways from @first on, @count of them, below it. */
-static inline void model_point_away(bool *nodes, unsigned node, unsigned first,
-                                    unsigned count, unsigned way)
-{
-    if (count > 1) {
-        bool upper = way >= first + count / 2;
-
-        nodes[node] = !upper;
-        model_point_away(nodes, 2 * node + upper,
-                         upper ? first + count / 2 : first, count / 2, way);
-    }
-}
-
-static inline unsigned model_leads_to(const bool *nodes, unsigned node,
-                                      unsigned first, unsigned count)
-{
-    if (count == 1) {
-        return first;
-    }
-    return nodes[node]
-           ? model_leads_to(nodes, 2 * node + 1, first + count / 2, count / 2)
-           : model_leads_to(nodes, 2 * node, first, count / 2);
-}
-
 static inline void model_touch(ModelArray *array, ModelEntry *entry)
 {
     unsigned index = entry - array->entries;
 
     entry->touched = ++array->clock;
     if (array->is.policy == DSEG_TLB_PLRU) {
-        model_point_away(array->nodes[index / array->is.ways], 1, 0,
-                         array->is.ways, index % array->is.ways);
+        policy_point_away(array->nodes[index / array->is.ways], 1, 0,
+                          array->is.ways, index % array->is.ways);
     }
-}
-
-static inline uint64_t model_next_random(ModelArray *array)
-{
-    uint64_t x, y, z;
-
-    x = array->random += UINT64_C(0x9e3779b97f4a7c15);
-    y = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (y ^ (y >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
 }
 
 static inline unsigned model_victim(ModelArray *array, unsigned set)
@@ -173,10 +140,10 @@ static inline unsigned model_victim(ModelArray *array, unsigned set)
     unsigned oldest = 0;
 
     if (array->is.policy == DSEG_TLB_RANDOM) {
-        return model_next_random(array) % array->is.ways;
+        return policy_next_random(&array->random) % array->is.ways;
     }
     if (array->is.policy == DSEG_TLB_PLRU) {
-        return model_leads_to(array->nodes[set], 1, 0, array->is.ways);
+        return policy_leads_to(array->nodes[set], 1, 0, array->is.ways);
     }
     for (unsigned way = 1; way < array->is.ways; way++) {
         if (array->is.policy == DSEG_TLB_LRU
