@@ -95,6 +95,21 @@ static void each_entry_has_its_nested_ones_anew(void)
     end();
 }
 
+/* The root table is at another gPA than hPA, the page at another hPA. */
+static void what_passes_are_hpas(void)
+{
+    start(BIG);
+    map_nested(4 * MiB, 0, 2);          /* by the entry at 14010 */
+    vmrun(1, 0);
+    map_nested(DATA, DATA + 2 * MiB, 2);
+    now.cr3 = 4 * MiB + ROOT;
+    operation(OPERATION_MOV_CR3, 0, now.cr3, 0);
+    load(0);
+    expect_order(&CACHE(L1D),
+                 "14010 1000 10000 11000 12000 2000 13000 14000 400000");
+    end();
+}
+
 static void a_guest_without_paging_has_nested_steps_alone(void)
 {
     start(BIG);
@@ -197,6 +212,7 @@ int main(int argc, char **argv)
          an_entry_comes_after_the_nested_ones_for_it);
     CASE("walk/nested-anew-for-each-entry",
          each_entry_has_its_nested_ones_anew);
+    CASE("walk/hpas", what_passes_are_hpas);
     CASE("walk/guest-without-paging",
          a_guest_without_paging_has_nested_steps_alone);
     CASE("walk/privilege", a_walk_is_of_its_privilege);
