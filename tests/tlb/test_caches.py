@@ -5,13 +5,14 @@ That QEMU's are the simulator's is tested with those of the TLB (test_tlb.py): e
 caches has them on.
 """
 
+import copy
 import functools
 from collections import Counter
 
 import pytest
 
-from yardstick import (LABEL_BEGIN, LABEL_END, PROGRAMS, SYNTHETIC, geometries, markers, simulate,
-                       step_numbers)
+from yardstick import (LABEL_BEGIN, LABEL_END, PROGRAMS, SYNTHETIC, cache_numbers, geometries,
+                       markers, simulate, step_numbers)
 
 WITH_CACHES = [entry['name'] for entry in SYNTHETIC if 'caches' in entry['geometry']]
 LEVELS = (5, 4, 3, 2)       # of the entries that walk caches hold, as their hits are listed
@@ -177,3 +178,19 @@ def test_steps_are_of_the_guests_two_privileges(simulated):
         ('native', 'kernel'), ('nested', 'kernel'), ('nested', 'user')}
     assert {row['privilege'] for row in found['walk-cycles']
             if row['regime'] == 'base'} == {'kernel', 'user'}
+
+
+@pytest.mark.parametrize('member, number', [
+    ('data', 'count'), ('steps', 'count'), ('walk-cycles', 'cycles'), ('data-cycles', None),
+    ('caches', 'evictions'), ('caches', 'back-invalidations'),
+])
+def test_one_count_more_is_a_difference(member, number, simulated):
+    """So that the comparison with QEMU (yardstick.py) looks at each."""
+    found = simulated('user', 'tiny-caches')
+    for at in range(len(found[member]) if number else 1):
+        other = copy.deepcopy(found)
+        if number:
+            other[member][at][number] += 1
+        else:
+            other[member] += 1
+        assert sum((cache_numbers(other) - cache_numbers(found)).values()) == 1
