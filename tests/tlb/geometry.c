@@ -110,6 +110,107 @@ static bool parse_walk_cache(struct walk_cache *cache, char **words)
     return true;
 }
 
+/* -- Caches -- */
+
+static bool parse_cache_number(struct cache *cache, const char *name,
+                               guint64 number)
+{
+    if (g_str_equal(name, "size")) {
+        cache->size = number;
+        return number > 0;
+    }
+    if (number > G_MAXUINT16) {
+        return false;
+    }
+    if (g_str_equal(name, "latency")) {
+        cache->latency = number;
+        return true;
+    }
+    cache->ways = number;
+    return g_str_equal(name, "ways");
+}
+
+static bool parse_cache_field(struct cache *cache, const char *field)
+{
+    g_auto(GStrv) words = g_strsplit(field, "=", 2);
+    guint64 number;
+
+    if (g_strv_length(words) != 2) {
+        return false;
+    }
+    if (g_str_equal(words[0], "policy")) {
+        int policy = find(policy_names, G_N_ELEMENTS(policy_names), words[1]);
+
+        cache->policy = policy;
+        return policy >= 0;
+    }
+    if (g_str_equal(words[0], "inclusive")) {
+        cache->inclusive = g_str_equal(words[1], "yes");
+        return cache->inclusive || g_str_equal(words[1], "no");
+    }
+    return parse_number(words[1], &number) &&
+           parse_cache_number(cache, words[0], number);
+}
+
+static bool parse_cache(struct caches *caches, char **words)
+{
+    int number = find(cache_names, CACHES, words[0]);
+
+    if (number < 0) {
+        return false;
+    }
+    caches->present = true;
+    for (words++; *words; words++) {
+        if (!parse_cache_field(&caches->cache[number], *words)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse_caches(struct caches *caches, char **words)
+{
+    caches->present = true;
+    caches->line = 64;
+    for (; *words; words++) {
+        g_auto(GStrv) field = g_strsplit(*words, "=", 2);
+        guint64 number;
+
+        if (!field[1] || !parse_number(field[1], &number)) {
+            return false;
+        }
+        if (g_str_equal(field[0], "seed")) {
+            caches->seed = number;
+        } else if (g_str_equal(field[0], "line") && number <= G_MAXUINT16) {
+            caches->line = number;
+        } else if (g_str_equal(field[0], "memory") && number <= G_MAXUINT) {
+            caches->memory = number;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* -- The whole -- */
+
+/* What has a name and a value alone; false if it is none of that. */
+static bool parse_setting(struct simulator *s, char **words)
+{
+    const char *value = words[1];
+
+    if (g_str_equal(words[0], "seed")) {
+        return parse_number(value, &s->tlb.seed);
+    }
+    if (g_str_equal(words[0], "mode")) {
+        s->passing.only_l1_misses = g_str_equal(value, "inclusive");
+        return s->passing.only_l1_misses || g_str_equal(value, "exact");
+    }
+    s->segments_beside_l1 = g_str_equal(value, "l1");
+    return g_str_equal(words[0], "segments") &&
+           (s->segments_beside_l1 || g_str_equal(value, "l2"));
+}
+
 static bool parse_line(struct simulator *s, char **words)
 {
     unsigned count = g_strv_length(words);
@@ -127,12 +228,13 @@ static bool parse_line(struct simulator *s, char **words)
                parse_walk_cache(guest ? &s->guest_cache : &s->nested_cache,
                                 words + 2);
     }
-    if (count == 2 && g_str_equal(words[0], "seed")) {
-        return parse_number(words[1], &s->tlb.seed);
+    if (g_str_equal(words[0], "caches")) {
+        return parse_caches(&s->passing.caches, words + 1);
     }
-    s->segments_beside_l1 = count == 2 && g_str_equal(words[1], "l1");
-    return count == 2 && g_str_equal(words[0], "segments") &&
-           (s->segments_beside_l1 || g_str_equal(words[1], "l2"));
+    if (count >= 2 && g_str_equal(words[0], "cache")) {
+        return parse_cache(&s->passing.caches, words + 1);
+    }
+    return count == 2 && parse_setting(s, words);
 }
 
 char *geometry_parse(struct simulator *s, const char *text)

@@ -7,9 +7,16 @@
  *     seed 7
  *     segments l1
  *     walk-cache guest pml5e=2 pml4e=2 pdpte=4 pde=16
+ *     caches line=64 memory=200 seed=0
+ *     cache l1d size=32768 ways=8 policy=lru latency=4
+ *     cache l2 size=262144 ways=8 policy=plru latency=12 inclusive=yes
+ *     mode inclusive
  *
  * Places are l1d, l1i, l2, l2d, l2i and nested; walk caches are guest (the host
- * has the same) and nested. seed is 0 and segments l2 by default.
+ * has the same) and nested; caches are l1d, l1i, l2 and llc. By default seeds
+ * are 0, segments are at l2, lines have 64 bytes, and the mode is exact. In
+ * mode inclusive only what misses L1 of the TLB passes through the caches, but
+ * for walks; everything still goes through the TLB.
  */
 #ifndef TLB_GEOMETRY_H
 #define TLB_GEOMETRY_H

@@ -9,11 +9,6 @@ uint64_t page_bytes(enum pages pages)
     return 1ull << (12 + 9 * pages);
 }
 
-static bool is_power_of_2(unsigned n)
-{
-    return n && !(n & (n - 1));
-}
-
 static unsigned level_of(enum place place)
 {
     return place == NESTED ? 0 : place == L1D || place == L1I ? 1 : 2;
@@ -176,40 +171,6 @@ struct entry *hierarchy_probe(struct hierarchy *h, unsigned level,
 
 /* -- Policies -- */
 
-/* Turn the bits on the way to a way of the tree away from it. */
-static void plru_touch(bool *bits, unsigned ways, unsigned way)
-{
-    unsigned node = 1;
-
-    for (unsigned half = ways / 2; half >= 1; half /= 2) {
-        bool upper = way & half;
-
-        bits[node] = !upper;
-        node = 2 * node + upper;
-    }
-}
-
-static unsigned plru_victim(const bool *bits, unsigned ways)
-{
-    unsigned node = 1, way = 0;
-
-    for (unsigned half = ways / 2; half >= 1; half /= 2) {
-        way += bits[node] ? half : 0;
-        node = 2 * node + bits[node];
-    }
-    return way;
-}
-
-/* splitmix64: docs/spec/registers.rst, "The escape filter". */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t x = *state += 0x9e3779b97f4a7c15ull;
-    uint64_t y = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-    uint64_t z = (y ^ (y >> 27)) * 0x94d049bb133111ebull;
-
-    return z ^ (z >> 31);
-}
-
 static uint64_t age_of(const struct array *array, const struct entry *entry)
 {
     return array->policy == FIFO ? entry->filled : entry->touched;
@@ -233,7 +194,7 @@ static void touch(struct array *array, struct entry *entry)
 
     entry->touched = ++array->clock;
     if (array->policy == PLRU) {
-        plru_touch(&array->plru[number - number % array->ways], array->ways,
+        tree_touch(&array->plru[number - number % array->ways], array->ways,
                    number % array->ways);
     }
 }
@@ -261,7 +222,7 @@ static unsigned choose_way(struct array *array, const struct entry *set)
     array->evictions++;
     switch (array->policy) {
     case PLRU:
-        return plru_victim(&array->plru[set - array->entry], array->ways);
+        return tree_victim(&array->plru[set - array->entry], array->ways);
     case RANDOM:
         return next_random(&array->random) % array->ways;
     default:

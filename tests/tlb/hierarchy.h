@@ -10,9 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy.h"
+
 enum kind { LOAD, STORE, FETCH, KINDS };
 enum pages { PAGES_4K, PAGES_2M, PAGES_1G, PAGE_SIZES };
-enum policy { LRU, PLRU, FIFO, RANDOM };
 
 /* Where an array stands. */
 enum place { L1D, L1I, L2, L2D, L2I, NESTED };

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "walks.h"
+
 #define CR0_PG (1ull << 31)
 #define CR4_PSE (1ull << 4)
 #define CR4_PAE (1ull << 5)
@@ -24,10 +26,14 @@ const char *const cause_names[CAUSES] = {
 
 const char *simulator_init(struct simulator *s, uint64_t ram_size)
 {
+    const char *wrong;
+
+    s->passing.privilege = PRIVILEGE_KERNEL;
     world_init(&s->world, ram_size);
     walk_cache_init(&s->guest_cache);
     walk_cache_init(&s->nested_cache);
-    return hierarchy_init(&s->tlb);
+    wrong = hierarchy_init(&s->tlb);
+    return wrong ? wrong : caches_init(&s->passing.caches);
 }
 
 void simulator_free(struct simulator *s)
@@ -35,6 +41,7 @@ void simulator_free(struct simulator *s)
     hierarchy_free(&s->tlb);
     walk_cache_free(&s->guest_cache);
     walk_cache_free(&s->nested_cache);
+    caches_free(&s->passing.caches);
     world_free(&s->world);
 }
 
@@ -48,6 +55,7 @@ void simulator_begin(struct simulator *s)
 {
     clear_counts(&s->guest_cache);
     clear_counts(&s->nested_cache);
+    passing_begin(&s->passing);
     s->counts = (struct counts) { 0 };
     for (unsigned i = 0; i < s->tlb.arrays; i++) {
         s->tlb.array[i].evictions = 0;
@@ -99,63 +107,6 @@ static struct entry entry_of(const struct simulator *s, uint64_t address,
     };
 }
 
-/* -- Walk caches and nested TLB -- */
-
-static bool has_nested_tlb(const struct simulator *s)
-{
-    for (unsigned i = 0; i < s->tlb.arrays; i++) {
-        if (s->tlb.array[i].place == NESTED) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A gPA of a walk: true if the nested TLB has it. */
-static bool nested_tlb_has(struct simulator *s, uint64_t gpa)
-{
-    struct entry *found = hierarchy_probe(&s->tlb, 0, LOAD, gpa,
-                                          world_asid(&s->world), 0);
-
-    s->counts.gpa_lookups += has_nested_tlb(s);
-    if (found) {
-        s->counts.gpa_hits[found->pages]++;
-        hierarchy_touch(&s->tlb, found);
-    }
-    return found;
-}
-
-static void use_gpa(struct simulator *s, const struct gpa *gpa)
-{
-    unsigned asid = world_asid(&s->world);
-    struct entry page = { .pages = PAGES_4K + gpa->leaf - 1, .asid = asid,
-                          .store = true };
-
-    if (gpa->by_segment || nested_tlb_has(s, gpa->gpa)) {
-        return;
-    }
-    walk_cache_walk(&s->nested_cache, gpa->gpa, asid, 0, gpa->top, gpa->leaf);
-    page.address = gpa->gpa & -page_bytes(page.pages);
-    hierarchy_fill(&s->tlb, 0, LOAD, gpa->gpa, &page);
-}
-
-/* The end of a walk, as what keeps parts of walks sees it. */
-static void use_caches(struct simulator *s, uint64_t address,
-                       const struct translation *t)
-{
-    unsigned begin = t->top + 1;
-
-    if (t->top) {
-        begin = walk_cache_walk(&s->guest_cache, address,
-                                world_asid(&s->world), world_pcid(&s->world),
-                                t->top, t->leaf);
-    }
-    /* gpa[i] is that of the entry of level top - i, the last the page's. */
-    for (unsigned i = t->top + 1 - begin; i < t->gpas; i++) {
-        use_gpa(s, &t->gpa[i]);
-    }
-}
-
 /* -- The rest of an access -- */
 
 /* Neither L1 nor a segment beside it has the address. */
@@ -175,7 +126,7 @@ static void after_l1_miss(struct simulator *s, uint64_t address, enum kind kind,
             s->counts.guest_refs += t->result.guest_refs;
             s->counts.nested_refs += t->result.nested_refs;
             world_set_bits(&s->world, t);
-            use_caches(s, address, t);
+            walk_end(s, address, kind, t);
             hierarchy_fill(&s->tlb, 2, kind, address, &page);
         }
     }
@@ -185,31 +136,52 @@ static void after_l1_miss(struct simulator *s, uint64_t address, enum kind kind,
 /* The hPA of the address. */
 static uint64_t access(struct simulator *s, uint64_t address, enum kind kind)
 {
+    bool misses_l1 = false, passes = !s->passing.only_l1_misses &&
+                                     kind != FETCH;
     struct translation t;
 
     world_translate(&s->world, address, kind, &t);
     if (t.faults) {
         fail(s, "an access faults here that did not fault there");
+        passes = false;
     } else if (!world_uses_tlb(&s->world)) {
-        /* Then the address is physical. */
+        passes = false;         /* and the address is physical */
     } else if (s->segments_beside_l1 && t.by_segments_alone) {
         s->counts.segment_hits_l1[kind]++;
     } else if (!lookup(s, 1, address, kind)) {
         after_l1_miss(s, address, kind, &t);
+        misses_l1 = true;
+    }
+    if (passes || (misses_l1 && s->passing.only_l1_misses)) {
+        pass_access(&s->passing, kind, t.hpa);
     }
     return t.hpa;
 }
 
 /* -- What an instruction does -- */
 
+void simulator_privilege(struct simulator *s, unsigned cpl)
+{
+    s->passing.privilege = cpl == 3 ? PRIVILEGE_USER : PRIVILEGE_KERNEL;
+}
+
 void simulator_instruction(struct simulator *s, uint64_t pc, unsigned size)
 {
+    bool in_any_case = !s->fetched;
+    uint64_t first = 0;
+
     for (uint64_t byte = pc; byte != pc + size; byte++) {
         if (!s->fetched || s->fetched_page != byte / PAGE) {
-            access(s, byte, FETCH);
+            s->fetched_frame = access(s, byte, FETCH) / PAGE;
             s->fetched = true;
             s->fetched_page = byte / PAGE;
         }
+        if (byte == pc) {
+            first = s->fetched_frame * PAGE + byte % PAGE;
+        }
+    }
+    if (!s->passing.only_l1_misses && world_uses_tlb(&s->world)) {
+        pass_instruction(&s->passing, first, in_any_case);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "hierarchy.h"
+#include "passing.h"
 #include "trace.h"
 #include "walkcache.h"
 #include "world.h"
@@ -48,20 +49,27 @@ struct simulator {
     struct world world;
     bool segments_beside_l1;
     struct walk_cache guest_cache, nested_cache;
-    /* The page of the last fetch; the next one is in any case without. */
+    struct passing passing;
+    /* Page and frame of the last fetch; the next is in any case without. */
     bool fetched;
-    uint64_t fetched_page;
+    uint64_t fetched_page, fetched_frame;
     struct counts counts;
     /* Set by the first thing that can't be: what, else NULL. */
     const char *error;
 };
 
-/* As hierarchy_init() of s->tlb, with RAM of zeros; the state is all zeros. */
+/*
+ * As hierarchy_init() and caches_init(), with RAM of zeros; the state is all
+ * zeros.
+ */
 const char *simulator_init(struct simulator *s, uint64_t ram_size);
 void simulator_free(struct simulator *s);
 
 /* Counts are 0 from here on, those of the arrays too. */
 void simulator_begin(struct simulator *s);
+
+/* What follows has that privilege; 0 at first. */
+void simulator_privilege(struct simulator *s, unsigned cpl);
 
 /* The next thing that the CPU has done. */
 void simulator_instruction(struct simulator *s, uint64_t pc, unsigned size);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "geometry.h"
+#include "print-passing.h"
 
 #define LABEL_BEGIN 1
 #define LABEL_END 2
@@ -138,6 +139,7 @@ static void print_counts(struct simulator *s)
     print_walk_caches(s);
     print_arrays(&s->tlb);
     print_invalidations(counts);
+    print_passing(&s->passing);
     printf("}\n");
 }
 
@@ -188,6 +190,9 @@ static bool step(struct reader *reader, struct simulator *s,
         break;
     case TRACE_INSTRUCTION:
         simulator_instruction(s, record->address, record->size);
+        break;
+    case TRACE_PRIVILEGE:
+        simulator_privilege(s, record->value[0]);
         break;
     case TRACE_LOAD:
         simulator_load(s, record->address, record->size);

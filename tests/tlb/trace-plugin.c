@@ -59,7 +59,8 @@ static struct qemu_plugin_register *handles[G_N_ELEMENTS(register_names)];
 static GByteArray *buffer;
 static FILE *file;
 static uint64_t ram_size;
-static struct qemu_plugin_register *rip_handle;
+static struct qemu_plugin_register *rip_handle, *cs_handle;
+static uint64_t privilege;      /* the CPL that the trace has been told */
 static uint64_t moved;          /* where the block is now, less where it was */
 static bool tracing, ended;
 
@@ -274,6 +275,19 @@ static void end_operation(uint64_t pc)
     }
 }
 
+/* Outside real mode the CPL is in the selector of CS. */
+static void note_privilege(void)
+{
+    const struct trace_record record = {
+        .type = TRACE_PRIVILEGE, .value = { read_register(cs_handle) & 3 },
+    };
+
+    if (record.value[0] != privilege) {
+        privilege = record.value[0];
+        write_bytes(&record, sizeof(record));
+    }
+}
+
 /* The descriptor of INVPCID: PCID, then address. */
 static void take_descriptor(const struct trace_record *load)
 {
@@ -309,6 +323,10 @@ static void on_instruction(unsigned cpu, void *opaque)
         write_ram();
     }
     end_operation(record.address);
+    /* What changes it ends a block. */
+    if (i->begins_block) {
+        note_privilege();
+    }
     write_bytes(&record, sizeof(record));
     if (i->decoded.what == WHAT_MARKER) {
         record = (struct trace_record) {
@@ -397,6 +415,7 @@ static void on_cpu(qemu_plugin_id_t id, unsigned cpu)
         state_handles[i] = find(all, state_names[i]);
     }
     rip_handle = find(all, "rip");
+    cs_handle = find(all, "cs");
     for (unsigned i = 0; i < G_N_ELEMENTS(register_names); i++) {
         handles[i] = find(all, register_names[i]);
         if (!handles[i]) {

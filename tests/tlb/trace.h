@@ -22,6 +22,7 @@ enum trace_type {
     TRACE_STORE,            /* value: the bytes, the first one lowest */
     TRACE_OPERATION,        /* it has been done; what it was and left behind */
     TRACE_MARKER,           /* value[0]: the label */
+    TRACE_PRIVILEGE,        /* value[0]: the CPL from here on; 0 at first */
 };
 
 enum trace_operation {

@@ -100,7 +100,7 @@ struct dimension {
     bool walked;            /* else there is none, or a segment translates */
     bool by_segment;
     unsigned top, leaf;     /* levels of the walk */
-    uint64_t entry[5];      /* addresses of the entries */
+    uint64_t entry[MAX_LEVELS];     /* addresses of the entries */
     enum pages pages;
     bool writable, dirty, global;
     uint64_t address;       /* what it translates to */
@@ -112,7 +112,7 @@ struct reader {
     bool guest_physical;    /* the entries' addresses are gPAs */
     bool pae;               /* the first entry has no rights */
     unsigned entries;
-    uint64_t address[5];
+    uint64_t address[MAX_LEVELS];
     uint64_t all, last;     /* and of all entries, the last entry */
 };
 
@@ -226,10 +226,13 @@ static enum pages smaller(const struct dimension *guest,
 static void add_gpa(struct translation *t, uint64_t gpa,
                     const struct dimension *nested)
 {
-    t->gpa[t->gpas++] = (struct gpa) {
+    struct gpa *added = &t->gpa[t->gpas++];
+
+    *added = (struct gpa) {
         .gpa = gpa, .by_segment = nested->by_segment,
         .top = nested->top, .leaf = nested->leaf,
     };
+    memcpy(added->entry, nested->entry, sizeof(added->entry));
 }
 
 /* All gPAs in the order in which the walk uses them. */
@@ -241,6 +244,7 @@ static void list_gpas(struct world *world, const struct dimension *guest,
 
         nested_alone(world, guest->entry[i], LOAD, &of_entry);
         add_gpa(t, guest->entry[i], &of_entry);
+        t->entry[i] = of_entry.address;
     }
     add_gpa(t, guest->address, nested);
 }
@@ -261,6 +265,8 @@ static void describe(struct world *world, uint64_t address, enum kind kind,
     if (state->nested) {
         nested_alone(world, guest.address, kind, &nested);
         list_gpas(world, &guest, &nested, t);
+    } else {
+        memcpy(t->entry, guest.entry, sizeof(t->entry));
     }
     t->top = guest.top;
     t->leaf = guest.leaf;

@@ -24,11 +24,14 @@ struct world {
     struct ref_hash hash;
 };
 
+#define MAX_LEVELS 5
+
 /* A gPA on the way to a page, and how it was translated. */
 struct gpa {
     uint64_t gpa;
     bool by_segment;
     unsigned top, leaf;         /* levels of the nested walk */
+    uint64_t entry[MAX_LEVELS]; /* hPAs of what it reads, from the root's on */
 };
 
 struct translation {
@@ -41,9 +44,10 @@ struct translation {
     struct ref_result result;
     /* The walk of the guest's tables, or the host's; top 0: there is none. */
     unsigned top, leaf;
+    uint64_t entry[MAX_LEVELS]; /* hPAs: [i] that of the entry of top - i */
     /* In a guest: [i] that of the entry of level top - i; then the page's. */
     unsigned gpas;
-    struct gpa gpa[6];
+    struct gpa gpa[MAX_LEVELS + 1];
 };
 
 void world_init(struct world *world, uint64_t ram_size);

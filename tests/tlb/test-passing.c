@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Data and fetches against docs/spec/caches.rst: which of them pass, and when,
+ * worked out by hand.
+ */
+#include "test-passed.h"
+
+/* -- Data -- */
+
+static void data_passes_by_its_first_byte(void)
+{
+    start(BIG);
+    simulator_load(&s, 12, 8);
+    simulator_load(&s, 16, 8);
+    EXPECT(2, DATA_AT(LOAD, IN_MEMORY));
+    simulator_store(&s, 15, 4, "abcd");
+    EXPECT(1, DATA_AT(STORE, IN_L1));
+    end();
+}
+
+static void data_on_two_pages_passes_twice(void)
+{
+    start(BIG);
+    map_from(ROOT, PAGE, DATA + PAGE, 1, LEAF);
+    simulator_load(&s, PAGE - 4, 8);
+    EXPECT(2, DATA_AT(LOAD, IN_MEMORY));
+    /* The second walk comes after the first page's data. */
+    expect_order(&CACHE(L1D), "200ff0 1000 10000 11000 12000 201000");
+    end();
+}
+
+static void a_segments_data_passes(const char *geometry)
+{
+    start(geometry);
+    now.cr9 = 64 * MiB;
+    now.cr10 = 64 * MiB + PAGE;
+    now.cr11 = DATA - 64 * MiB;
+    operation(OPERATION_MOV_SEGMENT, 0, 0, 0);
+    load(64 * MiB + 0x50);
+    expect_order(&CACHE(L1D), "200050");
+    load(64 * MiB + 0x50);
+    EXPECT(1, DATA_AT(LOAD, IN_L1));
+    EXPECT(101, s.passing.counts.data_cycles);
+    end();
+}
+
+static void segments_alone_pass_data(void)
+{
+    a_segments_data_passes(BIG);
+    a_segments_data_passes(BIG "segments l1\n");
+}
+
+static void nothing_passes_where_the_tlb_is_not_used(void)
+{
+    start(BIG "cache l1i size=16 ways=1 latency=1\n");
+    now.cr0 = 1;
+    operation(OPERATION_MOV_CR0, 0, 0, 0);
+    load(0);
+    store(PAGE);
+    simulator_instruction(&s, 0, 1);
+    EXPECT(0, cache_used(&s.passing.caches, &CACHE(L1D)));
+    EXPECT(0, cache_used(&s.passing.caches, &CACHE(L1I)));
+    EXPECT(0, s.passing.counts.data_cycles);
+    end();
+}
+
+static void counts_begin_at_0_and_lines_stay(void)
+{
+    start(BIG);
+    load(0);
+    EXPECT(4, steps_at(STEPS(NATIVE, KERNEL), IN_MEMORY));
+    simulator_begin(&s);
+    load(0);
+    EXPECT(0, DATA_AT(LOAD, IN_MEMORY));
+    EXPECT(1, DATA_AT(LOAD, IN_L1));
+    EXPECT(1, s.passing.counts.data_cycles);
+    EXPECT(0, steps_at(STEPS(NATIVE, KERNEL), IN_MEMORY));
+    EXPECT(5, cache_used(&s.passing.caches, &CACHE(L1D)));
+    end();
+}
+
+/* -- Fetches -- */
+
+#define WITH_L1I BIG "cache l1i size=1024 ways=64 latency=2\n"
+
+static uint64_t fetches(void)
+{
+    return DATA_AT(FETCH, IN_L1) + DATA_AT(FETCH, IN_MEMORY);
+}
+
+static void an_instruction_passes_unless_it_is_in_the_line_before(void)
+{
+    start(WITH_L1I);
+    simulator_instruction(&s, 0, 4);
+    simulator_instruction(&s, 4, 4);
+    simulator_instruction(&s, 12, 8);           /* begins in line 0 */
+    EXPECT(1, fetches());
+    simulator_instruction(&s, 20, 1);
+    EXPECT(2, DATA_AT(FETCH, IN_MEMORY));
+    load(0);                                    /* is no fetch */
+    simulator_instruction(&s, 21, 1);
+    EXPECT(2, fetches());
+    simulator_instruction(&s, 0, 1);
+    EXPECT(1, DATA_AT(FETCH, IN_L1));
+    EXPECT(200 + 2 + 100, s.passing.counts.data_cycles);
+    expect_order(&CACHE(L1I), "200010 200000");
+    end();
+}
+
+/* Both pages are in one frame; the second one walks. */
+static void a_line_is_one_by_its_hpa(void)
+{
+    start(WITH_L1I);
+    simulator_instruction(&s, 0, 4);
+    simulator_instruction(&s, PAGE + 4, 4);
+    EXPECT(1, fetches());
+    EXPECT(8, s.counts.guest_refs);
+    simulator_instruction(&s, PAGE + 16, 4);
+    EXPECT(2, fetches());
+    end();
+}
+
+static void after_operations_an_instruction_passes_in_any_case(void)
+{
+    start(WITH_L1I);
+    simulator_instruction(&s, 0, 4);
+    operation(OPERATION_INVLPG, 5 * PAGE, 0, 0);
+    simulator_instruction(&s, 4, 4);
+    EXPECT(1, DATA_AT(FETCH, IN_L1));
+    operation(OPERATION_MOV_SEGMENT, 0, 0, 0);  /* which changes nothing */
+    simulator_instruction(&s, 8, 4);
+    EXPECT(1, DATA_AT(FETCH, IN_L1));
+    end();
+}
+
+/* l1d has one line, so what walks read is in l2 in the order of the reads. */
+static void an_instruction_passes_after_its_fetches(void)
+{
+    start(TLB "caches line=16 memory=100\n"
+          "cache l1d size=16 ways=1 latency=1\n"
+          "cache l1i size=16 ways=1 latency=1\n"
+          "cache l2 size=1024 ways=64 latency=3\n");
+    map_from(ROOT, PAGE, DATA + PAGE, 1, LEAF);
+    simulator_instruction(&s, PAGE - 4, 8);
+    expect_order(&CACHE(L2), "1000 10000 11000 12000 200ff0");
+    EXPECT(1, fetches());
+    EXPECT(4 * 100 + 4 * 3, WALK_CYCLES(NATIVE, FETCH));
+    end();
+}
+
+static void without_l1i_fetches_do_not_pass(void)
+{
+    start(BIG);
+    simulator_instruction(&s, 0, 4);
+    simulator_instruction(&s, 64, 4);
+    EXPECT(0, fetches());
+    expect_order(&CACHE(L1D), "1000 10000 11000 12000");
+    end();
+}
+
+/* -- Mode inclusive -- */
+
+static void in_mode_inclusive_only_misses_of_l1_pass(void)
+{
+    start(WITH_L1I "mode inclusive\n");
+    load(0x40);
+    load(0x80);
+    EXPECT(1, DATA_AT(LOAD, IN_MEMORY));
+    expect_order(&CACHE(L1D), "1000 10000 11000 12000 200040");
+    simulator_instruction(&s, 0x100, 4);
+    simulator_instruction(&s, 0x200, 4);
+    expect_order(&CACHE(L1I), "200100");
+    /* A fetch has the address of its access: of the page's first byte. */
+    map_from(ROOT, PAGE, DATA + PAGE, 1, LEAF);
+    simulator_instruction(&s, PAGE - 4, 8);
+    expect_order(&CACHE(L1I), "200100 201000");
+    end();
+}
+
+static void in_mode_inclusive_segment_hits_beside_l1_do_not_pass(void)
+{
+    start(BIG "segments l1\nmode inclusive\n");
+    now.cr9 = 64 * MiB;
+    now.cr10 = 64 * MiB + PAGE;
+    now.cr11 = DATA - 64 * MiB;
+    operation(OPERATION_MOV_SEGMENT, 0, 0, 0);
+    load(64 * MiB);
+    EXPECT(0, cache_used(&s.passing.caches, &CACHE(L1D)));
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define CASE(path, function) g_test_add_func("/tlb-passing/" path, function)
+    CASE("data/first-byte", data_passes_by_its_first_byte);
+    CASE("data/two-pages", data_on_two_pages_passes_twice);
+    CASE("data/segments-alone", segments_alone_pass_data);
+    CASE("data/not-without-the-tlb", nothing_passes_where_the_tlb_is_not_used);
+    CASE("data/begin", counts_begin_at_0_and_lines_stay);
+    CASE("fetch/once-a-line",
+         an_instruction_passes_unless_it_is_in_the_line_before);
+    CASE("fetch/lines-by-hpa", a_line_is_one_by_its_hpa);
+    CASE("fetch/after-operations",
+         after_operations_an_instruction_passes_in_any_case);
+    CASE("fetch/after-those-of-the-tlb",
+         an_instruction_passes_after_its_fetches);
+    CASE("fetch/not-without-l1i", without_l1i_fetches_do_not_pass);
+    CASE("inclusive-mode/misses-of-l1",
+         in_mode_inclusive_only_misses_of_l1_pass);
+    CASE("inclusive-mode/segments-beside-l1",
+         in_mode_inclusive_segment_hits_beside_l1_do_not_pass);
+    return g_test_run();
+}
