@@ -268,7 +268,7 @@ static void check_counters(const Shadow *shadow, const uint64_t *steps)
     }
     assert(accesses == shadow->accesses && read == shadow->steps);
     assert(steps[DSEG_PLACE_SPARED] == shadow->spared);
-    assert(data_cycles == c->data_cycles && !walk_cycles);
+    assert(data_cycles == c->cycles.data && !walk_cycles);
 }
 
 static void check_invariants(const Shadow *shadow)

@@ -50,7 +50,7 @@ static void test_data(void)
     expected.data[DSEG_STORE][DSEG_PLACE_MEMORY] = 2;
     expected.data[DSEG_FETCH][DSEG_PLACE_L1] = 1;
     expected.data[DSEG_FETCH][DSEG_PLACE_L2] = 1;
-    expected.data_cycles = 100 + 2 + 10 + 3 + 100 + 100 + 30 + 2;
+    expected.cycles.data = 100 + 2 + 10 + 3 + 100 + 100 + 30 + 2;
     assert_same(&counters, &expected);
 }
 
@@ -71,7 +71,7 @@ static void test_data_of_each_place(void)
             }
             dseg_caches_data(caches, &counters, 0, a);
             expected.data[a][p] = 1;
-            expected.data_cycles = a == DSEG_FETCH ? fetch_cycles[p]
+            expected.cycles.data = a == DSEG_FETCH ? fetch_cycles[p]
                                                    : data_cycles[p];
             assert_same(&counters, &expected);
         }
@@ -150,7 +150,7 @@ static void assert_order_shifted(const DsegWalkEntries *shape,
         *count_of(&expected, cost->in_nested, others[i],
                   DSEG_PLACE_SPARED) += 1;
     }
-    expected.walk_cycles[dseg_cost_regime(cost)][DSEG_STORE][DSEG_USER] =
+    expected.cycles.walks[dseg_cost_regime(cost)][DSEG_STORE][DSEG_USER] =
         cycles;
     dseg_caches_walk(caches, &counters, &entries, cost, DSEG_STORE, DSEG_USER);
     assert_same(&counters, &expected);
@@ -318,9 +318,9 @@ static void test_walks_are_data(void)
     g_assert_cmpint(dseg_caches_pass(caches, 0x2000, true), ==, DSEG_PLACE_L2);
     /* A walk for a fetch takes the cycles of L1D. */
     dseg_caches_walk(caches, &counters, &entries, &cost, DSEG_FETCH, DSEG_USER);
-    g_assert_cmpuint(counters.walk_cycles[DSEG_NATIVE][DSEG_FETCH][DSEG_USER],
+    g_assert_cmpuint(counters.cycles.walks[DSEG_NATIVE][DSEG_FETCH][DSEG_USER],
                      ==, 100 + 2);
-    g_assert_cmpuint(counters.data_cycles, ==, 0);
+    g_assert_cmpuint(counters.cycles.data, ==, 0);
 }
 
 /* One walk of each regime: by its cost. */
@@ -355,7 +355,7 @@ static void test_cycles_by_regime_access_and_privilege(void)
                 dseg_caches_walk(caches, &counters, &entries, &regimes[r], a,
                                  p);
                 expected.guest[world][p][1][DSEG_PLACE_MEMORY] = 1;
-                expected.walk_cycles[r][a][p] = 100;
+                expected.cycles.walks[r][a][p] = 100;
                 assert_same(&counters, &expected);
             }
         }
@@ -375,7 +375,7 @@ static void test_nested_steps_by_privilege(void)
         dseg_caches_walk(caches, &counters, &entries, &regimes[DSEG_BASE],
                          DSEG_LOAD, p);
         expected.nested[p][0][3][DSEG_PLACE_MEMORY] = 1;
-        expected.walk_cycles[DSEG_BASE][DSEG_LOAD][p] = 100;
+        expected.cycles.walks[DSEG_BASE][DSEG_LOAD][p] = 100;
         assert_same(&counters, &expected);
     }
 }
@@ -400,31 +400,26 @@ static void test_steps_of_each_place(void)
                          DSEG_LOAD, DSEG_KERNEL);
         expected.nested[DSEG_KERNEL][2][1][place] = 1;
         expected.guest[DSEG_WORLD_NESTED][DSEG_KERNEL][2][DSEG_PLACE_L1] = 1;
-        expected.walk_cycles[DSEG_MIXED][DSEG_LOAD][DSEG_KERNEL] =
+        expected.cycles.walks[DSEG_MIXED][DSEG_LOAD][DSEG_KERNEL] =
             cycles[place] + 2;
         assert_same(&counters, &expected);
     }
 }
 
-static void test_regime_cycles(void)
+static void test_walk_cycles(void)
 {
-    DsegCacheCounters counters = { 0 };
+    DsegCycles cycles = { .data = UINT64_C(1) << 60 };
+    uint64_t digit = 1;
 
     for (DsegRegime r = 0; r < DSEG_REGIME__MAX; r++) {
-        uint64_t digit = UINT64_C(1) << 6 * r;
-
-        counters.walk_cycles[r][DSEG_LOAD][DSEG_USER] = digit;
-        counters.walk_cycles[r][DSEG_LOAD][DSEG_KERNEL] = 2 * digit;
-        counters.walk_cycles[r][DSEG_STORE][DSEG_USER] = 4 * digit;
-        counters.walk_cycles[r][DSEG_STORE][DSEG_KERNEL] = 8 * digit;
-        counters.walk_cycles[r][DSEG_FETCH][DSEG_USER] = 16 * digit;
-        counters.walk_cycles[r][DSEG_FETCH][DSEG_KERNEL] = 32 * digit;
+        for (DsegAccess a = 0; a < DSEG_ACCESS__MAX; a++) {
+            for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
+                cycles.walks[r][a][p] = digit;
+                digit <<= 1;
+            }
+        }
     }
-    counters.data_cycles = UINT64_C(1) << 60;
-    for (DsegRegime r = 0; r < DSEG_REGIME__MAX; r++) {
-        g_assert_cmphex(dseg_caches_regime_cycles(&counters, r), ==,
-                        UINT64_C(63) << 6 * r);
-    }
+    g_assert_cmphex(dseg_caches_walk_cycles(&cycles), ==, digit - 1);
 }
 
 int main(int argc, char **argv)
@@ -455,7 +450,7 @@ int main(int argc, char **argv)
                     test_nested_steps_by_privilege);
     g_test_add_func("/caches-counts/steps-of-each-place",
                     test_steps_of_each_place);
-    g_test_add_func("/caches-counts/cycles-of-a-regime-are-a-sum",
-                    test_regime_cycles);
+    g_test_add_func("/caches-counts/walk-cycles-are-a-sum",
+                    test_walk_cycles);
     return g_test_run();
 }

@@ -144,7 +144,7 @@ static void random_walk(GRand *rand, DsegCaches *caches,
     DsegPrivilege privilege = random_below(rand, DSEG_PRIVILEGE__MAX);
 
     dseg_caches_walk(caches, counters, &entries, &cost, access, privilege);
-    truth->counters.walk_cycles[regime][access][privilege] +=
+    truth->counters.cycles.walks[regime][access][privilege] +=
         true_steps(truth, &t, &entries, privilege);
     dseg_counters_walk(&truth->walks, &cost, access, privilege);
     seen_regimes[regime]++;
@@ -163,7 +163,7 @@ static void random_data(GRand *rand, DsegCaches *caches,
     dseg_caches_data(caches, counters, hpa, access);
     place = model_pass(truth->model, hpa, fetch);
     truth->counters.data[access][place]++;
-    truth->counters.data_cycles += model_latency(truth->model, place, fetch);
+    truth->counters.cycles.data += model_latency(truth->model, place, fetch);
 }
 
 static uint64_t not_spared(const uint64_t *places)
