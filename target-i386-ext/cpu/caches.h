@@ -39,7 +39,8 @@ typedef struct X86DsegCaches {
     /* Mode exact: see fetch.c. */
     bool watches_lines;     /* there is an l1i: each instruction passes */
     uint64_t block;         /* virtual address of the block's first byte */
-    uint64_t fetched_hpa;   /* of the last fetch of the TLB */
+    uint64_t fetched_hpa;   /* of the last fetch of the TLB; -1: no paging */
+    bool paged;             /* it was one; else instructions do not pass */
     uint64_t page_offset;   /* hPA - virtual address, in the page of that */
     uint64_t fetched_line;  /* that passed last; -1: the next one passes */
 } X86DsegCaches;

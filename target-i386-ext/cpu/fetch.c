@@ -44,6 +44,18 @@ bool x86_dseg_do_new_line(CPUX86State *env, uint64_t pc, uint64_t before)
                      dseg_caches_line(caches->model, before);
 }
 
+/* The model has made a fetch for @pc, or has not, as there is no paging. */
+static void note_page(X86DsegTlb *tlb, uint64_t pc)
+{
+    X86DsegCaches *caches = tlb->caches;
+
+    caches->page_offset = caches->fetched_hpa - pc;
+    caches->paged = caches->fetched_hpa != -1;
+    if (tlb->fetched == -1) {
+        caches->fetched_line = -1;
+    }
+}
+
 /* One access, of an instruction in the page of @pc; may raise #PF. */
 static void fetch(CPUX86State *env, uint64_t pc, uintptr_t ra)
 {
@@ -53,15 +65,15 @@ static void fetch(CPUX86State *env, uint64_t pc, uintptr_t ra)
     if (tlb->fetched == page) {
         return;
     }
+    if (tlb->caches) {
+        tlb->caches->fetched_hpa = -1;
+    }
     tlb->in_fetch = true;
     x86_cpu_tlb_fill(env_cpu(env), pc, 1, MMU_INST_FETCH,
                      cpu_mmu_index(env_cpu(env), true), false, ra);
     tlb->in_fetch = false;
     if (tlb->caches) {
-        tlb->caches->page_offset = tlb->caches->fetched_hpa - pc;
-        if (tlb->fetched == -1) {
-            tlb->caches->fetched_line = -1;
-        }
+        note_page(tlb, pc);
     }
     tlb->fetched = page;
 }
@@ -71,7 +83,7 @@ static void pass_line(X86DsegCaches *caches, uint64_t hpa)
 {
     uint64_t line = dseg_caches_line(caches->model, hpa);
 
-    if (line != caches->fetched_line) {
+    if (caches->paged && line != caches->fetched_line) {
         caches->fetched_line = line;
         x86_dseg_caches_access(caches, hpa, DSEG_FETCH);
     }
