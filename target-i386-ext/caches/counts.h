@@ -50,7 +50,7 @@ typedef struct DsegCacheCounters {
     DsegCycles cycles;
 } DsegCacheCounters;
 
-/* Data, or a fetch, passes. */
+/* Data, or a fetch, passes; for a fetch there must be an l1i. */
 void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
                       uint64_t hpa, DsegAccess access);
 

@@ -87,7 +87,7 @@ static char *check_cache(const DsegCachesGeometry *geometry, DsegCacheName i)
     return check_policy(cache, name);
 }
 
-/* No place is quicker than one above it. . */
+/* No place is quicker than one above it. */
 static char *check_order(const DsegCachesGeometry *geometry, DsegCacheName end,
                          const char *lower, uint32_t latency)
 {

@@ -3,10 +3,7 @@
  * Unit tests of the geometry of caches: every rule of docs/spec/caches.rst
  */
 
-#include <glib.h>
-#include <stdlib.h>
-
-#include "caches/geometry.h"
+#include "caches-check.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)
@@ -27,33 +24,6 @@ static DsegCachesGeometry right(void)
     };
 }
 
-static void assert_right(const DsegCachesGeometry *geometry)
-{
-    char *text = dseg_caches_geometry_check(geometry);
-
-    g_assert_cmpstr(text, ==, NULL);
-    free(text);
-}
-
-static void assert_wrong(const DsegCachesGeometry *geometry,
-                         const char *expected)
-{
-    char *text = dseg_caches_geometry_check(geometry);
-
-    g_assert_cmpstr(text, ==, expected);
-    free(text);
-}
-
-/* That it is wrong, for what is said of a field of cache @name. */
-static void assert_wrong_cache(const DsegCachesGeometry *geometry,
-                               DsegCacheName name, const char *rule)
-{
-    g_autofree char *expected = g_strdup_printf(
-        "caches.%s.%s", dseg_cache_names[name], rule);
-
-    assert_wrong(geometry, expected);
-}
-
 static void test_right(void)
 {
     DsegCachesGeometry geometry = right();
@@ -70,19 +40,6 @@ static void test_names(void)
     }
 }
 
-/* Caches of one line each, which any length of a line suits. */
-static DsegCachesGeometry with_line(uint32_t line)
-{
-    DsegCachesGeometry geometry = { .line = line, .memory = 9 };
-
-    for (DsegCacheName i = 0; i < DSEG_CACHE__MAX; i++) {
-        geometry.cache[i] = (DsegCacheGeometry) {
-            .size = line, .ways = 1, .policy = DSEG_TLB_LRU, .latency = 1,
-        };
-    }
-    return geometry;
-}
-
 static void test_line(void)
 {
     static const uint32_t wrong[] = {
@@ -91,7 +48,7 @@ static void test_line(void)
     };
 
     for (uint32_t line = 16; line <= 4096; line *= 2) {
-        DsegCachesGeometry geometry = with_line(line);
+        DsegCachesGeometry geometry = caches_with_line(line);
 
         assert_right(&geometry);
     }
@@ -245,111 +202,6 @@ static void test_plru(void)
     }
 }
 
-static void test_latency(void)
-{
-    for (DsegCacheName i = 0; i < DSEG_CACHE__MAX; i++) {
-        DsegCachesGeometry geometry = with_line(64);
-        DsegCacheGeometry *cache = &geometry.cache[i];
-
-        geometry.memory = 65535;
-        assert_right(&geometry);
-        cache->latency = 0;
-        assert_wrong_cache(&geometry, i, "latency: must be 1 to 65535");
-        cache->latency = 65536;
-        assert_wrong_cache(&geometry, i, "latency: must be 1 to 65535");
-        cache->latency = UINT32_MAX;
-        assert_wrong_cache(&geometry, i, "latency: must be 1 to 65535");
-        for (DsegCacheName j = 0; j < DSEG_CACHE__MAX; j++) {
-            geometry.cache[j].latency = 65535;
-        }
-        assert_right(&geometry);
-    }
-}
-
-static void test_latency_of_memory(void)
-{
-    DsegCachesGeometry geometry = with_line(64);
-
-    geometry.memory = 1;
-    assert_right(&geometry);
-    geometry.memory = 65535;
-    assert_right(&geometry);
-    geometry.memory = 0;
-    assert_wrong(&geometry, "caches.memory: must be 1 to 65535");
-    geometry.memory = 65536;
-    assert_wrong(&geometry, "caches.memory: must be 1 to 65535");
-}
-
-/* Pairs of a place and one above it; DSEG_CACHE__MAX is memory. */
-static const struct {
-    DsegCacheName above, below;
-    const char *text;
-} orders[] = {
-    { DSEG_CACHE_L1D, DSEG_CACHE_L2,
-      "caches.l2.latency: must be at least the latency of l1d (50)" },
-    { DSEG_CACHE_L1I, DSEG_CACHE_L2,
-      "caches.l2.latency: must be at least the latency of l1i (50)" },
-    { DSEG_CACHE_L1D, DSEG_CACHE_LLC,
-      "caches.llc.latency: must be at least the latency of l1d (50)" },
-    { DSEG_CACHE_L1I, DSEG_CACHE_LLC,
-      "caches.llc.latency: must be at least the latency of l1i (50)" },
-    { DSEG_CACHE_L2, DSEG_CACHE_LLC,
-      "caches.llc.latency: must be at least the latency of l2 (50)" },
-    { DSEG_CACHE_L1D, DSEG_CACHE__MAX,
-      "caches.memory: must be at least the latency of l1d (50)" },
-    { DSEG_CACHE_L1I, DSEG_CACHE__MAX,
-      "caches.memory: must be at least the latency of l1i (50)" },
-    { DSEG_CACHE_L2, DSEG_CACHE__MAX,
-      "caches.memory: must be at least the latency of l2 (50)" },
-    { DSEG_CACHE_LLC, DSEG_CACHE__MAX,
-      "caches.memory: must be at least the latency of llc (50)" },
-};
-
-/* L1D, which has to be there, and the two of a pair. */
-static DsegCachesGeometry pair(DsegCacheName above, DsegCacheName below)
-{
-    DsegCachesGeometry geometry = with_line(64);
-
-    geometry.memory = 60;
-    for (DsegCacheName i = DSEG_CACHE_L1I; i < DSEG_CACHE__MAX; i++) {
-        geometry.cache[i].size = i == above || i == below ? 64 : 0;
-    }
-    geometry.cache[above].latency = 50;
-    return geometry;
-}
-
-static void test_order_of_latencies(void)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
-        DsegCacheName below = orders[i].below;
-        DsegCachesGeometry geometry = pair(orders[i].above, below);
-        uint32_t *latency = below == DSEG_CACHE__MAX ? &geometry.memory :
-                            &geometry.cache[below].latency;
-
-        *latency = 50;
-        assert_right(&geometry);
-        *latency = 49;
-        assert_wrong(&geometry, orders[i].text);
-        if (orders[i].above) {
-            geometry.cache[orders[i].above].size = 0;
-            assert_right(&geometry);
-        }
-    }
-}
-
-/* L1D and L1I are neither above the other. */
-static void test_no_order_of_l1d_and_l1i(void)
-{
-    DsegCachesGeometry geometry = right();
-
-    geometry.cache[DSEG_CACHE_L1D].latency = 1;
-    geometry.cache[DSEG_CACHE_L1I].latency = 12;
-    assert_right(&geometry);
-    geometry.cache[DSEG_CACHE_L1D].latency = 12;
-    geometry.cache[DSEG_CACHE_L1I].latency = 1;
-    assert_right(&geometry);
-}
-
 static void test_inclusive(void)
 {
     for (unsigned inclusive = 0; inclusive < 4; inclusive++) {
@@ -396,13 +248,6 @@ int main(int argc, char **argv)
                     test_policies);
     g_test_add_func("/caches-geometry/ways-of-plru-are-a-power-of-two",
                     test_plru);
-    g_test_add_func("/caches-geometry/latency-is-1-to-65535", test_latency);
-    g_test_add_func("/caches-geometry/latency-of-memory-is-1-to-65535",
-                    test_latency_of_memory);
-    g_test_add_func("/caches-geometry/no-place-is-quicker-than-one-above",
-                    test_order_of_latencies);
-    g_test_add_func("/caches-geometry/l1d-and-l1i-are-side-by-side",
-                    test_no_order_of_l1d_and_l1i);
     g_test_add_func("/caches-geometry/only-l2-and-llc-can-be-inclusive",
                     test_inclusive);
     g_test_add_func("/caches-geometry/any-seed", test_any_seed);

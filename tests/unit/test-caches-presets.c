@@ -3,20 +3,9 @@
  * Unit tests of the presets of caches
  */
 
-#include <glib.h>
-#include <stdlib.h>
-
-#include "caches/geometry.h"
+#include "caches-check.h"
 
 #define KIB UINT64_C(1024)
-
-static void assert_right(const DsegCachesGeometry *geometry)
-{
-    char *text = dseg_caches_geometry_check(geometry);
-
-    g_assert_cmpstr(text, ==, NULL);
-    free(text);
-}
 
 static void test_a_preset_for_each_tlb(void)
 {
