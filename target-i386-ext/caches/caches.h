@@ -47,6 +47,13 @@ const DsegCachesGeometry *dseg_caches_geometry(const DsegCaches *caches);
 uint64_t dseg_caches_line(const DsegCaches *caches, uint64_t hpa);
 
 /*
+ * @hpa will pass as data soon: what is known of its sets is got from memory.  The
+ * second function is for a while after the first, and gets what depends on that.
+ */
+void dseg_caches_prefetch(const DsegCaches *caches, uint64_t hpa);
+void dseg_caches_prefetch_tags(const DsegCaches *caches, uint64_t hpa);
+
+/*
  * Something passes; returns where it was found.  A @fetch passes l1i, which must
  * be there.
  */

@@ -56,6 +56,9 @@ void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,
     DsegStepPlaces *nested = counters->nested[privilege];
     uint32_t cycles = 0;
 
+    if (guest->count) {
+        dseg_caches_prefetch_tags(caches, guest->hpa[guest->count - 1]);
+    }
     for (unsigned i = 0; i < guest->count; i++) {
         if (entries->gpas) {
             cycles += steps(caches, &entries->nested[i],

@@ -73,6 +73,10 @@ static inline void x86_dseg_caches_entry(X86DsegCaches *caches, bool nested,
     DsegEntries *entries = nested ? &caches->nested : &caches->walk.guest;
 
     entries->hpa[entries->count++] = hpa;
+    /* Of the levels above L1 has nearly all. */
+    if (entries->count == 4) {
+        dseg_caches_prefetch(caches->model, hpa);
+    }
 }
 
 /* The nested walk for @gpa is complete. */

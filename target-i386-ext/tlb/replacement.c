@@ -20,6 +20,41 @@ static void init_list(DsegTlbReplacement *order, uint32_t sets)
     }
 }
 
+static void init_wide_list(DsegTlbReplacement *order, uint32_t sets)
+{
+    order->wide_list = dseg_tlb_zeroed(sets * sizeof(*order->wide_list));
+    for (uint32_t set = 0; set < sets; set++) {
+        for (uint32_t way = 0; way < order->ways; way++) {
+            order->wide_list[set] = order->wide_list[set] << 5 | way;
+        }
+    }
+}
+
+/* The nodes on the path to @way, and which bits lead to the other side. */
+static struct DsegTlbTreePath path_to(uint32_t way, uint32_t ways)
+{
+    struct DsegTlbTreePath path = {};
+    uint32_t node = 1;
+
+    for (uint32_t half = ways >> 1; half; half >>= 1) {
+        bool upper = way & half;
+
+        path.nodes |= UINT64_C(1) << node;
+        path.away |= (uint64_t)!upper << node;
+        node = 2 * node + upper;
+    }
+    return path;
+}
+
+static void init_tree(DsegTlbReplacement *order, uint32_t sets)
+{
+    order->tree = dseg_tlb_zeroed(sets * sizeof(*order->tree));
+    order->path = dseg_tlb_zeroed(order->ways * sizeof(*order->path));
+    for (uint32_t way = 0; way < order->ways; way++) {
+        order->path[way] = path_to(way, order->ways);
+    }
+}
+
 static void init_ring(DsegTlbReplacement *order, uint32_t sets)
 {
     uint32_t ways = order->ways;
@@ -44,20 +79,24 @@ void dseg_tlb_replacement_init(DsegTlbReplacement *order, uint32_t sets,
     if (policy == DSEG_TLB_LRU || policy == DSEG_TLB_FIFO) {
         if (ways <= DSEG_TLB_LIST_WAYS) {
             init_list(order, sets);
+        } else if (ways <= DSEG_TLB_WIDE_LIST_WAYS) {
+            init_wide_list(order, sets);
         } else {
             init_ring(order, sets);
         }
     } else if (policy == DSEG_TLB_PLRU) {
-        order->tree = dseg_tlb_zeroed(sets * sizeof(*order->tree));
+        init_tree(order, sets);
     }
 }
 
 void dseg_tlb_replacement_destroy(DsegTlbReplacement *order)
 {
     free(order->list);
+    free(order->wide_list);
     free(order->ring);
     free(order->oldest);
     free(order->tree);
+    free(order->path);
 }
 
 /* Makes @way the newest of @set. */
@@ -78,32 +117,11 @@ static void ring_renew(DsegTlbReplacement *order, uint32_t set, uint32_t way)
     }
 }
 
-/* Sets the bits on the path to @way such that they lead to the other side. */
-static void point_away(DsegTlbReplacement *order, uint32_t set, uint32_t way)
-{
-    uint64_t tree = order->tree[set];
-    uint32_t node = 1;
-
-    for (uint32_t half = order->ways >> 1; half; half >>= 1) {
-        bool upper = way & half;
-
-        if (upper) {
-            tree &= ~(UINT64_C(1) << node);
-        } else {
-            tree |= UINT64_C(1) << node;
-        }
-        node = 2 * node + upper;
-    }
-    order->tree[set] = tree;
-}
-
 void dseg_tlb_replacement_fill_slowly(DsegTlbReplacement *order, uint32_t set,
                                       uint32_t way)
 {
     if (order->ring) {
         ring_renew(order, set, way);
-    } else if (order->tree) {
-        point_away(order, set, way);
     }
 }
 

@@ -16,6 +16,9 @@
 #include <stdint.h>
 #include "tlb/geometry.h"
 
+/* A list of ways, five bits each; see DsegTlbReplacement. */
+typedef unsigned __int128 DsegTlbWideList;
+
 typedef struct DsegTlbReplacement {
     DsegTlbPolicy policy;
     uint32_t ways;
@@ -26,9 +29,10 @@ typedef struct DsegTlbReplacement {
      * if there are more ways than that has room for.
      */
     uint64_t *list;
+    DsegTlbWideList *wide_list; /* the same for more ways, five bits each */
 
     /*
-     * The same for more ways.  Each has a link to the next older and the next
+     * The same for still more ways.  Each has a link to the next older and the next
      * newer way of its set; of the oldest the older one is the newest, a ring.
      */
     struct DsegTlbRing {
@@ -36,11 +40,16 @@ typedef struct DsegTlbReplacement {
     } *ring;                /* way w of set s: s * ways + w */
     uint16_t *oldest;       /* of each set: a way */
     uint64_t *tree;         /* plru: of each set; bit n is node n */
+    struct DsegTlbTreePath {
+        uint64_t nodes;     /* from the root to the way */
+        uint64_t away;      /* those of them that are set to lead elsewhere */
+    } *path;                /* plru: of each way */
     uint64_t random;        /* random: the state of splitmix64 */
 } DsegTlbReplacement;
 
 /* How many ways DsegTlbReplacement.list has room for. */
 #define DSEG_TLB_LIST_WAYS 16
+#define DSEG_TLB_WIDE_LIST_WAYS 25
 
 /* The number that stands for no way. */
 #define DSEG_TLB_NO_WAY UINT32_MAX
@@ -53,6 +62,23 @@ void dseg_tlb_replacement_init(DsegTlbReplacement *order, uint32_t sets,
                                uint32_t ways,
                                DsegTlbPolicy policy, uint64_t seed);
 void dseg_tlb_replacement_destroy(DsegTlbReplacement *order);
+
+/* What is remembered of @set will be needed soon. */
+static inline void dseg_tlb_replacement_prefetch(const DsegTlbReplacement *order,
+                                                 uint32_t set)
+{
+    if (order->list) {
+        __builtin_prefetch(order->list + set, 1);
+    } else if (order->wide_list) {
+        __builtin_prefetch(order->wide_list + set, 1);
+    } else if (order->ring) {
+        __builtin_prefetch(order->oldest + set, 1);
+        __builtin_prefetch(order->ring + (size_t)set * order->ways, 1);
+        __builtin_prefetch(order->ring + (size_t)(set + 1) * order->ways - 1, 1);
+    } else if (order->tree) {
+        __builtin_prefetch(order->tree + set, 1);
+    }
+}
 
 /*
  * @list with @way, which it has, moved to its beginning.  There are no
@@ -68,6 +94,23 @@ static inline uint64_t dseg_tlb_list_renewed(uint64_t list, uint32_t way)
     uint64_t moved = (UINT64_C(2) << __builtin_ctzll(found)) - 1;
 
     return (list & ~moved) | ((list << 4 | way) & moved);
+}
+
+/* The same of a wide list. */
+static inline DsegTlbWideList dseg_tlb_wide_list_renewed(DsegTlbWideList list,
+                                                         uint32_t way)
+{
+    const DsegTlbWideList ones =
+        (DsegTlbWideList)UINT64_C(0x0108421084210842) << 64 |
+        UINT64_C(0x1084210842108421);
+    DsegTlbWideList other = list ^ way * ones;
+    DsegTlbWideList found = (other - ones) & ~other & ones << 4;
+    uint64_t low = found;
+    unsigned top = low ? __builtin_ctzll(low)
+                       : 64 + __builtin_ctzll((uint64_t)(found >> 64));
+    DsegTlbWideList moved = ((DsegTlbWideList)2 << top) - 1;
+
+    return (list & ~moved) | ((list << 5 | way) & moved);
 }
 
 /* The way that the tree's bits lead to: the victim of policy PLRU. */
@@ -86,11 +129,14 @@ static inline uint32_t dseg_tlb_replacement_follow(const DsegTlbReplacement *ord
 static inline uint32_t dseg_tlb_replacement_oldest(const DsegTlbReplacement *order,
                                                    uint32_t set)
 {
-    return order->list ? order->list[set] >> 4 * (order->ways - 1) & 15
-                       : order->oldest[set];
+    if (order->list) {
+        return order->list[set] >> 4 * (order->ways - 1) & 15;
+    }
+    return order->wide_list ? order->wide_list[set] >> 5 * (order->ways - 1) & 31
+                            : order->oldest[set];
 }
 
-/* dseg_tlb_replacement_fill() without a list, which is rarer. */
+/* dseg_tlb_replacement_fill() with a ring, or with policy random. */
 void dseg_tlb_replacement_fill_slowly(DsegTlbReplacement *order, uint32_t set,
                                       uint32_t way);
 
@@ -101,6 +147,12 @@ static inline void dseg_tlb_replacement_fill(DsegTlbReplacement *order,
 {
     if (order->list) {
         order->list[set] = dseg_tlb_list_renewed(order->list[set], way);
+    } else if (order->tree) {
+        order->tree[set] = (order->tree[set] & ~order->path[way].nodes) |
+                           order->path[way].away;
+    } else if (order->wide_list) {
+        order->wide_list[set] =
+            dseg_tlb_wide_list_renewed(order->wide_list[set], way);
     } else {
         dseg_tlb_replacement_fill_slowly(order, set, way);
     }
@@ -152,12 +204,16 @@ static inline uint32_t dseg_tlb_replacement_next(const DsegTlbReplacement *order
 static inline uint32_t dseg_tlb_replacement_ranked(const DsegTlbReplacement *order,
                                                    uint32_t set, unsigned rank)
 {
-    const struct DsegTlbRing *ring = order->ring + set * order->ways;
+    const struct DsegTlbRing *ring;
     uint32_t way;
 
     if (order->list) {
         return order->list[set] >> 4 * rank & 15;
     }
+    if (order->wide_list) {
+        return order->wide_list[set] >> 5 * rank & 31;
+    }
+    ring = order->ring + set * order->ways;
     way = order->oldest[set];
     do {
         way = ring[way].older;

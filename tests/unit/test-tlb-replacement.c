@@ -11,7 +11,7 @@
 #define MAX_WAYS 40
 #define STEPS 20000
 
-static const uint32_t ways_tested[] = { 1, 2, 3, 4, 8, 15, 16, 17, MAX_WAYS };
+static const uint32_t ways_tested[] = { 1, 2, 3, 4, 8, 15, 16, 17, 20, 25, 26, MAX_WAYS };
 
 /* When each way has been renewed; at first, way 0 is the oldest. */
 typedef struct Clock {

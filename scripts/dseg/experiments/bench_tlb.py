@@ -24,12 +24,16 @@ CACHE_OPTIONS = ','.join((
 CONFIGURATIONS = {
     'counters only': ('dseg=on', ()),
     'inclusive': (f'dseg=on,dseg-tlb={GEOMETRY}', ()),
+    'inclusive, caches': (f'dseg=on,dseg-tlb={GEOMETRY},dseg-caches=on', ()),
     'plugin': ('dseg=off', ('-plugin', str(PLUGIN))),
     'cache plugin': ('dseg=off', ('-plugin', f'{CACHE_PLUGIN},{CACHE_OPTIONS}')),
     'exact': (f'dseg=on,dseg-tlb={GEOMETRY},dseg-tlb-mode=exact', ()),
+    'exact, caches': (f'dseg=on,dseg-tlb={GEOMETRY},dseg-tlb-mode=exact,dseg-caches=on', ()),
 }
-PLUGINS = ('plugin', 'cache plugin')
-SLOW = (*PLUGINS, 'exact')      # in the first run only, unless asked for
+SLOW = ('plugin', 'cache plugin', 'exact', 'exact, caches')     # in the first run only, unless asked for
+# What else is compared: one with another.
+PAIRS = (('inclusive, caches', 'inclusive'), ('exact, caches', 'exact'), ('plugin', 'inclusive'),
+         ('cache plugin', 'inclusive'))
 # Workload to program.
 PROGRAMS = {
     'server (redis)': 'redis-load 20000',
@@ -89,14 +93,14 @@ def table(runs):
     """The results as a Markdown table: seconds of the first, the others relative to it."""
     first, *others = CONFIGURATIONS
     lines = [f'| | {first}, s | ' + ' | '.join(
-        (*others, *(f'{name} / inclusive' for name in PLUGINS))) + ' |',
-             '| --- | --- |' + ' --- |' * (len(others) + len(PLUGINS))]
+        (*others, *(f'{name} / {other}' for name, other in PAIRS))) + ' |',
+             '| --- | --- |' + ' --- |' * (len(others) + len(PAIRS))]
     for workload in (BOOT, *PROGRAMS):
         cells = [f'{statistics.median(run[first][workload] for run in runs):.1f}']
         cells += [spread([run[name][workload] / run[first][workload]
                           for run in runs if name in run]) for name in others]
-        cells += [spread([run[name][workload] / run['inclusive'][workload]
-                          for run in runs if name in run]) for name in PLUGINS]
+        cells += [spread([run[name][workload] / run[other][workload]
+                          for run in runs if name in run]) for name, other in PAIRS]
         lines.append(f'| {workload} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
 
