@@ -12,6 +12,7 @@
 #include "qobject/qjson.h"
 #include "qobject/qobject.h"
 #include "cpu.h"
+#include "exec/translation-block.h"
 #include "dseg.h"
 #include "cpu/caches.h"
 #include "cpu/inclusion.h"
@@ -286,6 +287,8 @@ bool x86_dseg_create_tlb(X86CPU *cpu, Error **errp)
     if (cpu->dseg_caches) {
         tlb->caches = x86_dseg_caches_new(&geometry.caches, tlb->exact);
     }
+    /* TCG makes two accesses of a locked instruction where it has one thread. */
+    CPU(cpu)->tcg_cflags |= CF_PARALLEL;
     cpu->env.dseg->tlb = tlb;
     return true;
 }

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from yardstick import geometries, has_caches, is_blind, record
+from yardstick import geometries, is_blind, record
 
 
 def pytest_generate_tests(metafunc):
@@ -33,10 +33,3 @@ def trace(tmp_path_factory):
         return made[program]
     yield of
     shutil.rmtree(folder)       # some hundred megabytes
-
-
-@pytest.fixture
-def qemu_caches():
-    """Skips a test of QEMU's caches if this QEMU has none."""
-    if not has_caches():
-        pytest.skip('this QEMU has no property dseg-caches')

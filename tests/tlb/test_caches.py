@@ -117,7 +117,6 @@ def region(found, steps):
     return +total
 
 
-@pytest.mark.usefixtures('qemu_caches')
 @pytest.mark.parametrize('program', PROGRAMS)
 def test_steps_of_qemus_caches_add_up_to_those_of_its_walks(program, cached, trace, tmp_path):
     trace(program)      # skips what the CPU lacks

@@ -26,7 +26,6 @@ RAM = 64 << 20          # what baremetal.command() gives a machine
 TIMEOUT = 120.0         # a float: event_wait() takes an int for forever
 LABEL_BEGIN, LABEL_END = 1, 2
 ICOUNT = ('-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off')
-CPU_TYPE = f'{baremetal.CPU.partition(",")[0]}-x86_64-cpu'
 
 
 @functools.cache
@@ -48,12 +47,6 @@ def geometries():
     found = {entry['name']: entry['geometry'] for entry in [*presets, *SYNTHETIC]}
     return {**found, **{f'{name}{BLIND}{policy}': with_l1(geometry, policy)
                         for name, geometry in found.items() for policy in ('fifo', 'random')}}
-
-
-def has_caches():
-    """Whether QEMU can have caches beside the TLB."""
-    properties = ask('device-list-properties', typename=CPU_TYPE)
-    return 'dseg-caches' in (entry['name'] for entry in properties)
 
 
 def with_l1(geometry, policy):
@@ -130,17 +123,10 @@ def simulate(trace_file, name, folder, mode='exact'):
     return json.loads(run.stdout)
 
 
-def qemu_geometry(name):
-    """A geometry as this QEMU takes it, and the words of -cpu that it needs."""
-    geometry = geometries()[name]
-    if 'caches' in geometry and has_caches():
-        return geometry, ',dseg-caches=on'
-    return {key: value for key, value in geometry.items() if key != 'caches'}, ''
-
-
 def markers(program, name, folder, more=(), mode='exact'):
     """What QEMU has counted in that mode, as it stands at each marker."""
-    geometry, features = qemu_geometry(name)
+    geometry = geometries()[name]
+    features = ',dseg-caches=on' if 'caches' in geometry else ''
     file = folder / f'{name}.json'
     file.write_text(json.dumps(geometry))
     words = command(program, cpu=f'on,dseg-tlb={file},dseg-tlb-mode={mode}{features}',
@@ -204,15 +190,9 @@ def cache_numbers(counts):
     return flat
 
 
-def comparable(counts):
-    """Those of the simulator's counts that this QEMU has, too."""
-    return counts if has_caches() else {
-        key: value for key, value in counts.items() if key != 'caches'}
-
-
 def differences(expected, begin, end):
     """Counts that are others between two markers: what is expected, and what is found."""
-    wanted, region = numbers(comparable(expected)), numbers(end)
+    wanted, region = numbers(expected), numbers(end)
     region.subtract(numbers(begin))
     return {key: (wanted[key], region[key])
             for key in {*wanted, *region} if wanted[key] != region[key]}
@@ -220,7 +200,7 @@ def differences(expected, begin, end):
 
 def used(counts):
     """How many entries of each array and lines of each cache are valid."""
-    rows = [*counts['arrays'], *comparable(counts).get('caches', {'caches': []})['caches']]
+    rows = [*counts['arrays'], *counts.get('caches', {'caches': []})['caches']]
     return [row['used'] for row in rows]
 
 

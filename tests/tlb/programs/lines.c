@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What lines of caches matter to: jumps between two virtual addresses of one
- * line, code on many lines, and accesses that straddle lines and pages. In the
- * host, and in a guest.
+ * line, code on many lines, and accesses that straddle lines and pages; and
+ * locked instructions. In the host, and in a guest.
  */
 #include "lib/tap.h"
 #include "guest.h"
@@ -74,7 +74,7 @@ static void access_data(void)
 {
     random_access(&state, somewhere());
     random_access(&state, at_a_page_end());
-    asm volatile("incq %0" : "+m"(*(uint64_t *)somewhere()));
+    asm volatile("lock incq %0" : "+m"(*(uint64_t *)(somewhere() & -8)));
     sum += load(DATA + random_below(&state, CODE_PAGES) * PAGE + JUMP_AT);
 }
 
