@@ -41,8 +41,12 @@ WORKLOADS = {
     'cg': ('area', 'rounds', 'sparse'),
     'hashjoin': ('area', 'rounds'),
     'xsbench': ('area', 'rounds'),
-    'fragment': (), 'contiguity': (), 'marked': (), 'orders': (), 'pages': (),
+    'fragment': (), 'contiguity': (), 'inputs': (), 'mark': (), 'marked': (), 'orders': (),
+    'pages': (),
 }
+# Debian's programs as workloads: a script, and what it reads.
+PROGRAM = ROOT / 'linux/programs/program'
+OF_PROGRAMS = sorted(file for file in PROGRAM.parent.iterdir() if file.suffix in ('.sh', '.py'))
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
 # scripts/self-balloon, which L1 can run, too.
@@ -54,7 +58,7 @@ SELF_BALLOON = [SCRIPTS / f'{name}.py'
 # are there too, for modprobe.
 L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
 L2_MODULES = ('virtio_mmio', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
-SPARE_MODULES = ('zram', 'lzo_rle', 'fuse')   # in both, for modprobe, too
+SPARE_MODULES = ('zram', 'lzo_rle', 'fuse', 'nfit', 'nd_pmem')   # in both, for modprobe, too
 
 # What QEMU's microvm (-bios qboot.rom) and q35 want of firmware, and where Debian's packages have
 # it. Not microvm's default, bios-microvm.bin: that is qboot, too, in Debian 12, but in 13 it is
@@ -103,7 +107,7 @@ def build(steps, update, own_kernel):
                  lambda name=name: build_workload(name))
 
     contents = [recipe, busybox(), *modules.FILES, *(GUEST / name for name in WORKLOADS),
-                *(ROOT / 'linux/init').iterdir()]
+                *(ROOT / 'linux/init').iterdir(), PROGRAM, *OF_PROGRAMS]
     steps.do('l2.cpio', contents, [GUEST / 'l2.cpio'], build_l2)
     vmm = vmm_binary()
     steps.do('dseg-vm', [recipe, *vm_sources()], [DSEG_VM], build_dseg_vm)
@@ -302,6 +306,9 @@ def make_root(root, hostname):
     add_file(ROOT / 'linux/init/debian', root / 'usr/bin/debian', 0o755)
     add_file(ROOT / 'linux/init/redis-load', root / 'usr/bin/redis-load', 0o755)
     (root / 'usr/bin/dseg-run').symlink_to('debian')
+    add_file(PROGRAM, root / 'usr/bin/program', 0o755)
+    for file in OF_PROGRAMS:
+        add_file(file, root / 'usr/share/dseg-programs' / file.name, 0o644)
 
 
 def add_file(source, target, mode):
