@@ -198,6 +198,9 @@ def asked_for(record, configuration, share=PAGES_SHARE):
     wanted = {'guest': configuration.guest}
     if configuration.guest_segment:
         wanted['guest'] = 'segment'
+        if counts.of_programs(record):
+            yield from some_by_segment(record, configuration, share)
+            del wanted['guest']
     if configuration.walk_world == 'nested':
         wanted['nested'] = configuration.host
     allowed = {'guest': 0, 'nested': walks['escapes']}
@@ -218,6 +221,17 @@ def asked_for(record, configuration, share=PAGES_SHARE):
             enough = there[kind] + (allowed[dimension] if kind == 'segment' else 0)
             yield Form(f'program\'s walks missing to {share:.0%} in {dimension} {name}',
                        excess(least, enough), 0)
+
+
+def some_by_segment(record, configuration, share):
+    """The heap of a program of Debian's is in the segment; the rest, and its load, have pages."""
+    if counts.has_caches(record):
+        return
+    walks = counts.program(record, configuration)['walks']
+    there = counts.program_leaves(record, configuration)[0]
+    yield Form('program\'s walks by its segment missing to one', excess(1, there['segment']), 0)
+    yield Form(f'program\'s walks missing to {share:.0%} in a guest segment or pages of 4k',
+               excess(math.ceil(share * walks), there['segment'] + there['4k']), 0)
 
 
 def tables(record, configuration, share=PAGES_SHARE):
