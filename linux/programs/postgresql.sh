@@ -25,17 +25,22 @@ listen_addresses = ''
 unix_socket_directories = '$work'
 shared_buffers = $(((bytes >> 9) + 16384))kB
 fsync = off
+wal_level = minimal
+max_wal_senders = 0
 autovacuum = off
 max_connections = 5
 END
     # shellcheck disable=SC2086
     serve $nobody "/$bin/postgres" -- -D "$work/data"
     wait_for ask -c 'select 1'
+    # What is new in a transaction is not in the log, too.
     ask -q <<END
+begin;
 create table pgbench_accounts(aid int not null, bid int, abalance int, filler char(84));
 insert into pgbench_accounts
     select i, 1, (i * 1103515245::bigint + $seed) % 2147483647, '' from generate_series(1, $count) i;
 alter table pgbench_accounts add primary key (aid);
+commit;
 vacuum analyze pgbench_accounts;
 END
     echo "\\set aid random(1, $count)

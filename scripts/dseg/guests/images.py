@@ -46,7 +46,7 @@ WORKLOADS = {
 }
 # Debian's programs as workloads: a script, and what it reads.
 PROGRAM = ROOT / 'linux/programs/program'
-OF_PROGRAMS = sorted(file for file in PROGRAM.parent.iterdir() if file.suffix in ('.sh', '.py'))
+OF_PROGRAMS = sorted([*PROGRAM.parent.glob('*.sh'), *PROGRAM.parent.glob('*.py')])
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
 # scripts/self-balloon, which L1 can run, too.

@@ -30,6 +30,8 @@ NOT_NEEDED = ('adduser', 'debconf', 'debianutils', 'dpkg', 'init-system-helpers'
               'lsb-base', 'media-types', 'passwd', 'perl', 'postgresql-client-common',
               'postgresql-common', 'ssl-cert', 'sysvinit-utils', 'ucf')
 
+NEWEST = '99:999'       # than any that is asked for
+
 # PostgreSQL's compiler of queries is half of it, and of use for long ones only.
 JIT_NOT_NEEDED = ('libllvm14', 'libllvm19')     # of Debian 12 and 13
 JIT_DROPPED = ('usr/lib/postgresql/*/lib/llvmjit*', 'usr/lib/postgresql/*/lib/bitcode')
@@ -141,7 +143,7 @@ def fetch_packages(disk):
     status = APT_DIR / 'status'
     status.write_text('\n'.join(
         f'Package: {name}\nStatus: install ok installed\nArchitecture: {architecture()}\n'
-        'Multi-Arch: allowed\nVersion: 999\nMaintainer: nobody\nDescription: not needed\n'
+        f'Multi-Arch: allowed\nVersion: {NEWEST}\nMaintainer: nobody\nDescription: not needed\n'
         for name in disk.not_needed))
     with new_folder(disk.debs) as debs:
         (debs / 'partial').mkdir()
