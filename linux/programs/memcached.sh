@@ -27,7 +27,8 @@ prepare() {
 }
 
 run() {
-    measured memcaslap -s 127.0.0.1:$port -T 1 -c 1 -x "$updates" -v 1 -F "$work/load.cfg" > load.txt
+    measured memcaslap -s 127.0.0.1:$port -T 1 -c 1 -x "$updates" -v 1 -F "$work/load.cfg" \
+        > load.txt
 }
 
 # What memcaslap has counted by that name.
@@ -37,7 +38,8 @@ counted() {
 
 check() {
     missing=$((updates - $(counted cmd_get) - $(counted cmd_set)))
-    errors=$((${missing#-} + $(counted get_misses) + $(counted verify_misses) + $(counted verify_failed)))
+    errors=$((${missing#-} + $(counted get_misses)))
+    errors=$((errors + $(counted verify_misses) + $(counted verify_failed)))
     wanted=$(inputs values "$count" $value "$seed" | md5sum)
     [ "$wanted" = "$(inputs get "$count" | ask | md5sum)" ] || errors=$((errors + 1))
     checksum=$(echo "$wanted" | cut -c 1-16)

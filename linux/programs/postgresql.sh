@@ -18,8 +18,8 @@ prepare() {
     count=$((bytes / row))
     chown 65534 .
     # shellcheck disable=SC2086  # words
-    on_disk $nobody "/$bin/initdb" -- -D "$work/data" -A trust --locale=C -E UTF8 --no-sync > initdb.log 2>&1 ||
-        fail "initdb: $(tail -n 5 initdb.log)"
+    on_disk $nobody "/$bin/initdb" -- -D "$work/data" -A trust --locale=C -E UTF8 --no-sync \
+        > initdb.log 2>&1 || fail "initdb: $(tail -n 5 initdb.log)"
     cat >> data/postgresql.conf <<END
 listen_addresses = ''
 unix_socket_directories = '$work'

@@ -29,7 +29,8 @@ def program(*words):
     (['zstd', '--bytes', '1T'], "'1T' is no size"), (['zstd', '--bytes', '1MM'], "'1MM' is no size"),
     (['zstd', '--bytes', ''], "'' is no size"), (['zstd', '--bytes', 'M'], "'M' is no size"),
     (['zstd', '--updates', '1K'], "'1K' is no number"), (['zstd', '--seed', '-1'], "'-1' is no number"),
-    (['zstd', '--bytes'], '--bytes needs a value'), (['zstd', '--all', '1'], "unexpected argument '--all'"),
+    (['zstd', '--bytes'], '--bytes needs a value'),
+    (['zstd', '--all', '1'], "unexpected argument '--all'"),
 ])
 def test_what_can_not_run_is_named_before_anything_is_done(words, told):
     code, output = program(*words)

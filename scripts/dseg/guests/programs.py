@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/build-programs: a read-only disk for the guests with some of Debian's programs."""
 
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from ..base.locks import alone
 from ..base.options import Parser
 from ..base.progress import run_logged
 from ..base.sizes import MiB
-from .images import GUEST, Steps, busybox, run
+from .images import GUEST, busybox, compiler, run
+from .steps import Steps
 
 UNIT = 2 * MiB
 IMAGE_LABEL = 'dseg-programs'           # linux/init/debian finds the disk by it
@@ -54,7 +54,6 @@ MOUNT_POINTS = ('dev', 'proc', 'root', 'sys', 'tmp')
 MARK_SOURCE = ROOT / 'linux/programs/libmark.c'
 RUN = ROOT / 'linux/run'
 RUN_OUT = GUEST / 'run'
-RUN_FLAGS = ('-std=gnu11', '-O2', '-Wall', '-Wextra')
 LAUNCHER_SOURCES = ('dseg-run.c', 'options.c', 'start.c', 'report.c', 'say.c', 'text.c')
 LIBRARY_SOURCES = ('preload.c', 'remap.c', 'neighbours.c', 'watch.c', 'allocators.c', 'region.c',
                    'page.c', 'give-up.c', 'pages.c', 'device.c', 'critical.c', 'kernel.c')
@@ -122,18 +121,14 @@ def build(disk, steps, update):
 def build_dseg_run(launcher, library):
     """The two parts of dseg-run."""
     RUN_OUT.mkdir(exist_ok=True)
-    run(*compiler(), *RUN_FLAGS, '-s', '-o', launcher, *(RUN / name for name in LAUNCHER_SOURCES))
+    run(*compiler(), '-s', '-o', launcher, *(RUN / name for name in LAUNCHER_SOURCES))
     build_library(library, [RUN / name for name in LIBRARY_SOURCES])
 
 
 def build_library(library, sources):
     """One that is preloaded."""
-    run(*compiler(), *RUN_FLAGS, '-s', '-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-z,defs',
+    run(*compiler(), '-s', '-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-z,defs',
         '-o', library, *sources)
-
-
-def compiler():
-    return os.environ.get('CC', 'gcc').split()
 
 
 def fetch_packages(disk):
