@@ -156,7 +156,7 @@ def _refuse(refusals, experiment, axes, workload):
         add('workload', f'{workload.name} with {configuration.name}: it can\'t have a primary '
             'region, which the guest segment translates; '
             f'[[exclude]] that, or give {workload.name} a key primary in workloads.toml')
-    if workload.programs and configuration.guest in HUGE and not configuration.guest_segment:
+    if workload.programs and configuration.guest in HUGE:
         add('workload', f'{workload.name} with {configuration.name}: it is a program of Debian\'s, '
             f'which asks for no pages of {configuration.guest.upper()}; {leave_out}')
     if axes['size'] not in workload.sizes:
