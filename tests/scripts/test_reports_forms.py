@@ -252,6 +252,19 @@ def test_of_other_programs_all_of_the_area_is_to_be_in_the_segment():
         'program\'s walks missing to 99% in guest a segment']
 
 
+@pytest.mark.parametrize('name, others, is_right', [
+    ('4k+1g', 5000, True), ('4k+1g', 5001, False), ('4k+2m', 1000, True), ('4k+2m', 1001, False)])
+def test_a_program_of_debian_s_may_read_the_time_from_a_page_that_is_not_of_1_gib(
+        name, others, is_right):
+    leaf = CONFIGURATIONS[name].host
+    walks = [Walks(100000 - others, 'nested', '4k', (leaf,) * 5),
+             Walks(others, 'nested', '4k', (leaf,) * 4 + ('4k',))]
+    record = {**record_of({}, walks), 'inputs': {'programs': 'hash'}}
+    assert bool(broken(forms(record, CONFIGURATIONS[name]))) != is_right
+    record['inputs']['programs'] = None
+    assert bool(broken(forms(record, CONFIGURATIONS[name]))) == (others > 1000)
+
+
 def test_a_page_that_escapes_is_no_page_that_was_not_asked_for():
     walks = walks_of('4k+vd', 1000, escaped=300)
     assert not broken(forms(record_of({}, walks), CONFIGURATIONS['4k+vd']))
