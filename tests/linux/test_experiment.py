@@ -12,6 +12,14 @@ from dseg import ROOT, patient
 
 EXPERIMENT = ROOT / 'experiments/smoke.toml'
 SECONDS = 1500
+# A server in a primary region, and its load.
+PROGRAMS = '''\
+[fixed]
+size = "smoke"
+[product]
+workload = ["redis"]
+configuration = ["native-4k", "dd"]
+'''
 
 
 def experiment(*words):
@@ -54,6 +62,24 @@ def test_points_measured_again_after_another_boot_are_the_same_to_the_last_count
     assert len(again) == 4
     for key, record in again.items():
         assert {**record, 'seconds': 0} == {**before[key], 'seconds': 0}
+
+
+def test_a_server_of_debian_s_and_its_load_are_the_same_to_the_last_count_after_another_boot(tmp_path):
+    file = tmp_path / 'programs.toml'
+    file.write_text(PROGRAMS)
+    found = []
+    for folder, chosen in (('one', []), ('again', ['--only=configuration=dd'])):
+        done = experiment('run', file, '--folder', tmp_path / folder, *chosen)
+        assert done.returncode == 0, done.stdout
+        found.append(records(tmp_path / folder))
+    first, again = found
+    native, nested = (first['redis', name] for name in ('native-4k', 'dd'))
+    assert list(again) == [('redis', 'dd')]
+    assert {**again['redis', 'dd'], 'seconds': 0} == {**nested, 'seconds': 0}
+    assert native['checksum'] == nested['checksum']         # of the same input
+    walks = [row for row in nested['walks'] if row['privilege'] == 'user']
+    direct = sum(row['walks'] for row in walks if row['regime'] == 'dual-direct')
+    assert direct > sum(row['walks'] for row in walks) / 4
 
 
 def test_what_shadow_paging_costs_is_in_its_exits_and_not_in_its_walks(results):

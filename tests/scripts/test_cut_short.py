@@ -11,7 +11,7 @@ import pytest
 from conftest import environment, git
 from dseg import Failure, patient
 from dseg.base.atomically import beside, link, new_folder, read_json, write_text
-from dseg.guests import images
+from dseg.guests import steps
 from marked import start, start_python      # pylint: disable=unused-import
 
 # In the place of QEMU's: says that it ran, and makes what ninja can build.
@@ -114,26 +114,26 @@ def test_a_damaged_stamp_of_a_build_means_to_make_it_again(
 def test_damaged_stamps_of_the_guests_mean_to_make_them_again(tmp_path, damage):
     stamps, made = tmp_path / 'stamps.json', []
     stamps.write_bytes(damage)
-    images.Steps(stamps, False).do('step', ['word'], [], lambda: made.append(1))
-    images.Steps(stamps, False).do('step', ['word'], [], lambda: made.append(2))
+    steps.Steps(stamps, False).do('step', ['word'], [], lambda: made.append(1))
+    steps.Steps(stamps, False).do('step', ['word'], [], lambda: made.append(2))
     assert made == [1]
 
 
 def test_a_step_that_was_cut_short_is_not_done_for_its_earlier_inputs(start_python, tmp_path):
     """Its output is of neither the inputs of then nor those of now."""
     stamps, output = tmp_path / 'stamps.json', tmp_path / 'output'
-    images.Steps(stamps, False).do('step', ['old'], [output], lambda: output.write_text('old'))
+    steps.Steps(stamps, False).do('step', ['old'], [output], lambda: output.write_text('old'))
     code = '''
 import os, signal, sys
 from pathlib import Path
-from dseg.guests import images
+from dseg.guests import steps
 def action():
     Path(sys.argv[2]).write_text('half of what is new')
     os.kill(os.getpid(), signal.SIGKILL)
-images.Steps(Path(sys.argv[1]), False).do('step', ['new'], [Path(sys.argv[2])], action)
+steps.Steps(Path(sys.argv[1]), False).do('step', ['new'], [Path(sys.argv[2])], action)
 '''
     assert start_python(code, stamps, output).end()[0] == -signal.SIGKILL
-    images.Steps(stamps, False).do('step', ['old'], [output], lambda: output.write_text('again'))
+    steps.Steps(stamps, False).do('step', ['old'], [output], lambda: output.write_text('again'))
     assert output.read_text() == 'again'
 
 
@@ -145,10 +145,10 @@ def test_a_step_that_fails_leaves_what_was_there_in_use(tmp_path):
     def fail():
         raise Failure('no network')
 
-    images.Steps(stamps, False).do('step', ['old'], [output], lambda: made.append(1))
+    steps.Steps(stamps, False).do('step', ['old'], [output], lambda: made.append(1))
     with pytest.raises(Failure):
-        images.Steps(stamps, False).do('step', ['new'], [output], fail)
-    images.Steps(stamps, False).do('step', [], [output], lambda: made.append(2))
+        steps.Steps(stamps, False).do('step', ['new'], [output], fail)
+    steps.Steps(stamps, False).do('step', [], [output], lambda: made.append(2))
     assert made == [1]
 
 

@@ -300,7 +300,10 @@ def test_a_workload_is_what_its_table_says(file):
     assert found.sizes['smoke'] == workloads.Size('16M', 10, 32 << 20, 2)
     assert found.command_line('smoke', 5, False) == 'gups --bytes 16M --seed 5'
     assert found.command_line('smoke', 5, True) == 'gups --bytes 16M --seed 5 --primary'
-    found = workloads.read(file(WORKLOAD.replace('--primary', 'dseg-run'), 'w.toml'))['gups']
+    assert not found.programs
+    found = workloads.read(file(WORKLOAD.replace('"--primary"', '"dseg-run"\nprograms = true'),
+                                'w.toml'))['gups']
+    assert found.programs
     assert found.command_line('smoke', 5, True) == 'dseg-run gups --bytes 16M --seed 5'
 
 
@@ -310,6 +313,7 @@ def test_a_workload_is_what_its_table_says(file):
     ('{seed}', '{sead}', 'w.toml:4: gups.command: must be a command line; in {} only bytes, updates'),
     ('{seed}', '{seed', 'w.toml:4: gups.command: must be'),
     ('"--primary"', '"yes"', 'w.toml:5: gups.primary: must be --primary or dseg-run'),
+    ('"--primary"', '"--primary"\nprograms = 1', 'w.toml:6: gups.programs: must be true or false'),
     ('gups.smoke', 'gups.tiny', 'w.toml:6: gups.tiny: is no key of this table: use about, '),
     ('"16M"', '16', 'w.toml:7: gups.smoke.bytes: must be a size such as "512M"'),
     ('"16M"', '"0M"', 'w.toml:7: gups.smoke.bytes: must be a size'),

@@ -12,7 +12,7 @@ from dseg.experiments.sweep.status import text as status_text
 from dseg.points import point as points
 from dseg.points.combinations import read
 from dseg.points.configurations import CONFIGURATIONS
-from dseg.points.memory import MOST_L2, QEMU, memory_of
+from dseg.points.memory import MOST_L2, PROGRAMS, QEMU, memory_of
 from dseg.points.plan import Plan
 from dseg.points.point import Point, identity
 from dseg.points.store import Store, described, to_json
@@ -24,8 +24,9 @@ SIZES = {'smoke': Size('16M', 10, 16 * MiB, 2), 'small': Size('2G', 10, 2 * GiB,
 WORKLOADS = {
     'gups': Workload('gups', '', 'big-memory', 'gups --bytes {bytes} --seed {seed}', '--primary', SIZES),
     'zstd': Workload('zstd', '', 'compute', 'zstd --seed {seed}', None, {'smoke': SIZES['smoke']}),
+    'redis': Workload('redis', '', 'big-memory', 'program redis', '--primary', SIZES, programs=True),
 }
-BUILT = {'qemu': 'q', 'kernel': 'k', 'ramdisk': 'r'}
+BUILT = {'qemu': 'q', 'kernel': 'k', 'ramdisk': 'r', 'programs': 'p'}
 RECORD = {'data': 'right', 'seconds': 3.0, 'walks': []}
 
 
@@ -75,7 +76,8 @@ def test_each_axis_and_each_input_makes_another_point(plan):
     [point] = plan(experiment('"dd"')).points
     for key in point.axes:
         assert Point({**point.axes, key: 'other'}, point.inputs).id != point.id
-    assert set(point.inputs) == {'schema', 'work', 'geometry', 'command', 'memory', *points.BOOT}
+    assert set(point.inputs) == {'schema', 'work', 'geometry', 'command', 'memory', 'programs',
+                                 *points.BOOT}
     for key in point.inputs:
         assert Point(point.axes, {**point.inputs, key: 'other'}).id != point.id
 
@@ -83,11 +85,12 @@ def test_each_axis_and_each_input_makes_another_point(plan):
 @pytest.mark.parametrize('change', [
     lambda workload: dataclasses.replace(workload, command=f'{workload.command} --threads 1'),
     lambda workload: dataclasses.replace(workload, primary='dseg-run'),
+    lambda workload: dataclasses.replace(workload, programs=True),
     lambda workload: dataclasses.replace(workload, sizes={
         'smoke': dataclasses.replace(SIZES['smoke'], bytes='32M')}),
     lambda workload: dataclasses.replace(workload, sizes={
         'smoke': dataclasses.replace(SIZES['smoke'], memory=32 * MiB)})],
-    ids=['command', 'primary', 'bytes', 'memory'])
+    ids=['command', 'primary', 'programs', 'bytes', 'memory'])
 def test_what_a_workload_is_makes_another_point(plan, change):
     [point] = plan(experiment('"dd"')).points
     assert points.make(point.axes, WORKLOADS['gups'], BUILT, None).id == point.id
@@ -133,6 +136,18 @@ def test_points_share_a_boot_unless_it_depends_on_what_differs(plan):
         assert Point(one.axes, {**one.inputs, name: 'other'}).group == one.group
 
 
+def test_only_points_that_need_the_disk_of_programs_depend_on_it_and_have_a_boot_with_it(plan,
+                                                                                        monkeypatch):
+    text = experiment('"dd"', workloads='"gups", "redis"')
+    gups, redis = plan(text).points
+    assert (gups.inputs['programs'], redis.inputs['programs']) == (None, 'p')
+    assert gups.group != redis.group and redis.memory.host - gups.memory.host == PROGRAMS
+    monkeypatch.setitem(BUILT, 'programs', 'other')
+    changed = plan(text).points
+    assert changed[0].id == gups.id
+    assert changed[1].id != redis.id and changed[1].group != redis.group
+
+
 # Memory
 
 @pytest.mark.parametrize('name, l1, l2', [
@@ -168,6 +183,13 @@ def test_the_memory_of_each_configuration_is_one_that_the_stack_can_have():
     (experiment('"dd", "native-ds", "4k+vd"', workloads='"zstd"'), [
         f'exp.toml:4: product.workload: zstd with {name}: it can\'t have a primary region'
         for name in ('dd', 'native-ds')]),
+    (experiment('"native-2m", "native-thp", "2m+gd"', '', workloads='"gups", "redis"'), [
+        'exp.toml:4: product.workload: redis with native-2m: it is a program of Debian\'s, which asks '
+        'for no pages of 2M; [[exclude]] it for configuration = "native-2m"']),
+    (experiment('"1g+1g", "2m+vd", "shadow-2m"', '', workloads='"redis"'), [
+        f'exp.toml:4: product.workload: redis with {name}: it is a program of Debian\'s, which asks '
+        f'for no pages of {size}; [[exclude]] it for configuration = "{name}"'
+        for name, size in (('1g+1g', '1G'), ('2m+vd', '2M'), ('shadow-2m', '2M'))]),
     (experiment('"4k+4k"', workloads='"gups", "zstd"', size='small'), [
         'exp.toml:4: product.workload: zstd has no size small, only smoke: add it to workloads.toml']),
     (experiment('"dd"', size='paper'), [

@@ -224,6 +224,47 @@ def test_page_tables_must_have_the_pages_asked_for_where_no_segment_translates(
     assert all(f' in {dimension} pages ' in text for dimension, text in zip(dimensions, found))
 
 
+def of_programs(name, segment, pages):
+    """A record of programs of Debian's: so many walks by the guest segment, and so many by pages."""
+    configuration = CONFIGURATIONS[name]
+    nested = {'dd': 'segment', '2m+gd': '2m', '4k+gd': '4k'}.get(name)
+    walks = [Walks(count, configuration.world, leaf, (nested,) * of_walk if nested else (),
+                   guest_segment=True, vmm_segment=configuration.vmm_segment)
+             for leaf, of_walk, count in (('segment', 1, segment), *(
+                 (kind, 5 if kind == '4k' else 4, count) for kind, count in pages.items())) if count]
+    return {**record_of({}, walks), 'inputs': {'programs': 'hash'}}
+
+
+@pytest.mark.parametrize('name', ['native-ds', '4k+gd', '2m+gd', 'dd'])
+def test_a_program_of_debian_s_is_in_its_segment_in_part_and_else_in_pages_of_4k(name):
+    def wrong(*numbers):
+        return [form.name for form in broken(forms(of_programs(name, *numbers), CONFIGURATIONS[name]))]
+    assert not wrong(1, {'4k': 99999}) and not wrong(99000, {'2m': 1000})
+    assert wrong(0, {'4k': 99999}) == ['program\'s walks by its segment missing to one']
+    assert wrong(98000, {'2m': 1500, '4k': 500}) == [
+        'program\'s walks missing to 99% in a guest segment or pages of 4k']
+
+
+def test_of_other_programs_all_of_the_area_is_to_be_in_the_segment():
+    record = of_programs('dd', 1, {'4k': 99999})
+    record['inputs']['programs'] = None
+    assert [form.name for form in broken(forms(record, CONFIGURATIONS['dd']))] == [
+        'program\'s walks missing to 99% in guest a segment']
+
+
+@pytest.mark.parametrize('name, others, is_right', [
+    ('4k+1g', 5000, True), ('4k+1g', 5001, False), ('4k+2m', 1000, True), ('4k+2m', 1001, False)])
+def test_a_program_of_debian_s_may_read_the_time_from_a_page_that_is_not_of_1_gib(
+        name, others, is_right):
+    leaf = CONFIGURATIONS[name].host
+    walks = [Walks(100000 - others, 'nested', '4k', (leaf,) * 5),
+             Walks(others, 'nested', '4k', (leaf,) * 4 + ('4k',))]
+    record = {**record_of({}, walks), 'inputs': {'programs': 'hash'}}
+    assert bool(broken(forms(record, CONFIGURATIONS[name]))) != is_right
+    record['inputs']['programs'] = None
+    assert bool(broken(forms(record, CONFIGURATIONS[name]))) == (others > 1000)
+
+
 def test_a_page_that_escapes_is_no_page_that_was_not_asked_for():
     walks = walks_of('4k+vd', 1000, escaped=300)
     assert not broken(forms(record_of({}, walks), CONFIGURATIONS['4k+vd']))

@@ -3,22 +3,20 @@
 
 import argparse
 import functools
-import hashlib
-import json
 import lzma
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 from .. import OUT, ROOT, Failure, run_main
 from ..base import processes
-from ..base.atomically import beside, new_folder, read_json, write_text
+from ..base.atomically import beside, new_folder
 from ..base.locks import alone
 from ..base.options import Parser, path
 from ..base.progress import run_logged
 from . import modules
+from .steps import Steps
 
 GUEST = OUT / 'guest'
 DOWNLOADS = OUT / 'downloads'
@@ -41,8 +39,12 @@ WORKLOADS = {
     'cg': ('area', 'rounds', 'sparse'),
     'hashjoin': ('area', 'rounds'),
     'xsbench': ('area', 'rounds'),
-    'fragment': (), 'contiguity': (), 'marked': (), 'orders': (), 'pages': (),
+    'fragment': (), 'contiguity': (), 'inputs': (), 'mark': (), 'marked': (), 'orders': (),
+    'pages': (),
 }
+# Debian's programs as workloads: a script, and what it reads.
+PROGRAM = ROOT / 'linux/programs/program'
+OF_PROGRAMS = sorted([*PROGRAM.parent.glob('*.sh'), *PROGRAM.parent.glob('*.py')])
 INIT_FILES = {'inittab': 0o644, 'rc': 0o755, 'profile': 0o644}
 
 # scripts/self-balloon, which L1 can run, too.
@@ -54,7 +56,7 @@ SELF_BALLOON = [SCRIPTS / f'{name}.py'
 # are there too, for modprobe.
 L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
 L2_MODULES = ('virtio_mmio', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
-SPARE_MODULES = ('zram', 'lzo_rle', 'fuse')   # in both, for modprobe, too
+SPARE_MODULES = ('zram', 'lzo_rle', 'fuse', 'nfit', 'nd_pmem')   # in both, for modprobe, too
 
 # What QEMU's microvm (-bios qboot.rom) and q35 want of firmware, and where Debian's packages have
 # it. Not microvm's default, bios-microvm.bin: that is qboot, too, in Debian 12, but in 13 it is
@@ -103,61 +105,13 @@ def build(steps, update, own_kernel):
                  lambda name=name: build_workload(name))
 
     contents = [recipe, busybox(), *modules.FILES, *(GUEST / name for name in WORKLOADS),
-                *(ROOT / 'linux/init').iterdir()]
+                *(ROOT / 'linux/init').iterdir(), PROGRAM, *OF_PROGRAMS]
     steps.do('l2.cpio', contents, [GUEST / 'l2.cpio'], build_l2)
     vmm = vmm_binary()
     steps.do('dseg-vm', [recipe, *vm_sources()], [DSEG_VM], build_dseg_vm)
     contents += [KERNEL, GUEST / 'l2.cpio', vmm, DSEG_VM, *SELF_BALLOON, *shared_libraries(vmm),
                  *firmware()]
     steps.do('l1.cpio', contents, [GUEST / 'l1.cpio'], build_l1)
-
-
-class Steps:
-    """Does what has not been done yet from the same inputs."""
-
-    def __init__(self, stamps, verbose):
-        self._file = stamps
-        self._verbose = verbose
-        self._stamps = read_json(stamps)
-
-    def do(self, name, inputs, outputs, action):
-        """inputs: files, by their content, and words"""
-        stamp = digest(inputs)
-        known = self._stamps.get(name)
-        if all(out.exists() for out in outputs) and (known == stamp or known and not inputs):
-            if self._verbose:
-                print(f'{name}: up to date')
-            return
-        begin = time.monotonic()
-        before = [identity(output) for output in outputs]
-        self._note(name, None)          # if we are killed in it, its outputs are of no inputs
-        try:
-            action()
-        except Failure:
-            if before == [identity(output) for output in outputs]:
-                self._note(name, known)
-            raise
-        self._note(name, stamp)
-        print(f'{name}: done ({time.monotonic() - begin:.1f} s)', flush=True)
-
-    def _note(self, name, stamp):
-        self._stamps[name] = stamp
-        write_text(self._file, json.dumps(self._stamps, indent=1))
-
-
-def identity(path):
-    """Tells what is at a path from what has taken its place; None if there is nothing."""
-    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None
-
-
-def digest(parts):
-    """One number for all of the files (Path) and words (str)."""
-    sha = hashlib.sha256()
-    for part in parts:
-        sha.update(str(part).encode() + b'\0')
-        if isinstance(part, Path):
-            sha.update(part.read_bytes())
-    return sha.hexdigest()
 
 
 def run(*command, cwd=None, stdin=None):
@@ -302,6 +256,9 @@ def make_root(root, hostname):
     add_file(ROOT / 'linux/init/debian', root / 'usr/bin/debian', 0o755)
     add_file(ROOT / 'linux/init/redis-load', root / 'usr/bin/redis-load', 0o755)
     (root / 'usr/bin/dseg-run').symlink_to('debian')
+    add_file(PROGRAM, root / 'usr/bin/program', 0o755)
+    for file in OF_PROGRAMS:
+        add_file(file, root / 'usr/share/dseg-programs' / file.name, 0o644)
 
 
 def add_file(source, target, mode):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/build-programs: a read-only disk for the guests with some of Debian's programs."""
 
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -12,26 +11,35 @@ from ..base.atomically import new_folder
 from ..base.locks import alone
 from ..base.options import Parser
 from ..base.progress import run_logged
-from .images import GUEST, Steps, busybox, run
+from ..base.sizes import MiB
+from .images import GUEST, busybox, compiler, run
+from .steps import Steps
 
+UNIT = 2 * MiB
 IMAGE_LABEL = 'dseg-programs'           # linux/init/debian finds the disk by it
 APT_DIR = OUT / 'apt/programs'
 LOG = OUT / 'log/build-programs.log'
 QEMU_PYTHON = OUT / 'qemu-src/python/qemu'
 
 PACKAGES = ('python3', 'memcached', 'libmemcached-tools', 'redis-server', 'redis-tools',
-            'sqlite3', 'libjemalloc2')
+            'sqlite3', 'postgresql', 'liblinear-tools', 'bwa', 'zstd', 'libjemalloc2')
 
 # What apt is made to believe is there: what only installing a package needs, starting it as a
 # service, or a script beside the program.
-NOT_NEEDED = ('adduser', 'debconf', 'debianutils', 'dpkg', 'init-system-helpers', 'lsb-base',
-              'media-types', 'perl', 'sysvinit-utils')
+NOT_NEEDED = ('adduser', 'debconf', 'debianutils', 'dpkg', 'init-system-helpers', 'locales',
+              'lsb-base', 'media-types', 'passwd', 'perl', 'postgresql-client-common',
+              'postgresql-common', 'ssl-cert', 'sysvinit-utils', 'ucf')
+
+NEWEST = '99:999'       # than any that is asked for
+
+# PostgreSQL's compiler of queries is half of it, and of use for long ones only.
+JIT_NOT_NEEDED = ('libllvm14', 'libllvm19')     # of Debian 12 and 13
+JIT_DROPPED = ('usr/lib/postgresql/*/lib/llvmjit*', 'usr/lib/postgresql/*/lib/bitcode')
 
 # What takes its time to fetch and to unpack: scripts/try-programs alone uses it.
-LARGE_PACKAGES = ('postgresql', 'mariadb-server-core', 'mariadb-client-core', 'nodejs',
-                  'default-jdk-headless', 'fzf', 'libasan8')
-LARGE_NOT_NEEDED = ('ca-certificates', 'ca-certificates-java', 'fontconfig-config', 'locales',
-                    'passwd', 'postgresql-client-common', 'postgresql-common', 'ssl-cert', 'ucf')
+LARGE_PACKAGES = ('mariadb-server-core', 'mariadb-client-core', 'nodejs', 'default-jdk-headless',
+                  'fzf', 'libasan8')
+LARGE_NOT_NEEDED = ('ca-certificates', 'ca-certificates-java', 'fontconfig-config')
 
 # Of no use in a guest, relative to the tree.
 DROPPED = ('usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/lintian',
@@ -43,9 +51,9 @@ ETC = {'passwd': 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tm
        'hosts': '127.0.0.1 localhost\n'}
 MOUNT_POINTS = ('dev', 'proc', 'root', 'sys', 'tmp')
 
+MARK_SOURCE = ROOT / 'linux/programs/libmark.c'
 RUN = ROOT / 'linux/run'
 RUN_OUT = GUEST / 'run'
-RUN_FLAGS = ('-std=gnu11', '-O2', '-Wall', '-Wextra')
 LAUNCHER_SOURCES = ('dseg-run.c', 'options.c', 'start.c', 'report.c', 'say.c', 'text.c')
 LIBRARY_SOURCES = ('preload.c', 'remap.c', 'neighbours.c', 'watch.c', 'allocators.c', 'region.c',
                    'page.c', 'give-up.c', 'pages.c', 'device.c', 'critical.c', 'kernel.c')
@@ -57,6 +65,7 @@ class Disk:
     name: str
     packages: tuple
     not_needed: tuple
+    dropped: tuple
 
     @property
     def image(self):
@@ -71,8 +80,8 @@ class Disk:
         return OUT / 'downloads' / self.name
 
 
-SMALL = Disk('debian', PACKAGES, NOT_NEEDED)
-LARGE = Disk('large', PACKAGES + LARGE_PACKAGES, NOT_NEEDED + LARGE_NOT_NEEDED)
+SMALL = Disk('debian', PACKAGES, NOT_NEEDED + JIT_NOT_NEEDED, DROPPED + JIT_DROPPED)
+LARGE = Disk('large', PACKAGES + LARGE_PACKAGES, NOT_NEEDED + LARGE_NOT_NEEDED, DROPPED)
 
 
 def main(arguments):
@@ -91,10 +100,12 @@ def main(arguments):
 def build(disk, steps, update):
     """All of it, in the order of what needs what."""
     recipe = Path(__file__)
-    sources = [ROOT / 'linux/include/dseg-guest.h', *sorted(RUN.glob('*.[ch]'))]
-    launcher, library = RUN_OUT / 'dseg-run', RUN_OUT / 'libdseg-run.so'
-    steps.do('dseg-run', [recipe, *sources], [launcher, library],
-             lambda: build_dseg_run(launcher, library))
+    include = ROOT / 'linux/include'
+    launcher, library, mark = (RUN_OUT / name for name in ('dseg-run', 'libdseg-run.so', 'libmark.so'))
+    steps.do('dseg-run', [recipe, include / 'dseg-guest.h', *sorted(RUN.glob('*.[ch]'))],
+             [launcher, library], lambda: build_dseg_run(launcher, library))
+    steps.do('libmark', [recipe, include / 'dseg.h', MARK_SOURCE], [mark],
+             lambda: build_library(mark, [MARK_SOURCE]))
 
     debs = fetch_packages(disk) if update else []
     steps.do(disk.debs.name, [*disk.packages, *disk.not_needed, *(deb.name for deb in debs)],
@@ -102,18 +113,22 @@ def build(disk, steps, update):
     modules = sorted(QEMU_PYTHON.rglob('*.py'))
     if not modules:
         raise Failure(f'QEMU\'s Python modules are not in {QEMU_PYTHON}: run scripts/fetch-qemu')
-    steps.do(disk.image.name, [recipe, busybox(), launcher, library, *modules,
+    steps.do(disk.image.name, [recipe, busybox(), launcher, library, mark, *modules,
                                *(deb.name for deb in sorted(disk.debs.glob('*.deb')))],
-             [disk.image], lambda: build_image(disk, launcher, library, modules))
+             [disk.image], lambda: build_image(disk, launcher, [library, mark], modules))
 
 
 def build_dseg_run(launcher, library):
     """The two parts of dseg-run."""
     RUN_OUT.mkdir(exist_ok=True)
-    compiler = os.environ.get('CC', 'gcc').split()
-    run(*compiler, *RUN_FLAGS, '-s', '-o', launcher, *(RUN / name for name in LAUNCHER_SOURCES))
-    run(*compiler, *RUN_FLAGS, '-s', '-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-z,defs',
-        '-o', library, *(RUN / name for name in LIBRARY_SOURCES))
+    run(*compiler(), '-s', '-o', launcher, *(RUN / name for name in LAUNCHER_SOURCES))
+    build_library(library, [RUN / name for name in LIBRARY_SOURCES])
+
+
+def build_library(library, sources):
+    """One that is preloaded."""
+    run(*compiler(), '-s', '-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-z,defs',
+        '-o', library, *sources)
 
 
 def fetch_packages(disk):
@@ -123,7 +138,7 @@ def fetch_packages(disk):
     status = APT_DIR / 'status'
     status.write_text('\n'.join(
         f'Package: {name}\nStatus: install ok installed\nArchitecture: {architecture()}\n'
-        'Multi-Arch: allowed\nVersion: 999\nMaintainer: nobody\nDescription: not needed\n'
+        f'Multi-Arch: allowed\nVersion: {NEWEST}\nMaintainer: nobody\nDescription: not needed\n'
         for name in disk.not_needed))
     with new_folder(disk.debs) as debs:
         (debs / 'partial').mkdir()
@@ -141,14 +156,14 @@ def architecture():
     return run('dpkg', '--print-architecture').decode().strip()
 
 
-def build_image(disk, launcher, library, modules):
+def build_image(disk, launcher, libraries, modules):
     """Unpack, tidy up, add what is ours, and make the disk."""
     tree = disk.tree
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir()
     for deb in sorted(disk.debs.glob('*.deb')):
         run('dpkg-deb', '-x', deb, tree)
-    for pattern in DROPPED:
+    for pattern in disk.dropped:
         for path in tree.glob(pattern):
             if path.is_dir():
                 shutil.rmtree(path)
@@ -156,7 +171,8 @@ def build_image(disk, launcher, library, modules):
                 path.unlink()
     complete_tree(tree)
     add(launcher, tree / 'usr/bin/dseg-run')
-    add(library, tree / 'usr/lib/dseg/libdseg-run.so')
+    for library in libraries:
+        add(library, tree / 'usr/lib/dseg' / library.name)
     for module in modules:
         add(module, tree / f'usr/lib/python3/dist-packages/qemu/{module.relative_to(QEMU_PYTHON)}')
     # Emulated CPUs would take long to compile, and have nowhere to keep what comes of it.
@@ -175,6 +191,8 @@ def complete_tree(tree):
         (tree / name).mkdir(exist_ok=True)
     for name, text in ETC.items():
         (tree / 'etc' / name).write_text(text)
+    for library in tree.glob('usr/lib/*/blas/libblas.so.3'):
+        (library.parents[1] / library.name).symlink_to(f'blas/{library.name}')
     add(busybox(), tree / 'bin/busybox')
     for applet in set(run(busybox(), '--list').decode().split()) - {'busybox'}:
         if not any((tree / folder / applet).exists() for folder in ('bin', 'usr/bin')):
@@ -188,14 +206,18 @@ def add(source, target):
 
 
 def make_disk(disk):
-    """An ext4, which Debian's kernels have built in: nothing to decompress, no journal."""
+    """An ext4, which Debian's kernels have built in: nothing to decompress, no journal.
+
+    Persistent memory has a whole number of UNIT.
+    """
     used = sum(4096 + file.lstat().st_size for file in disk.tree.rglob('*'))
+    units = -(-(used * 21 // 20 + 4 * MiB) // UNIT)
     part = disk.image.with_suffix('.part')
     part.unlink(missing_ok=True)
     run_logged('Making the disk of programs',
                ['mke2fs', '-q', '-t', 'ext4', '-O', '^has_journal,^resize_inode', '-m', '0',
                 '-L', IMAGE_LABEL, '-E', 'root_owner=0:0', '-d', disk.tree, part,
-                f'{used // 1024 * 21 // 20 + 4096}K'], LOG, timeout=300)
+                f'{units * UNIT // 1024}K'], LOG, timeout=300)
     part.rename(disk.image)          # a stack that boots at this moment has the old or the new one
 
 

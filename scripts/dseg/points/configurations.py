@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 PAGES = {'4k': 4 << 10, '2m': 2 << 20, '1g': 1 << 30, 'thp': 2 << 20}
+HUGE = ('2m', '1g')             # those that a program has to ask for
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Room:
 
 ROOM_L1, ROOM_L2 = Room(768 * MiB, 3 * GiB), Room(256 * MiB, 3 * GiB)
 LEAST_FOR_THP = 640 * MiB   # Linux gives programs no huge pages if it has less than 512 MiB
+PROGRAMS = 256 * MiB        # at most, of the disk of Debian's programs, which is memory, too
 LEFT_ALONE = GiB            # of L2, where its memory is pages of 1 GiB: they can't map a BIOS
 
 
@@ -36,22 +37,24 @@ class Memory:
     """In bytes."""
     l1: int
     l2: int         # 0 if there is no L2
+    programs: int   # 0 if there is no disk of Debian's programs
 
     @property
     def host(self):
         """What this machine needs for it."""
-        return self.l1 + QEMU
+        return self.l1 + self.programs + QEMU
 
 
-def memory_of(configuration, work):
-    """Of a configuration, for so many bytes of a work area."""
+def memory_of(configuration, work, programs=False):
+    """Of a configuration, for so many bytes of a work area, and perhaps Debian's programs."""
     area = max(LEAST_WORK, 1 << (work - 1).bit_length())
+    disk = PROGRAMS if programs else 0
     if configuration.world == 'native':
-        return Memory(_with(area, configuration.page, ROOM_L1), 0)
+        return Memory(_with(area, configuration.page, ROOM_L1), 0, disk)
     alone = LEFT_ALONE if configuration.host == '1g' != configuration.guest else 0
     least = LEAST_FOR_THP if configuration.guest == 'thp' else 0
     l2 = _up(max(least, alone + _with(area, configuration.page, ROOM_L2)), configuration.host_page)
-    return Memory(_with(l2, configuration.host_page, ROOM_L1), l2)
+    return Memory(_with(l2, configuration.host_page, ROOM_L1), l2, disk)
 
 
 def _with(area, page, room):

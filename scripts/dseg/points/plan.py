@@ -12,7 +12,7 @@ import statistics
 
 from ..base.sizes import MiB
 from . import point as points
-from .configurations import CONFIGURATIONS, PAGES
+from .configurations import CONFIGURATIONS, HUGE, PAGES
 from .memory import MOST_L2, gigabytes, memory_of
 from .problems import Problems
 
@@ -156,6 +156,9 @@ def _refuse(refusals, experiment, axes, workload):
         add('workload', f'{workload.name} with {configuration.name}: it can\'t have a primary '
             'region, which the guest segment translates; '
             f'[[exclude]] that, or give {workload.name} a key primary in workloads.toml')
+    if workload.programs and configuration.guest in HUGE:
+        add('workload', f'{workload.name} with {configuration.name}: it is a program of Debian\'s, '
+            f'which asks for no pages of {configuration.guest.upper()}; {leave_out}')
     if axes['size'] not in workload.sizes:
         add('workload', f'{workload.name} has no size {axes["size"]}, only '
             f'{", ".join(workload.sizes)}: add it to workloads.toml')
@@ -167,7 +170,7 @@ def _refuse_memory(refusals, experiment, axes, workloads, host_memory):
     size = workloads[axes['workload']].sizes.get(axes['size'])
     if not size:
         return
-    memory = memory_of(configuration, size.memory)
+    memory = memory_of(configuration, size.memory, workloads[axes['workload']].programs)
     large = PAGES['1g'] in (configuration.page, configuration.host_page)
     what = (f'{axes["workload"]} of size {axes["size"]} with {configuration.name}'
             + (', whose pages of 1 GiB are whole ones,' if large else ''))

@@ -3,7 +3,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from .configurations import CONFIGURATIONS
@@ -12,6 +12,7 @@ from .memory import Memory, memory_of
 SCHEMA = 1                                              # of records
 DIGITS = 16
 BOOT = ('qemu', 'kernel', 'ramdisk')                     # inputs that are files which a boot reads
+PROGRAMS = 'programs'                                   # one that only some boots read
 
 
 def identity(value):
@@ -25,8 +26,9 @@ class Point:
     """Its axes, defaults filled in, and its inputs: what else can change its numbers.
 
     inputs: schema; command, a line for the guest's shell; work, the bytes of its work area;
-        memory, those of L1 and L2; geometry, the hash of a TLB's file, or None; and hashes
-        of the files of BOOT
+        memory, those of L1 and L2 and of the disk of programs; geometry, the hash of a TLB's file,
+        or None; programs, that of the disk, or None if the workload needs none; and hashes of the
+        files of BOOT
     """
     axes: dict
     inputs: dict
@@ -40,7 +42,7 @@ class Point:
         """The same for points that can start from one boot."""
         return identity({'configuration': self.axes['configuration'], 'clock': self.axes['clock'],
                          'memory': self.inputs['memory'], 'schema': self.inputs['schema'],
-                         **{name: self.inputs.get(name) for name in BOOT}})
+                         **{name: self.inputs.get(name) for name in (*BOOT, PROGRAMS)}})
 
     @property
     def configuration(self):
@@ -59,13 +61,14 @@ def make(axes, workload, built, geometry):
     """The Point of a combination.
 
     workload: its Workload
-    built: the hashes of the files of BOOT
+    built: the hashes of the files of BOOT, and of PROGRAMS
     geometry: the hash of the TLB's file, or None
     """
     configuration = CONFIGURATIONS[axes['configuration']]
     size = workload.sizes[axes['size']]
-    memory = memory_of(configuration, size.memory)
+    memory = memory_of(configuration, size.memory, workload.programs)
     return Point(axes, {
         'schema': SCHEMA, 'work': size.memory, 'geometry': geometry, **built,
+        PROGRAMS: built.get(PROGRAMS) if workload.programs else None,
         'command': workload.command_line(axes['size'], axes['seed'], configuration.guest_segment),
-        'memory': {'l1': memory.l1, 'l2': memory.l2}})
+        'memory': asdict(memory)})

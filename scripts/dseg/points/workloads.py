@@ -37,6 +37,7 @@ class Workload:
     command: str
     primary: str        # of PRIMARY: how it gets a primary region; None if it can't
     sizes: dict
+    programs: bool = False      # it is one of Debian's, and needs their disk
 
     def command_line(self, size, seed, guest_segment):
         """What a shell in the guest is given."""
@@ -88,6 +89,7 @@ KEYS = {
     'class': (lambda value: value in CLASSES, ' or '.join(CLASSES), None),
     'command': (_is_command, 'a command line; in {} only ' + ', '.join(WORDS), None),
     'primary': (lambda value: value in PRIMARY, ' or '.join(PRIMARY), False),
+    'programs': (lambda value: isinstance(value, bool), 'true or false', False),
 }
 SIZE_KEYS = {
     'bytes': (_is_size, 'a size such as "512M"', None),
@@ -120,7 +122,7 @@ def _workload(tables, problems, name):
     if not sizes:
         problems.add(tables.place(name), name, f'needs a size: [{name}.{SIZES[0]}]')
     return Workload(name, table['about'], table['class'], table['command'], table.get('primary'),
-                    sizes)
+                    sizes, table.get('programs', False))
 
 
 def _size(tables, problems, name, size):

@@ -19,6 +19,11 @@ def world_of_regime(regime):
     return 'native' if regime.startswith('native') else 'nested'
 
 
+def of_programs(record):
+    """Whether it is of Debian's programs: perhaps several, with memory that is not one area."""
+    return record.get('inputs', {}).get('programs') is not None
+
+
 def has_caches(record):
     """Whether walk caches or a nested TLB have saved references."""
     return 'walk-caches' in (record['tlb'] or {})

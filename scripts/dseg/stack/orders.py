@@ -19,7 +19,7 @@ import time
 
 from .. import patient
 from .console import L2_ENDED, CommandError, StackError
-from .stack import BootError, Stack
+from .stack import PROGRAMS, BootError, Stack
 
 TURNS = {'l1': 0x210, 'l2': 0x211}      # labels of orders.c: it is somebody's turn to type
 PIECE = 6       # characters; with 2 more a UART takes as many as Linux's interrupt threshold
@@ -38,14 +38,16 @@ class Exact(Stack):
     """A stack of one CPU that is stopped whenever nothing has been asked of it."""
 
     def __init__(self, *arguments, append='', extra_args=(), state=None, counts_time=True,
-                 **options):
+                 with_programs=False, **options):
         """
         state: a file of save(), where to go on; the other arguments must be as they were then
         counts_time: the guests' clock counts instructions; without it, no two runs are the same
+        with_programs: there is the disk of programs
         """
         incoming = ('-incoming', 'defer') if state else ('-S',)
-        # Requests of a disk end whenever the host has done them, so there is none.
-        super().__init__(*arguments, append=f'orders nokaslr {append}', programs=None,
+        # Requests of a disk end whenever the host has done them; memory is there at once.
+        super().__init__(*arguments, append=f'orders nokaslr {append}',
+                         programs=PROGRAMS if with_programs else None, programs_are_memory=True,
                          extra_args=[*(CLOCK if counts_time else ()), *incoming, *extra_args],
                          **options)
         self._state = state

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from .. import OUT, patient
 from ..base.processes import dying_with_us
-from ..base.sizes import parse_size, size_text
+from ..base.sizes import GiB, parse_size, size_text
 from .console import L2_ENDED, CommandError, Console, StackError, TimeOut
 from .layout import Layout
 
@@ -95,7 +95,8 @@ class Stack:
 
     def __init__(self, qemu=None, *, l1_memory='2G', l1_cpus=1, l2_memory='512M', l2_cpus=1,
                  l2_split=False, holes=True, cpu_extra='', machine='q35', kernel=None,
-                 initrd=None, append='', disk=None, disk_write=False, programs=PROGRAMS, record=None, replay=None,
+                 initrd=None, append='', disk=None, disk_write=False, programs=PROGRAMS,
+                 programs_are_memory=False, record=None, replay=None,
                  extra_args=(), qmp_socket=None, log_dir=None, monitor_on_consoles=False,
                  progress=lambda stage: None):
         """
@@ -108,6 +109,7 @@ class Stack:
         disk: an image for L1, which boots from it if there is no kernel
         disk_write: keep what L1 writes to it
         programs: a disk of scripts/build-programs, if it is there; None for no such disk
+        programs_are_memory: L1 has it as persistent memory
         record: a file that will have all that makes this run what it is
         replay: such a file: the same happens, to the last instruction
         qmp_socket: path of a QMP socket for others; qmp() needs none
@@ -129,7 +131,9 @@ class Stack:
         self._append = append
         self._disk = disk
         self._disk_write = disk_write
-        self._programs = programs and Path(programs)
+        initrd = self._initrd == GUEST / 'l1.cpio'
+        self._programs = Path(programs) if programs and initrd and Path(programs).exists() else None
+        self._programs_are_memory = programs_are_memory and self._programs is not None
         self._record = record
         self._replay = replay
         self._extra_args = list(extra_args)
@@ -174,9 +178,11 @@ class Stack:
 
     def _arguments(self):
         args = ['-nodefaults', '-no-user-config', '-no-reboot', '-accel', 'tcg',
-                '-machine', f'{self._machine},max-ram-below-4g={self.layout.low_end}',
-                '-cpu', self._cpu, '-smp', str(self._cpus),
-                '-m', size_text(self.layout.l1_memory)]
+                '-machine', f'{self._machine},max-ram-below-4g={self.layout.low_end}'
+                + (',nvdimm=on' if self._programs_are_memory else ''),
+                '-cpu', self._cpu, '-smp', str(self._cpus), '-m', size_text(self.layout.l1_memory)
+                + (f',slots=1,maxmem={size_text(self.layout.l1_memory + 2 * GiB)}'
+                   if self._programs_are_memory else '')]
         for folder in FIRMWARE_DIRS:
             args += ['-L', folder]
         if self._kernel:
@@ -185,14 +191,20 @@ class Stack:
             args += ['-initrd', str(self._initrd)]
         if self._disk:
             args += self._disk_arguments('disk', self._drive())
-        if self._programs and self._programs.exists() and self._initrd == GUEST / 'l1.cpio':
-            file = str(self._programs).replace(',', ',,')
-            args += self._disk_arguments('programs', f'file={file},format=raw', ',readonly=on')
+        if self._programs:
+            args += self._programs_arguments(str(self._programs).replace(',', ',,'))
         if self._record or self._replay:
             args += self._replay_arguments()
         if self._qmp_socket:
             args += ['-qmp', f'unix:{self._qmp_socket},server=on,wait=off']
         return args
+
+    def _programs_arguments(self, file):
+        if not self._programs_are_memory:
+            return self._disk_arguments('programs', f'file={file},format=raw', ',readonly=on')
+        size = self._programs.stat().st_size
+        return ['-object', f'memory-backend-file,id=programs,mem-path={file},size={size},'
+                'share=off,readonly=on,rom=off', '-device', 'nvdimm,memdev=programs']
 
     def _disk_arguments(self, name, drive, readonly=''):
         if not (self._record or self._replay):
@@ -212,7 +224,8 @@ class Stack:
         # timer did not tick at once, as on a busy machine.
         return ' '.join(filter(None, [
             'console=ttyS0 quiet panic=-1 no_timer_check', self.layout.l1_append(),
-            f'l2.cpus={self._l2_cpus}', self._append]))
+            f'l2.cpus={self._l2_cpus}', self._append,
+            'modules=nfit,nd_pmem' if self._programs_are_memory else '']))
 
     def _drive(self):
         with open(self._disk, 'rb') as image:

@@ -3,12 +3,13 @@
 
 import hashlib
 
-from ...stack.stack import GUEST, qemu_binary
+from ...stack.stack import GUEST, PROGRAMS, qemu_binary
 
 
 def hashes():
-    """Of each of points.point.BOOT; None for what has not been made."""
-    files = {'qemu': qemu_binary(), 'kernel': GUEST / 'vmlinuz', 'ramdisk': GUEST / 'l1.cpio'}
+    """Of each of points.point.BOOT, and of PROGRAMS; None for what has not been made."""
+    files = {'qemu': qemu_binary(), 'kernel': GUEST / 'vmlinuz', 'ramdisk': GUEST / 'l1.cpio',
+             'programs': PROGRAMS}
     return {name: _hash(file) for name, file in files.items()}
 
 

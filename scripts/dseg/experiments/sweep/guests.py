@@ -8,6 +8,7 @@
 """
 
 from ...base.sizes import GiB, MiB, size_text
+from ...points.configurations import HUGE, PAGES
 from ...stack.orders import Exact
 
 VMM = '$(pidof qemu-system-x86_64)'     # L2's, in L1
@@ -20,7 +21,6 @@ LOW = 64 * MiB                          # that the image of L2's kernel takes
 # Free memory of the first GiB, which Linux takes first, is given to a file. What dd itself has goes
 # back there.
 FILL_LOW = 'dd if=/dev/zero of=/dev/shm/low bs=4k count=32k 2>/dev/null'
-HUGE = {'2m': 2 * MiB, '1g': GiB}
 
 
 def words_for_pages(pages, size):
@@ -29,7 +29,7 @@ def words_for_pages(pages, size):
         return 'transparent_hugepage=always'
     if pages not in HUGE:
         return ''
-    page = HUGE[pages]
+    page = PAGES[pages]
     count = -(-(size + (SPARE if page < GiB else 0)) // page)
     return f'hugepagesz={size_text(page)} hugepages={count}'
 
@@ -42,7 +42,7 @@ def settings_of_l2(pages):
     if pages not in HUGE:
         return ''
     hole = f" L2_HOLE='{size_text(GiB - LOW)}${size_text(LOW)}'" if pages == '1g' else ''
-    return f'L2_PAGES={size_text(HUGE[pages])}{hole}'
+    return f'L2_PAGES={size_text(PAGES[pages])}{hole}'
 
 
 class Guests:
@@ -57,7 +57,7 @@ class Guests:
         mode = point.axes['tlb-mode']
         self.stack = Exact(
             l1_memory=self._memory.l1, l2_memory=self._memory.l2 or NO_L2, l2_split=True,
-            holes=False,
+            holes=False, with_programs=point.inputs['programs'] is not None,
             cpu_extra=f'dseg=on,dseg-tlb={tlb},dseg-tlb-mode={mode}',
             append=self._l1_words(), log_dir=log_dir, state=state,
             counts_time=point.axes['clock'] == 'instructions',
