@@ -24,6 +24,11 @@ def has_caches(record):
     return 'walk-caches' in (record['tlb'] or {})
 
 
+def has_nested_tlb(record):
+    """Whether gPAs were looked up in a nested TLB, hits of which need no entry of any level."""
+    return has_caches(record) and record['tlb']['walk-caches'].get('gpa-lookups', 0) > 0
+
+
 def rows(record, world=None, privilege=None, regime=None, access=None):
     """Those of the table walks that are of all that is given."""
     return [row for row in record['walks']
@@ -44,6 +49,12 @@ def tally(some):
 def program(record, configuration):
     """The walks of the program, not those of any kernel."""
     return tally(rows(record, configuration.walk_world, 'user'))
+
+
+def false_escape_share(total):
+    """Of a tally: how many lookups of pages that are not in the escape filter pass it."""
+    others = total['filter-lookups'] - (total['escapes'] - total['false-escapes'])
+    return total['false-escapes'] / others if others else 0.0
 
 
 def bars(record, world=None, privilege=None):

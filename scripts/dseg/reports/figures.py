@@ -10,7 +10,8 @@ from collections import Counter
 from itertools import cycle, product
 
 from ..drawing.chart import GUEST, NESTED, plain, pyplot
-from .claims import name_of, varying_axes
+from . import falseescapes
+from .claims import THEORY, name_of, varying_axes
 from .noise import interval
 from .results import SHARES, VALUES
 from .table import differing, special
@@ -179,7 +180,8 @@ def draw_bar(axes, at, repeats, labelled, highest):
 def lines(wanted, results, points):
     """A value by an axis: a line for each configuration, and for what else differs."""
     x, y = wanted['x'], wanted['y']
-    others = [axis for axis in varying_axes(points) if axis not in (x, 'repeat')]
+    others = [axis for axis in varying_axes(points)
+              if axis not in (x, 'repeat', wanted.get('over'))]
     curves = {}
     for point in points:
         value = results.value(point, y)
@@ -190,6 +192,8 @@ def lines(wanted, results, points):
     if not curves:
         return None
     places = list(dict.fromkeys(point.axes[x] for point in points))
+    if (x, y) == ('escapes', THEORY):
+        curves['theory'] = {place: [falseescapes.share(place)] for place in places}
     numeric = all(isinstance(place, (int, float)) for place in places)
     columns = max(1, min(6, 110 // (7 + max(map(len, curves)))))
     figure, (axes,) = stack(wanted['title'], [3.6], above=0.1, below=0.5,

@@ -25,9 +25,10 @@ VALUES = {
     'refs-per-walk': 'references, of the program',
     'checks-per-walk': 'base-bound checks, of the program',
     'exits': '#VMEXITs of any reason',
+    'false-escape-share': 'of the lookups in the escape filter, but of pages that are in it',
     'slowdown': 'time of execution over that of the baseline, less 1',
 }
-SHARES = ('overhead', 'slowdown')       # said in percent
+SHARES = ('overhead', 'slowdown', 'false-escape-share')     # said in percent
 AXES = tuple(all_axes(()))     # names, in order
 
 
@@ -102,6 +103,8 @@ class Results:
         walks = self.program(point)
         if name == 'walks':
             return walks['walks']
+        if name == 'false-escape-share':
+            return counts.false_escape_share(walks)
         parts = {'refs-per-walk': ('guest-refs', 'nested-refs'), 'checks-per-walk': ('checks',)}
         if not walks['walks']:
             return 0.0
