@@ -43,15 +43,16 @@ class Memory:
         return self.l1 + QEMU
 
 
-def memory_of(configuration, work):
-    """Of a configuration, for so many bytes of a work area."""
+def memory_of(configuration, work, event='none'):
+    """Of a configuration, for so many bytes of a work area, and for what happens to L2."""
     area = max(LEAST_WORK, 1 << (work - 1).bit_length())
     if configuration.world == 'native':
         return Memory(_with(area, configuration.page, ROOM_L1), 0)
     alone = LEFT_ALONE if configuration.host == '1g' != configuration.guest else 0
     least = LEAST_FOR_THP if configuration.guest == 'thp' else 0
     l2 = _up(max(least, alone + _with(area, configuration.page, ROOM_L2)), configuration.host_page)
-    return Memory(_with(l2, configuration.host_page, ROOM_L1), l2)
+    copies = 2 if event == 'migration' else 1           # L2 is in two VMMs for a while
+    return Memory(_with(copies * l2, configuration.host_page, ROOM_L1), l2)
 
 
 def _with(area, page, room):

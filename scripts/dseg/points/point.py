@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from .axes import EVENT_ROUNDS
 from .configurations import CONFIGURATIONS
 from .memory import Memory, memory_of
 
 SCHEMA = 1                                              # of records
 DIGITS = 16
+NO_REGION = 'no-region'         # of a record: why fragments of memory left no guest segment
 BOOT = ('qemu', 'kernel', 'ramdisk')                     # inputs that are files which a boot reads
 
 
@@ -39,12 +41,18 @@ class Point:
     def group(self):
         """The same for points that can start from one boot."""
         return identity({'configuration': self.axes['configuration'], 'clock': self.axes['clock'],
+                         'events': self.has_event,
                          'memory': self.inputs['memory'], 'schema': self.inputs['schema'],
                          **{name: self.inputs.get(name) for name in BOOT}})
 
     @property
     def configuration(self):
         return CONFIGURATIONS[self.axes['configuration']]
+
+    @property
+    def has_event(self):
+        """Whether something happens to L2 in the middle of the run."""
+        return self.axes['event'] != 'none'
 
     @property
     def memory(self):
@@ -64,8 +72,10 @@ def make(axes, workload, built, geometry):
     """
     configuration = CONFIGURATIONS[axes['configuration']]
     size = workload.sizes[axes['size']]
-    memory = memory_of(configuration, size.memory)
+    memory = memory_of(configuration, size.memory, axes['event'])
+    rounds = 1 if axes['event'] == 'none' else EVENT_ROUNDS
     return Point(axes, {
         'schema': SCHEMA, 'work': size.memory, 'geometry': geometry, **built,
-        'command': workload.command_line(axes['size'], axes['seed'], configuration.guest_segment),
+        'command': workload.command_line(axes['size'], axes['seed'], configuration.guest_segment,
+                                         rounds),
         'memory': {'l1': memory.l1, 'l2': memory.l2}})

@@ -213,8 +213,8 @@ def theory_of(results, points):
     """(mean, standard error of the mean) of the share of false escapes in points of random sets."""
     escapes = points[0].axes['escapes']
     errors = [falseescapes.deviation(escapes, falseescapes.concentration_of(
-        point.record['contiguity']['guest']['mapped'],
-        results.configuration(point).guest_segment)) for point in points]
+        point.record['inputs']['work'], results.configuration(point).guest_segment))
+              for point in points]
     return falseescapes.share(escapes), math.hypot(*errors) / len(errors)
 
 

@@ -109,6 +109,22 @@ def program_leaves(record, configuration):
     return found
 
 
+def share_by(record, configuration):
+    """The share of the program's walks that are by all of the mode's segments."""
+    walks = program(record, configuration)['walks']
+    by_mode = tally(rows(record, configuration.walk_world, 'user', configuration.mode))['walks']
+    return by_mode / walks if walks else 0.0
+
+
+def segment_share(record, configuration, phase):
+    """The share by the mode's segments in a phase of a timeline; None if it has no walks."""
+    found = Counter()
+    for sample in (record.get('timeline') or {}).get('samples', []):
+        if sample['phase'] == phase:
+            found.update(sample['walks'])
+    return found[configuration.mode] / found.total() if found.total() else None
+
+
 def exits(record):
     """#VMEXITs of any reason."""
     return sum(item['count'] for item in record['exits'])

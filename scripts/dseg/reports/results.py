@@ -19,6 +19,7 @@ from .costs import DEFAULT, PRESETS
 
 # What a record has to have; others may be missing or null.
 NEEDED = ('id', 'axes', 'data', 'instructions', 'walks', 'refs', 'steps', 'pages', 'tlb', 'exits')
+SEGMENT_SHARE = 'segment-share-'
 VALUES = {
     'overhead': 'translation over ideal time',
     'walks': 'of the program',
@@ -26,9 +27,16 @@ VALUES = {
     'checks-per-walk': 'base-bound checks, of the program',
     'exits': '#VMEXITs of any reason',
     'false-escape-share': 'of the lookups in the escape filter, but of pages that are in it',
+    'segment-share': 'of the program\'s walks',
+    'covered-32': 'of the work area, by its 32 longest linear runs',
+    'runs-90': 'that it takes to cover 90 % of the work area',
+    **{f'{SEGMENT_SHARE}{phase}': f'of the program\'s walks, {about}' for phase, about in (
+        ('before', 'before an event'), ('between', 'after it'),
+        ('after', 'when it is undone'))},
     'slowdown': 'time of execution over that of the baseline, less 1',
 }
-SHARES = ('overhead', 'slowdown', 'false-escape-share')     # said in percent
+SHARES = ('overhead', 'slowdown', 'false-escape-share', 'segment-share', 'covered-32',   # percent
+          *(name for name in VALUES if name.startswith(SEGMENT_SHARE)))
 AXES = tuple(all_axes(()))     # names, in order
 
 
@@ -100,7 +108,14 @@ class Results:
             return self.parts(point).overhead
         if name == 'exits':
             return counts.exits(point.record)
+        if name.startswith(SEGMENT_SHARE):
+            return counts.segment_share(point.record, self.configuration(point),
+                                        name.removeprefix(SEGMENT_SHARE))
+        if name in ('covered-32', 'runs-90'):
+            return ((point.record.get('contiguity') or {}).get('guest') or {}).get(name)
         walks = self.program(point)
+        if name == 'segment-share':
+            return counts.share_by(point.record, self.configuration(point))
         if name == 'walks':
             return walks['walks']
         if name == 'false-escape-share':

@@ -9,6 +9,7 @@
 
 from ...base.sizes import GiB, MiB, size_text
 from ...stack.orders import Exact
+from ..tradeoffs import vm
 
 VMM = '$(pidof qemu-system-x86_64)'     # L2's, in L1
 ATTACH_SECONDS = 600
@@ -54,6 +55,7 @@ class Guests:
         self.world = 'l2' if self.configuration.world == 'nested' else 'l1'
         self._work = point.inputs['work']
         self._memory = point.memory
+        self._has_event = point.has_event      # for which L1 asks the VMM
         mode = point.axes['tlb-mode']
         self.stack = Exact(
             l1_memory=self._memory.l1, l2_memory=self._memory.l2 or NO_L2, l2_split=True,
@@ -82,17 +84,23 @@ class Guests:
         """In the guest that the programs run in; returns what it prints (Exact.run())."""
         return self.stack.run(self.world, command, timeout, **options)
 
-    def fragment(self, share):
+    def fragment(self, share, movable):
         """Have no free block of 2 MiB in that share of the memory that is free, 0 to 1.
 
         In the guest that the programs run in; what takes it apart is then stopped, and keeps it so.
+        movable: whether the kernel may move what is in the way, so that compaction helps
         """
+        options = '--movable ' if movable else ''
         self.run('mount -o remount,size=100% /dev/shm; '
                  f"count=$(awk '/^MemFree/ {{ print int($2 * {1 - share} / 4) }}' /proc/meminfo); "
                  '[ $count = 0 ] || dd if=/dev/zero of=/dev/shm/whole bs=4k count=$count 2>/dev/null; '
-                 'fragment --block 2M >/tmp/fragment 2>&1 & '
+                 f'fragment {options}--block 2M >/tmp/fragment 2>&1 & '
                  'until grep -q ready /tmp/fragment; do kill -0 $! || exit; sleep 0.1; done; '
                  'kill -STOP $!; rm -f /dev/shm/whole', FRAGMENT_SECONDS)
+
+    def compact(self):
+        """Have the kernel of the same guest make large free blocks of small ones."""
+        self.run('echo 1 >/proc/sys/vm/compact_memory', FRAGMENT_SECONDS)
 
     def _l1_words(self):
         if self.world == 'l1':
@@ -116,7 +124,8 @@ class Guests:
         if configuration.paging == 'shadow':
             self.stack.run('l1', SHADOW)
         self.stack.boot_l2(append=self._words_for_program(),
-                           settings=settings_of_l2(configuration.host))
+                           settings=settings_of_l2(configuration.host),
+                           arguments=vm.MONITOR if self._has_event else '')
         if configuration.host == '1g':
             self.run(FILL_LOW, 120)
         if configuration.vmm_segment:
