@@ -258,6 +258,20 @@ def test_lines_go_through_the_values(folder):
     figures.close(figure)
 
 
+def test_marks_of_files_have_short_names_that_do_not_overlap(folder):
+    names = ['genoa', *(f'geometries/walk-caches-and-nested-tlb-{number}.json' for number in range(7))]
+    _, found = results.read(folder(all_axes=[axes_of('gups', 'dd', tlb=name) for name in names]))
+    figure = figures.make({**LINES, 'x': 'tlb'}, found)
+    figure.canvas.draw()
+    marks = figure.axes[0].get_xticklabels()
+    assert [mark.get_text().replace('\n', '') for mark in marks] == [
+        'genoa', *(f'walk-caches-and-nested-tlb-{number}' for number in range(7))]
+    boxes = [mark.get_window_extent() for mark in marks]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
+    assert all(box.y0 > 0 for box in boxes)
+    figures.close(figure)
+
+
 def test_repeats_that_differ_have_an_interval(folder):
     axes = [axes_of('gups', 'dd', repeat=number) for number in (1, 2, 3)]
     run = folder(all_axes=axes, record=lambda axes: sample(axes, axes['repeat']))
