@@ -202,6 +202,9 @@ def test_an_event_has_many_rounds_about_it_and_a_boot_of_its_own(plan):
     (experiment('"dd"', 'fragments = ["movable"]\nremedy = ["compaction"]\n'), [
         'exp.toml:6: product.fragments: movable without fragmentation: there is nothing that it',
         'exp.toml:7: product.remedy: compaction without fragmentation: there is nothing that it']),
+    (experiment('"dd", "native-ds", "4k+gd"', 'remedy = ["self-balloon"]\nfragmentation = [1]\n'), [
+        f'exp.toml:6: product.remedy: self-balloon with {name}: it is of L2, and its balloon would'
+        for name in ('dd', 'native-ds')]),
     (experiment('"dd"', 'tlb = ["none.json"]\n'), [
         'exp.toml:6: product.tlb: none.json can\'t be read: No such file']),
     (experiment('"dd"', 'tlb = ["exp.toml.json"]\n'), [

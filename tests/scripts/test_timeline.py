@@ -155,6 +155,18 @@ def test_a_round_that_was_missed_is_an_error():
         machine.end_round(found.at)
 
 
+def test_pages_that_a_step_is_about_are_a_number_of_the_record():
+    lost, undone = run(Machine(said='512')).as_record()['events']
+    assert lost['pages'] == 512 and 'pages' not in undone
+
+
+def test_the_share_that_ksm_merges_is_of_the_memory_of_l2():
+    record = {'axes': {'event': 'ksm'}, 'inputs': {'memory': {'l1': 9, 'l2': 1 << 20}},
+              'timeline': {'events': [{'pages': 64}, {'text': 'undone'}]}}
+    assert counts.merged_share(record) == 0.25
+    assert counts.merged_share({**record, 'axes': {'event': 'swap'}}) is None
+
+
 def test_shares_of_segments_are_of_the_phase_and_of_the_mode():
     record = {'timeline': {'samples': [
         {'phase': 'before', 'walks': {'vmm-direct': 6, 'mixed': 2}},

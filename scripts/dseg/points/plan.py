@@ -159,6 +159,10 @@ def _refuse(refusals, experiment, axes, workload):
         if axes[axis] not in (FRAGMENTS[0], REMEDIES[0]) and not axes['fragmentation']:
             add(axis, f'{axes[axis]} without fragmentation: there is nothing that it could change; '
                 '[[exclude]] it for fragmentation = 0')
+    if axes['remedy'] == 'self-balloon' and (configuration.world == 'native'
+                                             or configuration.vmm_segment):
+        add('remedy', f'self-balloon with {configuration.name}: it is of L2, and its balloon would end '
+            f'a VMM segment; {leave_out}')
     if axes['event'] != 'none':
         _refuse_event(add, axes, configuration, workload, leave_out)
     if configuration.guest_segment and not workload.primary:

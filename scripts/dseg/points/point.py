@@ -41,7 +41,7 @@ class Point:
     def group(self):
         """The same for points that can start from one boot."""
         return identity({'configuration': self.axes['configuration'], 'clock': self.axes['clock'],
-                         'events': self.has_event,
+                         'monitor': self.has_monitor, 'grows': self.grows,
                          'memory': self.inputs['memory'], 'schema': self.inputs['schema'],
                          **{name: self.inputs.get(name) for name in BOOT}})
 
@@ -53,6 +53,16 @@ class Point:
     def has_event(self):
         """Whether something happens to L2 in the middle of the run."""
         return self.axes['event'] != 'none'
+
+    @property
+    def grows(self):
+        """Whether L2 gets more memory while it runs."""
+        return self.axes['remedy'] == 'self-balloon'
+
+    @property
+    def has_monitor(self):
+        """Whether L1 asks L2's VMM for something."""
+        return self.has_event or self.grows
 
     @property
     def memory(self):

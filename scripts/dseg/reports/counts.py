@@ -11,6 +11,7 @@ PRIVILEGES = ('user', 'kernel')
 WORLDS = ('native', 'nested')
 FIELDS = ('walks', 'guest-refs', 'nested-refs', 'checks', 'filter-lookups', 'escapes',
           'false-escapes')
+PAGE = 4096
 FINAL = 0       # for-level of steps to the final address
 
 
@@ -123,6 +124,14 @@ def segment_share(record, configuration, phase):
         if sample['phase'] == phase:
             found.update(sample['walks'])
     return found[configuration.mode] / found.total() if found.total() else None
+
+
+def merged_share(record):
+    """The share of L2's memory that KSM has merged in a run; None if it was another, or none."""
+    if record['axes'].get('event') != 'ksm':
+        return None
+    pages = sum(event.get('pages', 0) for event in record['timeline']['events'])
+    return pages * PAGE / record['inputs']['memory']['l2']
 
 
 def exits(record):

@@ -30,12 +30,14 @@ VALUES = {
     'segment-share': 'of the program\'s walks',
     'covered-32': 'of the work area, by its 32 longest linear runs',
     'runs-90': 'that it takes to cover 90 % of the work area',
+    'merged-share': 'of L2\'s memory, that KSM merges',
     **{f'{SEGMENT_SHARE}{phase}': f'of the program\'s walks, {about}' for phase, about in (
         ('before', 'before an event'), ('between', 'after it'),
         ('after', 'when it is undone'))},
     'slowdown': 'time of execution over that of the baseline, less 1',
 }
-SHARES = ('overhead', 'slowdown', 'false-escape-share', 'segment-share', 'covered-32',   # percent
+SHARES = ('overhead', 'slowdown', 'false-escape-share', 'segment-share',     # percent
+          'covered-32', 'merged-share',
           *(name for name in VALUES if name.startswith(SEGMENT_SHARE)))
 AXES = tuple(all_axes(()))     # names, in order
 
@@ -111,6 +113,8 @@ class Results:
         if name.startswith(SEGMENT_SHARE):
             return counts.segment_share(point.record, self.configuration(point),
                                         name.removeprefix(SEGMENT_SHARE))
+        if name == 'merged-share':
+            return counts.merged_share(point.record)
         if name in ('covered-32', 'runs-90'):
             return ((point.record.get('contiguity') or {}).get('guest') or {}).get(name)
         walks = self.program(point)

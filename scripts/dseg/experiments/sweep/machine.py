@@ -19,6 +19,7 @@ from ...stack.console import CommandError, StackError
 from . import mapping
 from .counted import counts, instructions
 from .guests import ATTACH_SECONDS, HUGE, VMM, Guests
+from .remedies import REMEDIES
 from .timeline import Timeline
 
 UPDATES = ((0x104, 0x105), (0x106, 0x107))      # of round 1: linux/workloads/common.h
@@ -42,8 +43,7 @@ def measure_point(point, folder):
         escape_pages(guests, point)
         if point.axes['fragmentation']:
             guests.fragment(point.axes['fragmentation'], point.axes['fragments'] == 'movable')
-        if point.axes['remedy'] == 'compaction':
-            guests.compact()
+        REMEDIES[point.axes['remedy']](guests)
         run = through_event if point.has_event else once
         found = {**run(guests, point), 'seconds': round(time.monotonic() - begin, 1)}
     if wrong := broken(forms(found, point.configuration)):

@@ -2,8 +2,8 @@
 """A run in whose middle the VMM segment is lost and restored: the walks round by round.
 
 The program does many rounds. The machine stops where the updates of a round end, and there the
-walks of these are taken. Behind the first third of the rounds the event begins, and behind the second one
-it is undone: L1 is told so by orders, typed while the machine is stopped.
+walks of these are taken. Behind the first third of the rounds the event begins, and behind the
+second one it is undone: L1 is told so by orders, typed while the machine is stopped.
 """
 
 import re
@@ -82,7 +82,9 @@ class Timeline:
             said = self._guests.stack.run('l1', order, ORDER_SECONDS, at=self.at).split()
             if not said or said[-1] == '0':
                 raise StackError(f'nothing has come of it that {text.format("some")}:\n{order}')
-            self.events.append({'at': begin, 'until': self._now(), 'text': text.format(said[-1])})
+            amount = {'pages': int(said[-1])} if '{} pages' in text else {}
+            self.events.append({'at': begin, 'until': self._now(), 'text': text.format(said[-1]),
+                                **amount})
         self._busy, self._phase = False, phase
         self._since = self._last()['instructions']
 
