@@ -115,10 +115,11 @@ def test_rounds_that_end_while_it_happens_are_of_no_phase():
         ['before'] * 3 + ['during'] * 2 + ['between'] + ['during'] * 2 + ['after']
 
 
-def test_an_event_that_lasts_until_it_is_to_be_undone_is_undone_afterwards():
-    found = run(Machine(lose=5), 12).as_record()
+def test_an_event_that_lasts_until_it_is_to_be_undone_is_undone_when_it_has_been_seen():
+    """For a twelfth of the rounds."""
+    found = run(Machine(lose=9), 24).as_record()
     assert [sample['phase'] for sample in found['samples']] == \
-        ['before'] * 4 + ['during'] * 5 + ['between'] + ['after'] * 2
+        ['before'] * 8 + ['during'] * 9 + ['between'] * 2 + ['after'] * 5
     assert [event['text'] for event in found['events']] == ['it has lost 1 pages', 'undone']
 
 
