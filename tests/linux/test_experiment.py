@@ -92,3 +92,59 @@ def test_what_shadow_paging_costs_is_in_its_exits_and_not_in_its_walks(results):
     assert references(shadow) == references(native) == 4
     assert any(exit['name'] == 'exception-14' for exit in shadow['exits'])
     assert not any(row['regime'] == 'base' for row in shadow['walks'])
+
+
+DUAL = '[fixed]\nsize = "smoke"\nworkload = "gups"\nconfiguration = "dd"\n'
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """Runs an experiment of that text; returns its records in order."""
+    def run(text):
+        (tmp_path / 'experiment.toml').write_text(text)
+        done = experiment('run', tmp_path / 'experiment.toml', '--folder', tmp_path / 'results')
+        assert done.returncode == 0, done.stdout
+        points = json.loads((tmp_path / 'results/experiment.json').read_bytes())['points']
+        return [json.loads((tmp_path / f'results/points/{point["id"]}/record.json').read_bytes())
+                for point in points]
+    return run
+
+
+def program(record, regimes=('dual-direct', 'vmm-direct', 'mixed', 'guest-direct', 'base')):
+    """The program's walks by these regimes, and their references."""
+    rows = [row for row in record['walks'] if row['privilege'] == 'user'
+            and row['regime'] in regimes]
+    return tuple(sum(row[name] for row in rows) for name in ('walks', 'guest-refs', 'nested-refs'))
+
+
+def test_region_that_finds_no_room_is_measured_without_and_walk_caches_save_references(measured):
+    """Once with all memory in fragments that can't be moved, once more with walk caches, too."""
+    geometry = json.dumps(str(ROOT / 'experiments/geometries/walk-caches.json'))
+    plain, cached, movable = measured(
+        f'{DUAL}fragmentation = 1.0\n[[zip]]\nfragments = ["pinned", "pinned", "movable"]\n'
+        f'tlb = ["sandybridge-ep", {geometry}, "sandybridge-ep"]\n')
+    assert 'no region of 16777216 bytes' in plain['no-region']
+    walks, guest, nested = program(plain)
+    assert program(plain, ['vmm-direct'])[0] == walks > 10000 and (guest, nested) == (4 * walks, 0)
+    assert program(cached)[0] == walks and program(cached)[1] < 2 * walks
+    assert 0 < cached['tlb']['walk-caches']['guest-hits'] <= \
+        cached['tlb']['walk-caches']['guest-lookups']
+    assert 'no-region' not in movable
+    assert program(movable, ['dual-direct'])[0] > 0.99 * program(movable)[0]
+
+
+def test_vmm_segment_is_lost_in_the_middle_of_a_run_and_restored(measured):
+    record, = measured(f'{DUAL}event = "swap"\n')
+    samples, events = record['timeline']['samples'], record['timeline']['events']
+    assert [event['text'] for event in events][::3] == [
+        'the VMM gives up the segment', 'the VM has a segment again']
+    assert len(samples) == 60 and record['data'] == 'right'
+
+    def share(phase, regime):
+        walks = [sample['walks'] for sample in samples if sample['phase'] == phase]
+        return sum(found.get(regime, 0) for found in walks) / sum(
+            sum(found.values()) for found in walks)
+    assert share('before', 'dual-direct') > 0.99 and share('after', 'dual-direct') > 0.99
+    assert share('between', 'guest-direct') > 0.99 and share('between', 'dual-direct') == 0
+    times = [sample['at'] for sample in samples]
+    assert times == sorted(times) and times[19] < events[0]['at'] < events[-1]['until'] < times[-1]

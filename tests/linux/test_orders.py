@@ -4,7 +4,7 @@
 import pytest
 
 from dseg.stack.orders import Exact
-from dseg.stack.stack import CommandError
+from dseg.stack.stack import CommandError, StackError
 
 OPTIONS = {'l1_memory': '1G', 'l2_memory': '256M', 'holes': False,
            'cpu_extra': 'dseg=on,dseg-tlb=sandybridge-ep'}
@@ -67,3 +67,30 @@ def test_order_that_fails_says_so_and_the_next_one_runs(saved):
         assert error.value.code == 3 and 'what is wrong' in error.value.output
         assert stack.run('l1', 'hostname').strip() == 'l1'
         assert stack.run('l2', 'hostname; echo ' + 'x' * 1000).strip().endswith('x' * 1000)
+
+
+def test_run_stops_at_each_marker_asked_for_and_the_other_guest_obeys_meanwhile(saved):
+    def through():
+        said, passed = [], []
+
+        def obey(marker):
+            passed.append((marker['label'], marker['instructions']))
+            if marker['label'] == 0x109:        # the updates of round 2 have ended
+                said.append(stack.run('l1', 'echo while l2 works', at=(labels, passed.append)))
+        with Exact(state=saved, **OPTIONS) as stack:
+            stack.launch()
+            said.append(stack.run('l2', f'{GUPS} --rounds 3', at=(labels, obey)))
+        return said, passed
+    labels = (0x105, 0x109, 0x10d)
+    said, passed = through()
+    assert 'while l2 works' in said[0] and said[1].count('ok errors 0') == 3
+    assert [label for label, _ in passed] == list(labels)
+    assert (said, passed) == through()
+
+
+def test_command_of_one_guest_that_ends_while_the_other_has_one_is_an_error(saved):
+    with Exact(state=saved, **OPTIONS) as stack:
+        stack.launch()
+        with pytest.raises(StackError, match='that of the other guest has ended'):
+            stack.run('l2', GUPS, at=((0x105,), lambda marker: stack.run(
+                'l1', 'sleep 60', at=((0x109,), None))))

@@ -162,8 +162,9 @@ MORE = {'native': 1.0, 'nested': 1.05}
 def axes_of(workload, configuration, **more):
     """The axes of a point."""
     return {'workload': workload, 'configuration': configuration, 'tlb': 'sandybridge-ep',
-            'tlb-mode': 'inclusive', 'escapes': 0, 'fragmentation': 0.0, 'size': 'small',
-            'clock': 'instructions', 'seed': 1, 'repeat': 1, **more}
+            'tlb-mode': 'inclusive', 'escapes': 0, 'fragmentation': 0.0,
+            'fragments': 'pinned', 'remedy': 'none', 'event': 'none',
+            'size': 'small', 'clock': 'instructions', 'seed': 1, 'repeat': 1, **more}
 
 
 def sample(axes, change=1.0):

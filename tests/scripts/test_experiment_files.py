@@ -41,8 +41,9 @@ def test_a_combination_has_all_axes_with_the_defaults_of_those_not_given(file):
     [axes] = read(file(GOOD), WORKLOADS).combinations
     assert axes == {
         'workload': 'gups', 'configuration': 'dd', 'tlb': 'sandybridge-ep', 'tlb-mode': 'inclusive',
-        'escapes': 0, 'fragmentation': 0.0, 'size': 'small', 'clock': 'instructions', 'seed': 1,
-        'repeat': 1}
+        'escapes': 0, 'fragmentation': 0.0,
+        'fragments': 'pinned', 'remedy': 'none', 'event': 'none', 'size': 'small',
+        'clock': 'instructions', 'seed': 1, 'repeat': 1}
 
 
 @pytest.mark.parametrize('seeds, repeats, zipped, more', itertools.product(

@@ -23,6 +23,8 @@ SIZES = {'smoke': Size('16M', 10, 16 * MiB, 2), 'small': Size('2G', 10, 2 * GiB,
          'paper': Size('4G', 10, 4 * GiB, 200)}
 WORKLOADS = {
     'gups': Workload('gups', '', 'big-memory', 'gups --bytes {bytes} --seed {seed}', '--primary', SIZES),
+    'chase': Workload('chase', '', 'big-memory', 'chase --rounds 1 --seed {seed}', '--primary',
+                      SIZES),
     'zstd': Workload('zstd', '', 'compute', 'zstd --seed {seed}', None, {'smoke': SIZES['smoke']}),
     'redis': Workload('redis', '', 'big-memory', 'program redis', '--primary', SIZES, programs=True),
 }
@@ -170,6 +172,23 @@ def test_the_memory_of_each_configuration_is_one_that_the_stack_can_have():
                 Layout(memory.l1, memory.l2, holes=False)
 
 
+def test_a_vm_that_migrates_is_there_twice():
+    alone, moving = (memory_of(CONFIGURATIONS['dd'], 16 * MiB, event=event)
+                     for event in ('ksm', 'migration'))
+    assert moving.l2 == alone.l2 == memory_of(CONFIGURATIONS['dd'], 16 * MiB).l2
+    assert moving.l1 - alone.l1 == alone.l2
+
+
+def test_an_event_has_many_rounds_about_it_and_a_boot_of_its_own(plan):
+    found = plan(experiment('"dd"', 'event = ["none", "ksm", "balloon"]\n', workloads='"chase"'))
+    plain, *others = found.points
+    assert plain.inputs['command'] == 'chase --rounds 1 --seed 1 --primary'
+    assert [point.inputs['command'] for point in others] == \
+        ['chase --rounds 60 --seed 1 --primary'] * 2
+    assert plain.group != others[0].group == others[1].group
+    assert [found.seconds(point) for point in found.points] == [2, 120, 120]
+
+
 # Plans
 
 @pytest.mark.parametrize('text, told', [
@@ -195,6 +214,19 @@ def test_the_memory_of_each_configuration_is_one_that_the_stack_can_have():
     (experiment('"dd"', size='paper'), [
         'exp.toml:5: product.configuration: gups of size paper with dd needs 4.2G of memory in L2, of '
         'which a VMM segment can cover 3.0G: take a smaller size, or [[exclude]] it']),
+    (experiment('"4k+4k", "native-4k"', 'event = ["ksm"]\n', workloads='"chase"'), [
+        f'exp.toml:6: product.event: ksm with {name}: it ends a VMM segment, which this has not; '
+        for name in ('4k+4k', 'native-4k')]),
+    (experiment('"dd"', 'event = ["swap"]\nescapes = [1]\nclock = ["host"]\n'), [
+        'exp.toml:6: product.event: swap with escapes: the segment that is made after it has none',
+        'exp.toml:6: product.event: swap with clock = "host": walks by time need a clock that counts',
+        'exp.toml:4: product.workload: gups with event = "swap": it has no rounds']),
+    (experiment('"dd"', 'fragments = ["movable"]\nremedy = ["compaction"]\n'), [
+        'exp.toml:6: product.fragments: movable without fragmentation: there is nothing that it',
+        'exp.toml:7: product.remedy: compaction without fragmentation: there is nothing that it']),
+    (experiment('"dd", "native-ds", "4k+gd"', 'remedy = ["self-balloon"]\nfragmentation = [1]\n'), [
+        f'exp.toml:6: product.remedy: self-balloon with {name}: it is of L2, and its balloon would'
+        for name in ('dd', 'native-ds')]),
     (experiment('"dd"', 'tlb = ["none.json"]\n'), [
         'exp.toml:6: product.tlb: none.json can\'t be read: No such file']),
     (experiment('"dd"', 'tlb = ["exp.toml.json"]\n'), [

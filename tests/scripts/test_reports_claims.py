@@ -154,6 +154,7 @@ def test_an_overhead_without_instructions_is_not_measured():
 
 
 GOOD = 'value = "walks"\nof = { configuration = "dd" }\nbelow = 1\n'
+THEORY = 'value = "false-escape-share"\nof = {}\ntheory = 4\n'
 
 
 @pytest.mark.parametrize('claim, key, line, rule', [
@@ -177,6 +178,9 @@ GOOD = 'value = "walks"\nof = { configuration = "dd" }\nbelow = 1\n'
     (TEXT + GOOD.replace('configuration = "dd"', 'class = ["big"]'), 'of', 6, "no class 'big'"),
     (TEXT + ORDER.replace('native-2m', 'native-2M'), 'order', 6, "no configuration 'native-2M'"),
     (TEXT + ORDER + 'of = { configuration = "dd" }', 'of', 7, 'order names the configurations'),
+    (TEXT + GOOD.replace('below', 'theory'), 'value', 5, 'a theory of false-escape-share only'),
+    (TEXT + THEORY + 'average = "mean"', 'average', 8, 'of the value itself, so this may not be'),
+    (TEXT + THEORY.replace('4', '"4"'), 'theory', 7, "must be a number, not '4'"),
 ])
 def test_a_claim_that_can_not_be_is_refused_by_file_line_and_key(tmp_path, claim, key, line, rule):
     file = tmp_path / 'x.toml'
@@ -199,6 +203,6 @@ def test_the_claims_of_the_experiments_that_ship_are_understood():
 @pytest.mark.parametrize('claim, wanted', [
     ('of = {}\nbelow = 0.03\nvalue = "overhead"', 'below 3.00%'),
     ('of = {}\nequals = 24\ntolerance = 0.5\nvalue = "walks"', '24 ± 0.500'),
-    (ORDER, 'native-2m < native-4k')])
+    (THEORY, 'theory ± 4 standard errors'), (ORDER, 'native-2m < native-4k')])
 def test_a_bound_is_said_in_words(claim, wanted):
     assert claims.bound(tomllib.loads(claim)) == wanted

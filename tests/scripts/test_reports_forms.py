@@ -309,6 +309,47 @@ def test_pages_of_4k_are_told_from_others_with_walk_caches_too():
         assert broken(forms(with_caches(record_for(real)), CONFIGURATIONS[wanted]))
 
 
+def with_nested_tlb(record):
+    """As a geometry with one counts if it has all gPAs: no entry of nested tables is read."""
+    record['tlb']['walk-caches'] = {'gpa-lookups': 5000, 'gpa-hits': 5000}
+    record['steps'] = [step for step in record['steps'] if step['dimension'] == 'guest']
+    for bar in record['refs']:
+        bar['nested'] = 0
+    for row in record['walks']:
+        row['nested-refs'] = 0
+    return record
+
+
+def test_a_nested_tlb_may_save_the_last_step_too():
+    record = with_nested_tlb(record_for('4k+4k'))
+    assert not broken(forms(record, CONFIGURATIONS['4k+4k']))
+    del record['tlb']['walk-caches']['gpa-lookups']
+    assert broken(forms(record, CONFIGURATIONS['4k+4k']))
+
+
+def test_pages_of_4k_are_told_from_others_with_a_nested_tlb_too():
+    for wanted, real in (('4k+2m', '4k+4k'), ('4k+4k', '4k+2m')):
+        assert broken(forms(with_nested_tlb(record_for(real)), CONFIGURATIONS[wanted]))
+
+
+def test_a_program_without_room_for_its_region_has_the_forms_of_page_tables():
+    for wanted, real in (('dd', '4k+vd'), ('4k+gd', '4k+4k'), ('native-ds', 'native-4k')):
+        record = record_for(real)
+        assert broken(forms(record, CONFIGURATIONS[wanted]))
+        record['no-region'] = 'no region of 16777216 bytes: Cannot allocate memory'
+        assert not broken(forms(record, CONFIGURATIONS[wanted]))
+        assert broken(forms({**record_for(wanted), 'no-region': 'x'}, CONFIGURATIONS[wanted]))
+
+
+def test_a_run_in_whose_middle_the_segment_is_lost_has_other_pages_too():
+    record = record_for('4k+4k')
+    assert broken(forms(record, CONFIGURATIONS['dd']))
+    record['timeline'] = {'samples': [], 'events': []}
+    assert not broken(forms(record, CONFIGURATIONS['dd']))
+    record['walks'][0]['walks'] += 1
+    assert broken(forms(record, CONFIGURATIONS['dd']))
+
+
 def test_segments_beside_l1_count_apart():
     record = record_for('dd')
     found = record['tlb']

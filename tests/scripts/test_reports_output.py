@@ -142,7 +142,9 @@ def test_a_claim_that_can_not_be_writes_nothing(folder, tmp_path, capsys):
     ({'where': {'color': 1}}, 'where', 'no axis color'),
     ({'x': 'seed'}, 'x', 'no other kind has it'), ({'kind': 'lines'}, 'x', 'lines needs it'),
     ({**LINES, 'x': 'time'}, 'x', 'none of: workload'),
-    ({**LINES, 'y': 'slowdown'}, 'y', 'none of: overhead')])
+    ({**LINES, 'y': 'slowdown'}, 'y', 'none of: overhead'),
+    ({'over': 'seed'}, 'over', 'only lines may have it'),
+    ({**LINES, 'over': 'workload'}, 'over', 'none of: tlb, ')])
 def test_a_figure_that_can_not_be_is_refused(change, key, rule):
     with pytest.raises(Failure, match=f'^x.toml:3: figure.1.{key}: .*{rule}'):
         wanted.check([{**BARS, **change}], lambda *path: 'x.toml:3')
@@ -256,6 +258,20 @@ def test_lines_go_through_the_values(folder):
     figures.close(figure)
 
 
+def test_marks_of_files_have_short_names_that_do_not_overlap(folder):
+    names = ['genoa', *(f'geometries/walk-caches-and-nested-tlb-{number}.json' for number in range(7))]
+    _, found = results.read(folder(all_axes=[axes_of('gups', 'dd', tlb=name) for name in names]))
+    figure = figures.make({**LINES, 'x': 'tlb'}, found)
+    figure.canvas.draw()
+    marks = figure.axes[0].get_xticklabels()
+    assert [mark.get_text().replace('\n', '') for mark in marks] == [
+        'genoa', *(f'walk-caches-and-nested-tlb-{number}' for number in range(7))]
+    boxes = [mark.get_window_extent() for mark in marks]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
+    assert all(box.y0 > 0 for box in boxes)
+    figures.close(figure)
+
+
 def test_repeats_that_differ_have_an_interval(folder):
     axes = [axes_of('gups', 'dd', repeat=number) for number in (1, 2, 3)]
     run = folder(all_axes=axes, record=lambda axes: sample(axes, axes['repeat']))
@@ -268,6 +284,34 @@ def test_repeats_that_differ_have_an_interval(folder):
         middle, half = noise.interval(overheads)
         assert (low, high) == (pytest.approx(middle - half), pytest.approx(middle + half))
         figures.close(figure)
+
+
+def test_an_axis_may_give_means_and_intervals_instead_of_lines(folder):
+    axes = [axes_of('gups', 'dd', escapes=number, seed=seed) for number in (2, 4)
+            for seed in (1, 2, 3)]
+    run = folder(all_axes=axes, record=lambda axes: sample(axes, axes['seed']))
+    _, found = results.read(run)
+    asked = {**LINES, 'x': 'escapes', 'y': 'walks'}
+    values = [[found.value(point, 'walks') for point in found.points
+               if point.axes['escapes'] == number] for number in (2, 4)]
+    figure = figures.make({**asked, 'over': 'seed'}, found)
+    assert len(figure.axes[0].containers) == 1
+    assert list(figure.axes[0].lines[0].get_ydata()) == pytest.approx([sum(three) / 3
+                                                                       for three in values])
+    figures.close(figure)
+    figure = figures.make(asked, found)
+    assert len(figure.axes[0].containers) == 3
+    figures.close(figure)
+
+
+def test_false_escapes_have_a_line_of_theory_beside_them(folder):
+    axes = [axes_of('gups', 'dd', escapes=number) for number in (1, 16)]
+    _, found = results.read(folder(all_axes=axes))
+    figure = figures.make({**LINES, 'x': 'escapes', 'y': 'false-escape-share'}, found)
+    _, theory = figure.axes[0].containers
+    assert theory.get_label() == 'theory'
+    assert list(theory.lines[0].get_ydata()) == pytest.approx([64 ** -4, 0.00246123], rel=1e-5)
+    figures.close(figure)
 
 
 def test_a_timeline_has_the_events_of_each_point_that_has_one(folder):

@@ -11,6 +11,10 @@ from .configurations import CONFIGURATIONS
 PRESETS = ('sandybridge-ep', 'sapphire-rapids', 'genoa')     # target-i386-ext/tlb/presets.c
 SIZES = ('smoke', 'small', 'paper')
 MOST_ESCAPES = 64
+FRAGMENTS = ('pinned', 'movable')
+REMEDIES = ('none', 'compaction', 'self-balloon')
+EVENTS = ('none', 'ksm', 'balloon', 'swap', 'migration')
+EVENT_ROUNDS = 60           # of a workload in which there is an event
 REQUIRED = object()
 
 
@@ -60,6 +64,9 @@ def all_axes(workloads):
         Axis('tlb-mode', 'inclusive, exact', _one_of(('inclusive', 'exact')), 'inclusive'),
         Axis('escapes', f'a whole number from 0 to {MOST_ESCAPES}', _whole(0, MOST_ESCAPES), 0),
         Axis('fragmentation', 'a number from 0.0 to 1.0', _share, 0.0),
+        Axis('fragments', ', '.join(FRAGMENTS), _one_of(FRAGMENTS), FRAGMENTS[0]),
+        Axis('remedy', ', '.join(REMEDIES), _one_of(REMEDIES), REMEDIES[0]),
+        Axis('event', ', '.join(EVENTS), _one_of(EVENTS), EVENTS[0]),
         Axis('size', ', '.join(SIZES), _one_of(SIZES), 'small'),
         Axis('clock', 'instructions, host', _one_of(('instructions', 'host')), 'instructions'),
         Axis('seed', 'a whole number from 0 to 2^63 - 1', _whole(0, 2**63 - 1), 1),

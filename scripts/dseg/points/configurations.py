@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a workload runs on: page sizes of guest and host, and which segments there are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+# Modes with a guest segment, and what they are without it.
+WITHOUT = {'guest-direct': 'base', 'dual-direct': 'vmm-direct', 'native-direct': 'native'}
 PAGES = {'4k': 4 << 10, '2m': 2 << 20, '1g': 1 << 30, 'thp': 2 << 20}
 HUGE = ('2m', '1g')             # those that a program has to ask for
 
@@ -21,7 +23,12 @@ class Configuration:
     @property
     def guest_segment(self):
         """Whether the workload has a primary region."""
-        return self.mode in ('guest-direct', 'dual-direct', 'native-direct')
+        return self.mode in WITHOUT
+
+    @property
+    def without_guest_segment(self):
+        """The same where no primary region can be made, so that page tables translate."""
+        return replace(self, mode=WITHOUT.get(self.mode, self.mode))
 
     @property
     def vmm_segment(self):

@@ -45,8 +45,9 @@ class Memory:
         return self.l1 + self.programs + QEMU
 
 
-def memory_of(configuration, work, programs=False):
-    """Of a configuration, for so many bytes of a work area, and perhaps Debian's programs."""
+def memory_of(configuration, work, programs=False, event='none'):
+    """Of a configuration, for so many bytes of a work area, perhaps Debian's programs, and for what
+    happens to L2."""
     area = max(LEAST_WORK, 1 << (work - 1).bit_length())
     disk = PROGRAMS if programs else 0
     if configuration.world == 'native':
@@ -54,7 +55,8 @@ def memory_of(configuration, work, programs=False):
     alone = LEFT_ALONE if configuration.host == '1g' != configuration.guest else 0
     least = LEAST_FOR_THP if configuration.guest == 'thp' else 0
     l2 = _up(max(least, alone + _with(area, configuration.page, ROOM_L2)), configuration.host_page)
-    return Memory(_with(l2, configuration.host_page, ROOM_L1), l2, disk)
+    copies = 2 if event == 'migration' else 1           # L2 is in two VMMs for a while
+    return Memory(_with(copies * l2, configuration.host_page, ROOM_L1), l2, disk)
 
 
 def _with(area, page, room):

@@ -12,6 +12,7 @@ import statistics
 
 from ..base.sizes import MiB
 from . import point as points
+from .axes import EVENT_ROUNDS, FRAGMENTS, REMEDIES
 from .configurations import CONFIGURATIONS, HUGE, PAGES
 from .memory import MOST_L2, gigabytes, memory_of
 from .problems import Problems
@@ -71,7 +72,9 @@ class Plan:
         if _like(point) in self._measured:
             return self._measured[_like(point)]
         size = self.workloads[point.axes['workload']].sizes[point.axes['size']]
-        return size.seconds / (NATIVE_SPEED if point.configuration.world == 'native' else 1)
+        rounds = EVENT_ROUNDS if point.has_event else 1
+        speed = NATIVE_SPEED if point.configuration.world == 'native' else 1
+        return rounds * size.seconds / speed
 
     def is_measured(self, point):
         """Whether that is from records."""
@@ -119,7 +122,7 @@ class Plan:
 def _like(point):
     """What takes equally long."""
     return (point.axes['workload'], point.axes['size'], point.configuration.world,
-            point.configuration.paging)
+            point.configuration.paging, point.axes['event'])
 
 
 def _geometry(experiment, name, refusals):
@@ -152,6 +155,16 @@ def _refuse(refusals, experiment, axes, workload):
     elif axes['escapes'] and not configuration.vmm_segment:
         add('escapes', f'{axes["escapes"]} with {configuration.name}: pages escape from a VMM '
             f'segment, which it has not; {leave_out}')
+    for axis in ('fragments', 'remedy'):
+        if axes[axis] not in (FRAGMENTS[0], REMEDIES[0]) and not axes['fragmentation']:
+            add(axis, f'{axes[axis]} without fragmentation: there is nothing that it could change; '
+                '[[exclude]] it for fragmentation = 0')
+    if axes['remedy'] == 'self-balloon' and (configuration.world == 'native'
+                                             or configuration.vmm_segment):
+        add('remedy', f'self-balloon with {configuration.name}: it is of L2, and its balloon would end '
+            f'a VMM segment; {leave_out}')
+    if axes['event'] != 'none':
+        _refuse_event(add, axes, configuration, workload, leave_out)
     if configuration.guest_segment and not workload.primary:
         add('workload', f'{workload.name} with {configuration.name}: it can\'t have a primary '
             'region, which the guest segment translates; '
@@ -164,13 +177,31 @@ def _refuse(refusals, experiment, axes, workload):
             f'{", ".join(workload.sizes)}: add it to workloads.toml')
 
 
+def _refuse_event(add, axes, configuration, workload, leave_out):
+    """Add what can't have an event in its middle. add: called with an axis and a text"""
+    event = axes['event']
+    if not configuration.vmm_segment:
+        add('event', f'{event} with {configuration.name}: it ends a VMM segment, which this has '
+            f'not; {leave_out}')
+    if axes['escapes']:
+        add('event', f'{event} with escapes: the segment that is made after it has none; '
+            '[[exclude]] it for escapes above 0')
+    if axes['clock'] != 'instructions':
+        add('event', f'{event} with clock = "{axes["clock"]}": walks by time need a clock that '
+            'counts instructions')
+    if not workload.has_rounds:
+        add('workload', f'{workload.name} with event = "{event}": it has no rounds, in the middle '
+            'of which that could be')
+
+
 def _refuse_memory(refusals, experiment, axes, workloads, host_memory):
     """Add what does not fit."""
     configuration = CONFIGURATIONS[axes['configuration']]
     size = workloads[axes['workload']].sizes.get(axes['size'])
     if not size:
         return
-    memory = memory_of(configuration, size.memory, workloads[axes['workload']].programs)
+    workload = workloads[axes['workload']]
+    memory = memory_of(configuration, size.memory, workload.programs, axes['event'])
     large = PAGES['1g'] in (configuration.page, configuration.host_page)
     what = (f'{axes["workload"]} of size {axes["size"]} with {configuration.name}'
             + (', whose pages of 1 GiB are whole ones,' if large else ''))

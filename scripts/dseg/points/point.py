@@ -6,11 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
+from .axes import EVENT_ROUNDS
 from .configurations import CONFIGURATIONS
 from .memory import Memory, memory_of
 
 SCHEMA = 1                                              # of records
 DIGITS = 16
+NO_REGION = 'no-region'         # of a record: why fragments of memory left no guest segment
 BOOT = ('qemu', 'kernel', 'ramdisk')                     # inputs that are files which a boot reads
 PROGRAMS = 'programs'                                   # one that only some boots read
 
@@ -41,12 +43,28 @@ class Point:
     def group(self):
         """The same for points that can start from one boot."""
         return identity({'configuration': self.axes['configuration'], 'clock': self.axes['clock'],
+                         'monitor': self.has_monitor, 'grows': self.grows,
                          'memory': self.inputs['memory'], 'schema': self.inputs['schema'],
                          **{name: self.inputs.get(name) for name in (*BOOT, PROGRAMS)}})
 
     @property
     def configuration(self):
         return CONFIGURATIONS[self.axes['configuration']]
+
+    @property
+    def has_event(self):
+        """Whether something happens to L2 in the middle of the run."""
+        return self.axes['event'] != 'none'
+
+    @property
+    def grows(self):
+        """Whether L2 gets more memory while it runs."""
+        return self.axes['remedy'] == 'self-balloon'
+
+    @property
+    def has_monitor(self):
+        """Whether L1 asks L2's VMM for something."""
+        return self.has_event or self.grows
 
     @property
     def memory(self):
@@ -66,9 +84,11 @@ def make(axes, workload, built, geometry):
     """
     configuration = CONFIGURATIONS[axes['configuration']]
     size = workload.sizes[axes['size']]
-    memory = memory_of(configuration, size.memory, workload.programs)
+    memory = memory_of(configuration, size.memory, workload.programs, axes['event'])
+    rounds = 1 if axes['event'] == 'none' else EVENT_ROUNDS
     return Point(axes, {
         'schema': SCHEMA, 'work': size.memory, 'geometry': geometry, **built,
         PROGRAMS: built.get(PROGRAMS) if workload.programs else None,
-        'command': workload.command_line(axes['size'], axes['seed'], configuration.guest_segment),
+        'command': workload.command_line(axes['size'], axes['seed'], configuration.guest_segment,
+                                         rounds),
         'memory': asdict(memory)})

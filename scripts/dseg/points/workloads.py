@@ -17,6 +17,7 @@ FILE = ROOT / 'experiments/workloads.toml'
 CLASSES = ('big-memory', 'compute')
 PRIMARY = ('--primary', 'dseg-run')
 WORDS = ('bytes', 'updates', 'seed')        # of the command that stand in {}
+ONE_ROUND = '--rounds 1 '                   # in the command of what can make more of them
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,24 @@ class Workload:
     sizes: dict
     programs: bool = False      # it is one of Debian's, and needs their disk
 
-    def command_line(self, size, seed, guest_segment):
+    @property
+    def has_rounds(self):
+        """Whether it can repeat its work, with markers around each round."""
+        return ONE_ROUND in self.command
+
+    def command_line(self, size, seed, guest_segment, rounds=1):
         """What a shell in the guest is given."""
         found = self.sizes[size]
-        line = self.command.format(bytes=found.bytes, updates=found.updates, seed=seed)
+        command = self.command.replace(ONE_ROUND, ONE_ROUND.replace('1', str(rounds)))
+        line = command.format(bytes=found.bytes, updates=found.updates, seed=seed)
         if not guest_segment:
             return line
         return f'dseg-run {line}' if self.primary == 'dseg-run' else f'{line} {self.primary}'
+
+
+def without_region(command):
+    """What Workload.command_line() would have been without a guest segment."""
+    return command.removeprefix('dseg-run ').removesuffix(' --primary')
 
 
 def read(file=FILE):

@@ -13,12 +13,15 @@ from .. import Failure
 from ..points.configurations import CONFIGURATIONS
 from ..points.problems import dotted
 from ..points.workloads import CLASSES
+from . import falseescapes
 from .results import AXES, SHARES, VALUES
 
 MET, NOT_MET, NOT_MEASURED = 'met', 'not met', 'not measured'
 SOURCES = ('poster', 'recalled', 'abstract', 'ours')
 AVERAGES = ('each', 'geometric', 'mean')
-BOUNDS = ('below', 'above', 'equals', 'order')
+BOUNDS = ('below', 'above', 'equals', 'order', 'theory')
+THEORY = 'false-escape-share'     # the value that there is a theory of
+RANDOM = ('seed', 'repeat')     # axes whose values are samples of one thing
 KEYS = ('text', 'value', 'of', 'relative-to', 'average', *BOUNDS, 'tolerance', 'source')
 NEEDED = ('text', 'value', 'source')
 SELECTABLE = (*AXES, 'class')
@@ -92,7 +95,7 @@ def check_bound(claim, bad):
                   + ', '.join(BOUNDS))
     if ('tolerance' in claim) != (bounds == ['equals']):
         raise bad('tolerance', 'equals needs it, and nothing else has it')
-    for name in ('below', 'above', 'equals', 'tolerance'):
+    for name in ('below', 'above', 'equals', 'tolerance', 'theory'):
         if name in claim and (isinstance(claim[name], bool)
                               or not isinstance(claim[name], (int, float))):
             raise bad(name, f'must be a number, not {claim[name]!r}')
@@ -106,6 +109,11 @@ def check_bound(claim, bad):
             raise bad('of', 'order names the configurations, so this may not')
         if 'relative-to' not in claim and claim['value'] == 'slowdown':
             raise bad('relative-to', 'a slowdown needs what it is relative to')
+    elif 'theory' in claim and claim['value'] != THEORY:
+        raise bad('value', f'there is a theory of {THEORY} only')
+    elif 'theory' in claim and (name := next((name for name in ('average', 'relative-to')
+                                              if name in claim), None)):
+        raise bad(name, 'theory is of means of the value itself, so this may not be')
     elif 'of' not in claim:
         raise bad('of', 'this key is needed')
     elif claim['value'] == 'slowdown' and 'relative-to' not in claim:
@@ -114,7 +122,8 @@ def check_bound(claim, bad):
 
 def judge(claims, results):
     """The Outcome of each claim, in order."""
-    return [judge_order(claim, results) if 'order' in claim else judge_bound(claim, results)
+    kinds = {'order': judge_order, 'theory': judge_theory}
+    return [next((kinds[name] for name in kinds if name in claim), judge_bound)(claim, results)
             for claim in claims]
 
 
@@ -173,6 +182,40 @@ def judge_order(claim, results):
             for case, numbers in shown.items()]
     found = f'ascending in {len(by_case) - len(failed)} of {len(by_case)}; {some(said)}'
     return Outcome(claim, NOT_MET if failed else MET, found, rows)
+
+
+def judge_theory(claim, results):
+    """A claim that means over random sets are those of theory, to so many standard errors."""
+    points = results.select(claim['of'])
+    varying = [axis for axis in varying_axes(points) if axis not in RANDOM]
+    if len({point.axes['configuration'] for point in points}) > 1:
+        varying.append('configuration')
+    cases = {}
+    for point in points:
+        cases.setdefault(name_of(point, varying), []).append(point)
+    rows = [(name, number_of(claim, results, point)) for name, case in cases.items()
+            for point in case]
+    if missing := not_measured(claim, rows):
+        return missing
+    rows, failed, said = [], [], []
+    for name, case in cases.items():
+        number = sum(number_of(claim, results, point) for point in case) / len(case)
+        wanted, error = theory_of(results, case)
+        rows += [(name, number), (f'{name}, by theory', wanted)]
+        said.append(f'{name}: {number:.4%}, by theory {wanted:.4%} ± {claim["theory"] * error:.4%}')
+        if abs(number - wanted) > claim['theory'] * error:
+            failed.append(said[-1])
+    found = f'within in {len(cases) - len(failed)} of {len(cases)}; {some(failed or said)}'
+    return Outcome(claim, NOT_MET if failed else MET, found, rows)
+
+
+def theory_of(results, points):
+    """(mean, standard error of the mean) of the share of false escapes in points of random sets."""
+    escapes = points[0].axes['escapes']
+    errors = [falseescapes.deviation(escapes, falseescapes.concentration_of(
+        point.record['inputs']['work'], results.configuration(point).guest_segment))
+              for point in points]
+    return falseescapes.share(escapes), math.hypot(*errors) / len(errors)
 
 
 def not_measured(claim, rows):
@@ -239,6 +282,8 @@ def bound(claim):
     """The bound in words."""
     if 'order' in claim:
         return ' < '.join(claim['order'])
+    if 'theory' in claim:
+        return f'theory ± {claim["theory"]:g} standard errors'
     if 'equals' in claim:
         return f'{say(claim, claim["equals"])} ± {say(claim, claim["tolerance"])}'
     name = 'below' if 'below' in claim else 'above'

@@ -11,6 +11,7 @@ PRIVILEGES = ('user', 'kernel')
 WORLDS = ('native', 'nested')
 FIELDS = ('walks', 'guest-refs', 'nested-refs', 'checks', 'filter-lookups', 'escapes',
           'false-escapes')
+PAGE = 4096
 FINAL = 0       # for-level of steps to the final address
 
 
@@ -27,6 +28,11 @@ def of_programs(record):
 def has_caches(record):
     """Whether walk caches or a nested TLB have saved references."""
     return 'walk-caches' in (record['tlb'] or {})
+
+
+def has_nested_tlb(record):
+    """Whether gPAs were looked up in a nested TLB, hits of which need no entry of any level."""
+    return has_caches(record) and record['tlb']['walk-caches'].get('gpa-lookups', 0) > 0
 
 
 def rows(record, world=None, privilege=None, regime=None, access=None):
@@ -49,6 +55,12 @@ def tally(some):
 def program(record, configuration):
     """The walks of the program, not those of any kernel."""
     return tally(rows(record, configuration.walk_world, 'user'))
+
+
+def false_escape_share(total):
+    """Of a tally: how many lookups of pages that are not in the escape filter pass it."""
+    others = total['filter-lookups'] - (total['escapes'] - total['false-escapes'])
+    return total['false-escapes'] / others if others else 0.0
 
 
 def bars(record, world=None, privilege=None):
@@ -101,6 +113,30 @@ def program_leaves(record, configuration):
     for levels, ends in zip((guest, final), found):
         ends['segment'] = walks - levels[4]
     return found
+
+
+def share_by(record, configuration):
+    """The share of the program's walks that are by all of the mode's segments."""
+    walks = program(record, configuration)['walks']
+    by_mode = tally(rows(record, configuration.walk_world, 'user', configuration.mode))['walks']
+    return by_mode / walks if walks else 0.0
+
+
+def segment_share(record, configuration, phase):
+    """The share by the mode's segments in a phase of a timeline; None if it has no walks."""
+    found = Counter()
+    for sample in (record.get('timeline') or {}).get('samples', []):
+        if sample['phase'] == phase:
+            found.update(sample['walks'])
+    return found[configuration.mode] / found.total() if found.total() else None
+
+
+def merged_share(record):
+    """The share of L2's memory that KSM has merged in a run; None if it was another, or none."""
+    if record['axes'].get('event') != 'ksm':
+        return None
+    pages = sum(event.get('pages', 0) for event in record['timeline']['events'])
+    return pages * PAGE / record['inputs']['memory']['l2']
 
 
 def exits(record):

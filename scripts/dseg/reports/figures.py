@@ -6,11 +6,13 @@
 """
 
 import io
+import textwrap
 from collections import Counter
 from itertools import cycle, product
 
 from ..drawing.chart import GUEST, NESTED, plain, pyplot
-from .claims import name_of, varying_axes
+from . import falseescapes
+from .claims import THEORY, name_of, varying_axes
 from .noise import interval
 from .results import SHARES, VALUES
 from .table import differing, special
@@ -24,6 +26,7 @@ PARTS = (('guest', 'guest (or native) dimension', GUEST), ('nested', 'nested dim
 WIDTH = 10.0            # inches, of all figures
 BARS = 64               # the most in a row
 EVENT = 0.18            # inches of a line that says what happened
+TICK, TICK_LINE = 14, 0.14      # characters of a line below a mark, and inches of one more
 # Texts are outlines, so that they look the same where a font is missing.
 SETTINGS = {'svg.fonttype': 'path', 'svg.hashsalt': 'dseg', 'pdf.fonttype': 42, 'font.size': 9,
             'text.color': TEXT, 'axes.labelcolor': TEXT, 'xtick.color': TEXT, 'ytick.color': TEXT}
@@ -179,7 +182,8 @@ def draw_bar(axes, at, repeats, labelled, highest):
 def lines(wanted, results, points):
     """A value by an axis: a line for each configuration, and for what else differs."""
     x, y = wanted['x'], wanted['y']
-    others = [axis for axis in varying_axes(points) if axis not in (x, 'repeat')]
+    others = [axis for axis in varying_axes(points)
+              if axis not in (x, 'repeat', wanted.get('over'))]
     curves = {}
     for point in points:
         value = results.value(point, y)
@@ -190,9 +194,13 @@ def lines(wanted, results, points):
     if not curves:
         return None
     places = list(dict.fromkeys(point.axes[x] for point in points))
+    if (x, y) == ('escapes', THEORY):
+        curves['theory'] = {place: [falseescapes.share(place)] for place in places}
     numeric = all(isinstance(place, (int, float)) for place in places)
     columns = max(1, min(6, 110 // (7 + max(map(len, curves)))))
-    figure, (axes,) = stack(wanted['title'], [3.6], above=0.1, below=0.5,
+    ticks = [] if numeric else [tick(place) for place in places]
+    below = 0.5 + TICK_LINE * max((text.count('\n') for text in ticks), default=0)
+    figure, (axes,) = stack(wanted['title'], [3.6], above=0.1, below=below,
                             legend_lines=-(-len(curves) // columns))
     styles = zip(cycle(product(DASHES, COLOURS)), cycle(MARKERS))
     for (name, curve), ((dash, colour), marker) in zip(curves.items(), styles):
@@ -203,11 +211,16 @@ def lines(wanted, results, points):
                       [half_interval(curve[place]) for place in order], fmt=dash, color=colour,
                       marker=marker, markersize=4, elinewidth=0.8, capsize=2, label=name)
     if not numeric:
-        axes.set_xticks(range(len(places)), places)
+        axes.set_xticks(range(len(places)), ticks)
     axes.set_xlabel(x)
     finish(axes, f'{y} ({VALUES[y]})', percent=y in SHARES)
     legend(figure, *axes.get_legend_handles_labels(), columns, size=8)
     return figure
+
+
+def tick(place):
+    """A value of an axis as a mark has it: of a file the name alone, in short lines."""
+    return textwrap.fill(str(place).rpartition('/')[2].removesuffix('.json'), TICK)
 
 
 def timeline(wanted, results, points):

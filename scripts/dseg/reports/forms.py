@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from typing import NamedTuple
 
+from ..points.point import NO_REGION
 from . import counts
 
 PAGES_SHARE = 0.99      # of the program's walks that must end in the pages that were asked for
@@ -193,7 +194,8 @@ def asked_for(record, configuration, share=PAGES_SHARE):
     """The program's walks end in the pages, or segments, of the configuration.
 
     THP promises no share; only that there is no page of 1 GiB. A page that escapes has left its
-    segment as it was asked to. Caches hide all but the last level.
+    segment as it was asked to. Walk caches hide all but the last level, and a nested TLB that, too:
+    then pages are those that all software of the CPU has found.
     """
     walks = counts.program(record, configuration)
     if walks['walks'] < SOME_WALKS:
@@ -208,6 +210,8 @@ def asked_for(record, configuration, share=PAGES_SHARE):
         wanted['nested'] = configuration.host
     allowed = {'guest': 0, 'nested': walks['escapes']}
     found = dict(zip(('guest', 'nested'), counts.program_leaves(record, configuration)))
+    if counts.has_nested_tlb(record):
+        found['nested'] = counts.pages(record, 'nested')
     for dimension, kind in wanted.items():
         if (dimension, kind) == ('nested', '1g') and counts.of_programs(record):
             share = PROGRAMS_SHARE
@@ -275,11 +279,14 @@ def segments_absent(record, configuration):
 def forms(record, configuration=None, share=PAGES_SHARE):
     """All of a record; with a configuration, also that its pages are those that were asked for.
 
+    In the middle of a run with a timeline they are others.
     share: of the program's walks, that must end in these pages
     """
+    if configuration and record.get(NO_REGION):
+        configuration = configuration.without_guest_segment
     found = [Form('the data is', record['data'], 'right'), *histograms(record), *tlb(record),
              *regimes(record), *levels(record)]
-    if configuration:
+    if configuration and not record.get('timeline'):
         found += [*segments_absent(record, configuration),
                   *tables(record, configuration), *asked_for(record, configuration, share)]
     return found

@@ -19,15 +19,26 @@ from .costs import DEFAULT, PRESETS
 
 # What a record has to have; others may be missing or null.
 NEEDED = ('id', 'axes', 'data', 'instructions', 'walks', 'refs', 'steps', 'pages', 'tlb', 'exits')
+SEGMENT_SHARE = 'segment-share-'
 VALUES = {
     'overhead': 'translation over ideal time',
     'walks': 'of the program',
     'refs-per-walk': 'references, of the program',
     'checks-per-walk': 'base-bound checks, of the program',
     'exits': '#VMEXITs of any reason',
+    'false-escape-share': 'of the lookups in the escape filter, but of pages that are in it',
+    'segment-share': 'of the program\'s walks',
+    'covered-32': 'of the work area, by its 32 longest linear runs',
+    'runs-90': 'that it takes to cover 90 % of the work area',
+    'merged-share': 'of L2\'s memory, that KSM merges',
+    **{f'{SEGMENT_SHARE}{phase}': f'of the program\'s walks, {about}' for phase, about in (
+        ('before', 'before an event'), ('between', 'after it'),
+        ('after', 'when it is undone'))},
     'slowdown': 'time of execution over that of the baseline, less 1',
 }
-SHARES = ('overhead', 'slowdown')       # said in percent
+SHARES = ('overhead', 'slowdown', 'false-escape-share', 'segment-share',     # percent
+          'covered-32', 'merged-share',
+          *(name for name in VALUES if name.startswith(SEGMENT_SHARE)))
 AXES = tuple(all_axes(()))     # names, in order
 
 
@@ -99,9 +110,20 @@ class Results:
             return self.parts(point).overhead
         if name == 'exits':
             return counts.exits(point.record)
+        if name.startswith(SEGMENT_SHARE):
+            return counts.segment_share(point.record, self.configuration(point),
+                                        name.removeprefix(SEGMENT_SHARE))
+        if name == 'merged-share':
+            return counts.merged_share(point.record)
+        if name in ('covered-32', 'runs-90'):
+            return ((point.record.get('contiguity') or {}).get('guest') or {}).get(name)
         walks = self.program(point)
+        if name == 'segment-share':
+            return counts.share_by(point.record, self.configuration(point))
         if name == 'walks':
             return walks['walks']
+        if name == 'false-escape-share':
+            return counts.false_escape_share(walks)
         parts = {'refs-per-walk': ('guest-refs', 'nested-refs'), 'checks-per-walk': ('checks',)}
         if not walks['walks']:
             return 0.0

@@ -2,7 +2,8 @@
 """[[figure]] of an experiment file: what it may ask for.
 
 overhead-bars   a group of bars for each workload, a bar for each configuration
-lines           a value y by an axis x, a line for each configuration
+lines           a value y by an axis x, a line for each configuration; over: an axis that gives
+                means and intervals instead of lines
 timeline        walks by time, and what happened meanwhile, where a record has that
 """
 
@@ -10,7 +11,7 @@ from .claims import Bad, check_keys, check_selection
 from .results import AXES, VALUES
 
 KINDS = ('overhead-bars', 'lines', 'timeline')
-KEYS = ('kind', 'title', 'where', 'x', 'y')
+KEYS = ('kind', 'title', 'where', 'x', 'y', 'over')
 
 
 def check(wanted, place):
@@ -26,3 +27,16 @@ def check(wanted, place):
                 raise bad(name, 'lines needs it, and no other kind has it')
             if name in figure and figure[name] not in known:
                 raise bad(name, f'{figure[name]!r} is none of: ' + ', '.join(known))
+        check_over(figure, bad)
+
+
+def check_over(figure, bad):
+    """It is an axis that is not drawn otherwise."""
+    over = figure.get('over')
+    if over is None:
+        return
+    if figure['kind'] != 'lines':
+        raise bad('over', 'only lines may have it')
+    known = [axis for axis in AXES if axis not in ('configuration', figure['x'])]
+    if over not in known:
+        raise bad('over', f'{over!r} is none of: ' + ', '.join(known))

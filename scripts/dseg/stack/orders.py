@@ -76,35 +76,48 @@ class Exact(Stack):
     def run(self, guest, command, timeout=60, at=None):
         """Have a guest run a command; returns its output. Raises CommandError if it fails.
 
-        at: (label, action): call action() when the machine is behind the first such marker
+        at: (labels, action): call action(marker) whenever the machine is behind a marker of one of
+            them, of whichever guest; the action may have another guest run a command meanwhile
         """
         console = getattr(self, guest)
         pieces = [command[i:i + PIECE] for i in range(0, len(command), PIECE)]
         for piece in pieces[:-1]:
             self._type(console, f'+{piece}\n')
-            self._go_on(guest, 60)
+            self._run_past(guest, 60, at)
         self._type(console, f'.{pieces[-1]}\n')
-        if at:
-            self._run_to(guest, timeout, *at)
-        else:
-            self._go_on(guest, timeout)
+        self._run_past(guest, timeout, at)
         output, found = console.wait_for(DONE, 10)
         if found[1] != '0':
             raise CommandError(command, int(found[1]), output.strip())
         return output
 
-    def _run_to(self, guest, timeout, label, action):
-        """On to the marker, and from there to the guest's next turn; a program may not come to it."""
-        self._stop_at(label)
+    def _run_past(self, guest, timeout, at):
+        """On to the guest's next turn, past the markers of at (as of run()), if there are any."""
+        if not at:
+            self._go_on(guest, timeout)
+            return
+        labels, action = at
+        while (marker := self._next_of(guest, timeout, labels))['label'] != TURNS[guest]:
+            if marker['label'] not in labels:
+                raise StackError(f'while {guest} runs a command, that of the other guest has ended')
+            action(marker)
+
+    def _next_of(self, guest, timeout, labels):
+        """Go on until the next marker with one of the labels, or of a turn; returns it."""
+        before = self.markers()
+        self._stop_at(*labels)
         self._go_on(guest, timeout)
         self._stop_at()
-        if label in self.labels():
-            action()
-            self._go_on(guest, timeout)
+        passed = [marker for label, marker in self.markers().items()
+                  if label in (*labels, *TURNS.values())
+                  and marker['count'] != before.get(label, {}).get('count')]
+        if len(passed) != 1:
+            raise StackError(f'{len(passed)} markers have stopped the machine, not 1')
+        return passed[0]
 
-    def labels(self):
-        """Of the markers that there have been since the state was loaded."""
-        return {marker['label'] for marker in self.qmp('query-x86-dseg-markers')}
+    def markers(self):
+        """The last of each label since the state was loaded."""
+        return {marker['label']: marker for marker in self.qmp('query-x86-dseg-markers')}
 
     def _stop_at(self, *more):
         self.qmp('x86-dseg-stop-at', labels=[*TURNS.values(), *more])

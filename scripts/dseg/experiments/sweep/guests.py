@@ -10,6 +10,7 @@
 from ...base.sizes import GiB, MiB, size_text
 from ...points.configurations import HUGE, PAGES
 from ...stack.orders import Exact
+from ..tradeoffs import vm
 
 VMM = '$(pidof qemu-system-x86_64)'     # L2's, in L1
 ATTACH_SECONDS = 600
@@ -34,15 +35,16 @@ def words_for_pages(pages, size):
     return f'hugepagesz={size_text(page)} hugepages={count}'
 
 
-def settings_of_l2(pages):
-    """For the command l2: of what pages its memory is.
+def settings_of_l2(pages, grows=False):
+    """For the command l2: of what pages its memory is, and whether there may be more of it.
 
     Pages of 1 GiB can't map the first GiB, as there is a BIOS in it: L2's kernel leaves it alone.
     """
+    machine = 'L2_MACHINE=q35 ' if grows else ''
     if pages not in HUGE:
-        return ''
+        return machine
     hole = f" L2_HOLE='{size_text(GiB - LOW)}${size_text(LOW)}'" if pages == '1g' else ''
-    return f'L2_PAGES={size_text(PAGES[pages])}{hole}'
+    return f'{machine}L2_PAGES={size_text(PAGES[pages])}{hole}'
 
 
 class Guests:
@@ -52,8 +54,9 @@ class Guests:
         """tlb: what dseg-tlb= is; state: where to go on, of an earlier one of the same group"""
         self.configuration = point.configuration
         self.world = 'l2' if self.configuration.world == 'nested' else 'l1'
-        self._work = point.inputs['work']
+        self.work = point.inputs['work']
         self._memory = point.memory
+        self._has_monitor, self._grows = point.has_monitor, point.grows
         mode = point.axes['tlb-mode']
         self.stack = Exact(
             l1_memory=self._memory.l1, l2_memory=self._memory.l2 or NO_L2, l2_split=True,
@@ -82,15 +85,17 @@ class Guests:
         """In the guest that the programs run in; returns what it prints (Exact.run())."""
         return self.stack.run(self.world, command, timeout, **options)
 
-    def fragment(self, share):
+    def fragment(self, share, movable):
         """Have no free block of 2 MiB in that share of the memory that is free, 0 to 1.
 
         In the guest that the programs run in; what takes it apart is then stopped, and keeps it so.
+        movable: whether the kernel may move what is in the way, so that compaction helps
         """
+        options = '--movable ' if movable else ''
         self.run('mount -o remount,size=100% /dev/shm; '
                  f"count=$(awk '/^MemFree/ {{ print int($2 * {1 - share} / 4) }}' /proc/meminfo); "
                  '[ $count = 0 ] || dd if=/dev/zero of=/dev/shm/whole bs=4k count=$count 2>/dev/null; '
-                 'fragment --block 2M >/tmp/fragment 2>&1 & '
+                 f'fragment {options}--block 2M >/tmp/fragment 2>&1 & '
                  'until grep -q ready /tmp/fragment; do kill -0 $! || exit; sleep 0.1; done; '
                  'kill -STOP $!; rm -f /dev/shm/whole', FRAGMENT_SECONDS)
 
@@ -102,7 +107,7 @@ class Guests:
     def _words_for_program(self):
         """Of the kernel that the program runs under; a segment needs none."""
         configuration = self.configuration
-        return '' if configuration.guest_segment else words_for_pages(configuration.guest, self._work)
+        return '' if configuration.guest_segment else words_for_pages(configuration.guest, self.work)
 
     def _boot(self):
         self.stack.boot_l1()
@@ -116,7 +121,8 @@ class Guests:
         if configuration.paging == 'shadow':
             self.stack.run('l1', SHADOW)
         self.stack.boot_l2(append=self._words_for_program(),
-                           settings=settings_of_l2(configuration.host))
+                           settings=settings_of_l2(configuration.host, self._grows),
+                           arguments=vm.MONITOR if self._has_monitor else '')
         if configuration.host == '1g':
             self.run(FILL_LOW, 120)
         if configuration.vmm_segment:

@@ -60,13 +60,15 @@ def overlap(nested, guest):
 def contiguity(runs, mapped):
     """As CA paging has it: the share that the longest runs cover, and how many cover a share.
 
-    Runs beyond the first MOST_RUNS are not known: None where that matters.
+    Runs beyond the first MOST_RUNS are not known: None where that matters. Under a VMM segment no
+    run is known, as nested page tables do not map the guest's tables, which are read by them.
     """
     sizes = [run['size'] for run in runs]
     return {'mapped': mapped, 'runs': len(runs) if len(runs) < MOST_RUNS else None,
             **{f'covered-{count}': sum(sizes[:count]) / mapped if mapped else None
                for count in COVERED_BY},
-            **{f'runs-{share}': runs_for(sizes, mapped * share / 100) for share in SHARES}}
+            **{f'runs-{share}': runs_for(sizes, mapped * share / 100) if mapped else None
+               for share in SHARES}}
 
 
 def runs_for(sizes, wanted):
