@@ -87,6 +87,9 @@ def test_verify_mode_is_off_by_default_and_needs_dseg(bare_qemu):
      'sandybridge-ep'),
     ('EPYC,dseg=on,dseg-tlb=/nowhere.json',
      "file '/nowhere.json': could not be opened: No such file"),
+    ('EPYC,dseg-caches=on', "'dseg-caches' needs 'dseg'"),
+    ('EPYC,dseg=on,dseg-caches=on', "'dseg-caches' needs 'dseg-tlb'"),
+    ('EPYC,dseg=on,dseg-tlb=sandybridge-ep,dseg-caches=maybe', "'on' or 'off'"),
 ])
 def test_wrong_words_about_the_tlb_are_refused_by_name(bare_qemu, cpu, words):
     assert words in refusal(bare_qemu, cpu)
@@ -112,6 +115,40 @@ def test_a_file_with_a_wrong_geometry_is_refused_by_field(bare_qemu, tmp_path, t
     file.write_text(text)
     output = refusal(bare_qemu, f'EPYC,dseg=on,dseg-tlb={file}')
     assert words in output and str(file) in output
+
+
+ARRAYS = f'"arrays": [{L1I}, {L1I.replace("l1i", "l1d")}]'
+L1D = '"l1d": {"size": 32768, "ways": 8, "latency": 4}'
+
+
+@pytest.mark.parametrize('caches, words', [
+    ('{"memory": 200}', "'caches.l1d' is missing"),
+    (f'{{{L1D}}}', "'caches.memory' is missing"),
+    (f'{{{L1D}, "memory": 0}}', 'caches.memory: must be 1 to 65535'),
+    (f'{{{L1D}, "memory": 3}}', 'caches.memory: must be at least the latency of l1d (4)'),
+    (f'{{{L1D}, "memory": 200, "line": 48}}', 'caches.line: must be a power of two from 16 to 4096'),
+    ('{"l1d": {"size": 1000, "ways": 8, "latency": 4}, "memory": 200}',
+     'caches.l1d.size: must be a multiple of ways (8) times line (64)'),
+    (f'{{{L1D}, "memory": 200, "l2": {{"size": 0, "ways": 8, "latency": 12}}}}',
+     'caches.l2.size: must be at least 1 line'),
+    (f'{{{L1D}, "memory": 200, "llc": {{"size": 65536, "ways": 8, "latency": 30, "policy": "fifo"}}}}',
+     'caches.llc.policy: must be lru, plru or random'),
+    (f'{{{L1D}, "memory": 200, "l3": {{}}}}', "'caches.l3' is unexpected"),
+])
+def test_a_file_with_wrong_caches_is_refused_by_field_if_they_are_on_or_not(bare_qemu, tmp_path,
+                                                                            caches, words):
+    file = tmp_path / 'caches.json'
+    file.write_text(f'{{{ARRAYS}, "caches": {caches}}}')
+    for more in '', ',dseg-caches=on':
+        output = refusal(bare_qemu, f'EPYC,dseg=on,dseg-tlb={file}{more}')
+        assert words in output and str(file) in output
+
+
+def test_caches_need_a_geometry_that_has_some(bare_qemu, tmp_path):
+    file = tmp_path / 'tlb.json'
+    file.write_text(f'{{{ARRAYS}}}')
+    assert f"'dseg-caches' needs a geometry with caches: file '{file}' has none" in refusal(
+        bare_qemu, f'EPYC,dseg=on,dseg-tlb={file},dseg-caches=on')
 
 
 @pytest.mark.parametrize('kind, words', [
@@ -142,6 +179,7 @@ MIXED = [
     ('dseg=on', f'dseg=on,{TLB}', "'dseg-tlb' .* 'sandybridge-ep', but 'off' for CPU 0"),
     (f'dseg=on,{TLB}', f'dseg=on,{TLB},dseg-tlb-mode=exact',
      "'dseg-tlb-mode' .* 'exact', but 'inclusive' for CPU 0"),
+    (f'dseg=on,{TLB}', f'dseg=on,{TLB},dseg-caches=on', "'dseg-caches' .* 'on', but 'off' for CPU 0"),
 ]
 # The socket of the second CPU; -cpu is for the first one only.
 SECOND = 'socket-id=1,core-id=0,thread-id=0'
@@ -192,6 +230,20 @@ def test_monitor_shows_a_modelled_tlb(bare_qemu):
     assert tlb['mode'] == 'inclusive' and len(tlb['geometry']['arrays']) == 6
     text = machine.cmd('human-monitor-command', command_line='info dseg-tlb')
     assert 'CPU 0: mode inclusive' in text and 'l1d 4k' in text
+
+
+@pytest.mark.parametrize('preset', ['sandybridge-ep', 'sapphire-rapids', 'genoa'])
+def test_monitor_shows_modelled_caches_only_if_they_are_on(bare_qemu, preset):
+    machine = bare_qemu(f'EPYC,dseg=on,dseg-tlb={preset},dseg-caches=on')
+    [tlb] = machine.cmd('query-x86-dseg-tlb')
+    presets = {entry['name']: entry['geometry']
+               for entry in machine.cmd('query-x86-dseg-tlb-presets')}
+    assert tlb['geometry']['caches'] == presets[preset]['caches']
+    assert [use['cache'] for use in tlb['caches']['caches']] == ['l1d', 'l1i', 'l2', 'llc']
+    text = machine.cmd('human-monitor-command', command_line='info dseg-tlb')
+    assert 'cycles of walks: 0, of data: 0' in text and 'llc: 0 lines used' in text
+    [tlb] = bare_qemu(f'EPYC,dseg=on,dseg-tlb={preset}').cmd('query-x86-dseg-tlb')
+    assert 'caches' not in tlb and 'caches' not in tlb['geometry']
 
 
 def test_cpu_without_long_mode_is_refused(bare_qemu):

@@ -76,6 +76,9 @@ def summary(tlb):
     for row in tlb['misses']:
         name = f'{row["level"]} {"fetch" if row["kind"] == "fetch" else "data"} misses'
         counts[name] = counts.get(name, 0) + row['count']
+    if 'caches' in tlb:
+        counts['walk cycles'] = sum(row['cycles'] for row in tlb['caches']['walk-cycles'])
     return {name: counts.get(name, 0)
-            for name in ('walks', 'segment hits', 'l1 data misses', 'l1 fetch misses')}
+            for name in ('walks', 'segment hits', 'l1 data misses', 'l1 fetch misses',
+                         'walk cycles')}
 

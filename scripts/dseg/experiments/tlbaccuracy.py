@@ -30,7 +30,7 @@ POLICIES = ('lru', 'plru', 'fifo', 'random')
 DEFAULT_POLICIES = ('lru', 'fifo', 'random')
 LIMITS = {'lru': 0.03, 'plru': 0.03, 'fifo': 0.01, 'random': 0.01}     # of page walks
 EXACT_CLOCK = ('-icount', 'shift=1,sleep=off', '-rtc', 'clock=vm,base=2026-01-01', '-seed', '7')
-COLUMNS = ('walks', 'l1 data misses', 'l1 fetch misses')
+COLUMNS = ('walks', 'l1 data misses', 'l1 fetch misses', 'walk cycles')
 TIMEOUT = 4 * 3600
 
 
@@ -65,7 +65,7 @@ def count(name, geometry, mode, folder):
     if nested:
         same = {'extra_args': EXACT_CLOCK}
     with MarkedRun(program, nested=nested, l1_memory='1G', l2_memory='256M', holes=False,
-                   cpu_extra=f'dseg=on,dseg-tlb={file},dseg-tlb-mode={mode}', **same) as run:
+                   cpu_extra=f'dseg=on,dseg-tlb={file},dseg-tlb-mode={mode},dseg-caches=on', **same) as run:
         run.wait(TIMEOUT)
         return run.tlb_counts()[stage]
 
@@ -88,8 +88,8 @@ def row(name, policy, found):
     return f'| {name} | {policy} | ' + ' | '.join(cell(found, c) for c in COLUMNS) + ' |'
 
 
-HEADER = ('| run | L1 policy | walks, exact (inclusive) | L1 data misses | L1 fetch misses |\n'
-          '| --- | --- | --- | --- | --- |')
+HEADER = ('| run | L1 policy | walks, exact (inclusive) | L1 data misses | L1 fetch misses | '
+          'walk cycles |\n| --- | --- | --- | --- | --- | --- |')
 
 
 def parse_arguments(arguments):
