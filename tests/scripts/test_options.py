@@ -53,6 +53,7 @@ def test_an_unknown_option_is_refused_before_anything_is_done(project, script):
     (['boot', '--l2-mem', '1G'], '--l2-mem'), (['explain', '--out', 'x.svg', '--js', 'file'], '--js'),
     (['try-programs', 'nodejs'], 'nodejs'), (['bench', 'overhead', '--runs', '0'], '--runs'),
     (['tradeoffs', '--json', '.'], 'is a folder'), (['sanitize-modules', 'msan'], 'msan'),
+    (['boot', '--caches'], '--caches: they are those of a geometry, so it needs a --tlb'),
     (['soak', '--logs', 'scripts/boot'], 'no folder')],
     ids=lambda words: ' '.join(words) if isinstance(words, list) else '')
 def test_an_argument_that_can_not_be_is_refused_before_anything_is_done(project, words, told):

@@ -55,7 +55,8 @@ def cpu_of(args):
     """What -cpu has besides."""
     if args.dseg == 'off':
         return ''
-    return f'dseg=on,dseg-tlb={args.tlb}' if args.tlb else 'dseg=on'
+    caches = ',dseg-caches=on' if args.caches else ''
+    return f'dseg=on,dseg-tlb={args.tlb}{caches}' if args.tlb else 'dseg=on'
 
 
 def stack_of(args, progress):
@@ -154,6 +155,7 @@ def parser():
     p.add_argument('--stock', action='store_true')
     p.add_argument('--dseg', choices=('on', 'off'), default='on')
     p.add_argument('--tlb', type=options.text)
+    p.add_argument('--caches', action='store_true')
     p.add_argument('--timeout', type=positive_number, default=120)
     p.add_argument('--logs', type=options.new_folder)
     p.add_argument('qemu_args', nargs='*')
@@ -173,6 +175,8 @@ def parse_arguments(arguments):
     if args.unmodified and args.mode and MODES[args.mode].guest and not args.workload:
         p.error(f'--mode: {args.mode} --unmodified needs a --workload, whose memory the segment '
                 'covers')
+    if args.caches and not args.tlb:
+        p.error('--caches: they are those of a geometry, so it needs a --tlb')
     if args.write and not args.disk:
         p.error('--write: needs a --disk')
     if args.qmp and args.qmp.exists() and not args.qmp.is_socket():
