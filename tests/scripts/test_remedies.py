@@ -26,7 +26,7 @@ class Guests:
         self.stack = SimpleNamespace(layout=layout, run=lambda guest, order, timeout=60:
                                      self.told.append((guest, order)))
 
-    def run(self, order, timeout=60):
+    def run(self, order, timeout):
         self.told.append(('program', order))
         return '500000\n'
 
