@@ -19,7 +19,7 @@ def self_balloon(guests):
     As scripts/self-balloon does. That needs Python, which these guests lack.
     """
     size = -(-guests.work // BLOCK) * BLOCK
-    total = int(guests.run(TOTAL))
+    total = int(guests.run(TOTAL, SECONDS))
     left = guests.stack.layout.l2_memory - size
     for order in (
             qmp(f'{{"execute":"balloon","arguments":{{"value":{left}}}}}',
