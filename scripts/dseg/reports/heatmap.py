@@ -30,7 +30,8 @@ def draw(title, maps, width):
     figure = pyplot.figure(figsize=(width, whole))
     figure.text(0.3 / width, 1 - 0.1 / whole, title, va='top', fontsize=12)
     figure.text(0.3 / width, 1 - 0.38 / whole, 'cycles of a step per walk, and where it found its '
-                f'entry; white is 0, the darkest {highest:.3g}', va='top', fontsize=9)
+                f'entry; white is 0, the darkest {highest:.3g}; no walk has a step that is grey',
+                va='top', fontsize=9)
     y = whole - HEAD
     for row, height in zip(in_rows, heights):
         y -= ABOVE + height
