@@ -19,11 +19,12 @@ For M = 2048, which is 64 MiB, and the caches below these are 1.4 %, 21 % and 95
 
 import json
 import math
+import subprocess
 from collections import Counter
 
 import pytest
 
-from dseg import OUT
+from dseg import OUT, ROOT, patient
 from dseg.base.sizes import KiB, MiB
 from dseg.experiments.tlbaccuracy import preset
 from dseg.stack.orders import Exact
@@ -34,6 +35,7 @@ CACHES = {'line': LINE, 'memory': 200, **{
     for name, size, latency in (('l1d', 4 * KiB, 4), ('l2', 64 * KiB, 12), ('llc', 512 * KiB, 30))}}
 PLACES = ('l1', 'l2', 'llc', 'memory')
 TABLES = (64 * MiB, 128 * MiB)
+ALL = 'all programs'
 UPDATES = 300000
 IN_TLB = 512            # entries of L2 of the TLB: about as many updates back
 BEGIN, END = 0x104, 0x105                   # of updates: linux/workloads/common.h
@@ -68,15 +70,26 @@ def leaf_entries(marker):
                     == ('native', 'user', 'guest', 1)})
 
 
+def shares_of(count):
+    return {place: count[place] / count.total() for place in PLACES}
+
+
 @pytest.fixture(scope='module')
-def found(tmp_path_factory):
-    """Bytes of the table to (place to share)."""
-    file = tmp_path_factory.mktemp('caches') / 'small.json'
+def folder(tmp_path_factory):
+    """Has what scripts/explain has said of the last run, too."""
+    return tmp_path_factory.mktemp('caches')
+
+
+@pytest.fixture(scope='module')
+def found(folder):
+    """Bytes of the table to (place to share); ALL to those of all programs of the last run."""
+    file, socket = folder / 'small.json', folder / 'qmp'
     file.write_text(json.dumps({**preset('sandybridge-ep'), 'caches': CACHES}))
     shares = {}
     # Its clock counts instructions: else a slow machine has an interrupt in every few updates.
     with Exact(cpu_extra=f'dseg=on,dseg-tlb={file},dseg-tlb-mode=exact,dseg-caches=on', holes=False,
-               log_dir=OUT / 'log/test-linux-caches') as stack:
+               log_dir=OUT / 'log/test-linux-caches',
+               extra_args=('-qmp', f'unix:{socket},server=on,wait=off')) as stack:
         stack.boot_l1(timeout=600)
         stack.run('l1', 'echo never >/sys/kernel/mm/transparent_hugepage/enabled')
         for table in TABLES:
@@ -84,8 +97,13 @@ def found(tmp_path_factory):
             stack.run('l1', f'gups --bytes {table // MiB}M --updates {UPDATES} --rounds 1 '
                             f'--seed {SEED}', timeout=600)
             markers = {marker['label']: marker for marker in stack.qmp('query-x86-dseg-markers')}
-            grown = leaf_entries(markers[END]) - leaf_entries(markers[BEGIN])
-            shares[table] = {place: grown[place] / grown.total() for place in PLACES}
+            shares[table] = shares_of(leaf_entries(markers[END]) - leaf_entries(markers[BEGIN]))
+        shares[ALL] = shares_of(leaf_entries({'tlb': stack.qmp('query-x86-dseg-tlb')[0]}))
+        for picture in ('steps.svg', 'steps.txt'):
+            done = subprocess.run([ROOT / 'scripts/explain', '--counts', '--qmp', socket, '--out',
+                                   folder / picture], timeout=patient(120), text=True,
+                                  capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
     return shares
 
 
@@ -99,3 +117,15 @@ def test_twice_the_footprint_moves_leaf_entries_to_memory_as_predicted(found):
     assert twice['memory'] - once['memory'] == pytest.approx(
         predicted(TABLES[1])['memory'] - predicted(TABLES[0])['memory'], abs=NOISE)
     assert twice['memory'] > 4 * once['memory']
+
+
+def test_explain_shows_where_a_running_machine_has_found_leaf_entries(found, folder):
+    lines = (folder / 'steps.txt').read_text().splitlines()
+    leaf, = [line.split() for line in lines if line.startswith('guest 1 ')]
+    shares = dict(zip(('l1', 'l2', 'llc', 'memory', 'spared'), leaf[-5:]))
+    assert shares['spared'] == '0.0%'
+    assert {place: float(shares[place].rstrip('%')) / 100 for place in PLACES} == pytest.approx(
+        found[ALL], abs=0.001)
+    kept = json.loads((folder / 'steps.json').read_text())
+    assert kept['tlb']['geometry']['caches']['memory'] == CACHES['memory']
+    assert (folder / 'steps.svg').read_text().count('<path') > 20

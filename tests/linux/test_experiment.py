@@ -148,3 +148,33 @@ def test_vmm_segment_is_lost_in_the_middle_of_a_run_and_restored(measured):
     assert share('between', 'guest-direct') > 0.99 and share('between', 'dual-direct') == 0
     times = [sample['at'] for sample in samples]
     assert times == sorted(times) and times[19] < events[0]['at'] < events[-1]['until'] < times[-1]
+
+
+CACHED = '''\
+[fixed]
+size = "smoke"
+workload = "gups"
+configuration = "native-4k"
+caches = true
+tlb-mode = "exact"
+[[figure]]
+kind = "steps"
+title = "Steps"
+'''
+
+
+def test_with_modelled_caches_steps_have_places_and_the_overhead_is_measured(measured, tmp_path):
+    """Of 16 MiB the leaf entries are 32 KiB, as large as L1, which they share with data."""
+    record, = measured(CACHED)
+    leaves = {step['place']: step['count'] for step in record['caches']['steps']
+              if (step['world'], step['privilege'], step['table-level']) == ('native', 'user', 1)}
+    assert sum(leaves.values()) == program(record, ['native'])[0] > 100000
+    assert leaves['l1'] > 0.2 * sum(leaves.values()) and leaves['l2'] > 0.2 * sum(leaves.values())
+    done = experiment('report', tmp_path / 'results', '--costs', 'measured', '--csv',
+                      tmp_path / 'all.csv', '--svg', tmp_path / 'svg')
+    assert done.returncode == 0, done.stdout
+    with open(tmp_path / 'all.csv', encoding='utf-8', newline='') as file:
+        row, = csv.DictReader(file)
+    assert 0 < float(row['overhead-measured']) < float(row['overhead-direct'])
+    assert row['overhead'] == row['overhead-measured']
+    assert (tmp_path / 'svg/1-steps.svg').stat().st_size > 5000

@@ -151,6 +151,43 @@ def tlb(walks, hits):
             'segment-hits': {kind: alone[kind] for kind in ('load', 'store', 'fetch')}}
 
 
+# Modelled caches, and the places of entries of each level of tables: the last half in one of two.
+CACHES = {'line': 64, 'l1d': {'latency': 4}, 'l1i': {'latency': 5}, 'l2': {'latency': 12},
+          'llc': {'latency': 30}, 'memory': 200}
+LATENCIES = {'l1': 4, 'l2': 12, 'llc': 30, 'memory': 200}
+FOUND = {4: ('l1', 'l1'), 3: ('l1', 'l1'), 2: ('l2', 'l2'), 1: ('llc', 'memory')}
+
+
+def with_caches(record):
+    """The same with modelled caches: all data that hits the TLB is found in L1, the rest in LLC."""
+    steps, cycles = [], Counter()
+    for step in record['steps']:
+        half = step['count'] // 2
+        places = Counter()
+        for place, count in zip(FOUND[step['table-level']], (step['count'] - half, half)):
+            places[place] += count
+        for place, count in places.items():
+            steps.append({**step, 'place': place, 'count': count})
+            cycles[step['world'], step['privilege']] += count * LATENCIES[place]
+    hits, misses = (Counter(), Counter())
+    for name, found in (('hits', hits), ('misses', misses)):
+        for row in record['tlb'][name]:
+            found[row['kind']] += row['count'] * (row['level'] == 'l1')
+    data = [{'kind': kind, 'place': place, 'count': found[kind]} for kind in ('load', 'store')
+            for place, found in (('l1', hits), ('llc', misses)) if found[kind]]
+    data.append({'kind': 'fetch', 'place': 'l1', 'count': 1000})
+    regimes = {world: next(row['regime'] for row in record['walks']
+                           if row['regime'].startswith('native') == (world == 'native'))
+               for world, _ in cycles}
+    record['caches'] = {
+        'geometry': CACHES, 'steps': steps, 'data': data,
+        'walk-cycles': [{'regime': regimes[world], 'access': 'load', 'privilege': privilege,
+                         'cycles': count} for (world, privilege), count in cycles.items()],
+        'data-cycles': sum(row['count'] * (5 if row['kind'] == 'fetch' else LATENCIES[row['place']])
+                           for row in data)}
+    return record
+
+
 # Walks with pages of 4 KiB per million instructions.
 MISSES = {'gups': 9000, 'bfs': 4100, 'cg': 1500, 'xsbench': 3800, 'btree': 2600, 'hashjoin': 3100,
           'redis': 900, 'zstd': 60}
@@ -162,7 +199,7 @@ MORE = {'native': 1.0, 'nested': 1.05}
 def axes_of(workload, configuration, **more):
     """The axes of a point."""
     return {'workload': workload, 'configuration': configuration, 'tlb': 'sandybridge-ep',
-            'tlb-mode': 'inclusive', 'escapes': 0, 'fragmentation': 0.0,
+            'tlb-mode': 'inclusive', 'caches': False, 'escapes': 0, 'fragmentation': 0.0,
             'fragments': 'pinned', 'remedy': 'none', 'event': 'none',
             'size': 'small', 'clock': 'instructions', 'seed': 1, 'repeat': 1, **more}
 
@@ -177,7 +214,7 @@ def sample(axes, change=1.0):
     record = record_of(axes, walks_of(name, count, 100 * axes['escapes']), instructions, count // 5)
     if axes['clock'] == 'host':
         record['instructions'] = None
-    return record
+    return with_caches(record) if axes['caches'] else record
 
 
 def matrix(workloads=MISSES, configurations=CONFIGURATIONS, **more):

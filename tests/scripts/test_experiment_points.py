@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -123,8 +124,9 @@ def test_the_content_of_a_geometry_makes_another_point_and_is_kept(plan, begin, 
 
 
 def test_points_share_a_boot_unless_it_depends_on_what_differs(plan):
-    found = plan(experiment('"dd", "4k+4k"', 'seed = [1, 2]\nescapes = [0]\ntlb-mode = ["exact", '
-                            '"inclusive"]\nclock = ["host", "instructions"]\n')).points
+    found = plan(experiment('"dd", "4k+4k"', 'seed = [1, 2]\nescapes = [0]\nclock = ["host", '
+                            '"instructions"]\n[[zip]]\ntlb-mode = ["exact", "inclusive"]\n'
+                            'caches = [true, false]\n')).points
     assert len(found) == 16
     by_group = {}
     for point in found:
@@ -227,6 +229,9 @@ def test_an_event_has_many_rounds_about_it_and_a_boot_of_its_own(plan):
     (experiment('"dd", "native-ds", "4k+gd"', 'remedy = ["self-balloon"]\nfragmentation = [1]\n'), [
         f'exp.toml:6: product.remedy: self-balloon with {name}: it is of L2, and its balloon would'
         for name in ('dd', 'native-ds')]),
+    (experiment('"dd"', 'tlb = ["sandybridge-ep", "bare.json", "cached.json"]\ncaches = [false,\n'
+                'true]\n'), [
+        'exp.toml:7: product.caches: true with bare.json: that file has no "caches", in which data']),
     (experiment('"dd"', 'tlb = ["none.json"]\n'), [
         'exp.toml:6: product.tlb: none.json can\'t be read: No such file']),
     (experiment('"dd"', 'tlb = ["exp.toml.json"]\n'), [
@@ -234,7 +239,9 @@ def test_an_event_has_many_rounds_about_it_and_a_boot_of_its_own(plan):
 ])
 def test_what_can_not_work_is_named_by_file_line_and_key(plan, tmp_path, text, told):
     (tmp_path / 'exp.toml.json').write_text('[1]')
-    text = text.replace('escapes = [0,\n1]', 'escapes = [0, 1]')
+    (tmp_path / 'bare.json').write_text('{"arrays": [], "caches": 7}')
+    (tmp_path / 'cached.json').write_text('{"arrays": [], "caches": {"l1d": {}}}')
+    text = re.sub(r',\n(?=1]|true])', ', ', text)
     found = refusal(plan, text).splitlines()
     assert len(found) == len(told)
     for line, beginning in zip(found, told):

@@ -119,7 +119,9 @@ FILE = {
         {'kind': 'lines', 'title': 'References per walk of every configuration', 'x': 'workload',
          'y': 'refs-per-walk'},
         {'kind': 'timeline', 'title': 'A segment is lost and restored',
-         'where': {'configuration': 'dd', 'workload': ['gups', 'bfs']}}]}
+         'where': {'configuration': 'dd', 'workload': ['gups', 'bfs']}},
+        {'kind': 'steps', 'title': 'What each step of a walk takes'},
+        {'kind': 'overhead-bars', 'title': 'Overhead by modelled caches', 'costs': 'measured'}]}
 
 
 def with_timeline(axes):
@@ -186,6 +188,8 @@ def test_nothing_overlaps_or_is_cut_off(page, tmp_path, width):
 @pytest.mark.parametrize('name, all_axes', [
     ('one point', [axes_of('gups', 'dd')]),
     ('two workloads', matrix(['gups', 'zstd'], ['native-4k', 'dd'])),
+    ('modelled caches', matrix(['gups', 'xsbench'], ['native-4k', '4k+4k', 'dd'],
+                               **{'caches': True, 'tlb-mode': 'exact'})),
     ('many axes', [axes_of('gups', name, escapes=escapes, fragmentation=share)
                    for name in ('4k+vd', 'dd', 'thp+vd') for escapes in (0, 1, 16)
                    for share in (0.0, 0.25, 1.0)])],

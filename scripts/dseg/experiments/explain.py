@@ -9,6 +9,7 @@ import time
 from .. import Failure, patient, run_main, unwritable
 from ..base import options
 from ..base.atomically import beside
+from . import explaincounts
 
 FORMATS = ('.svg', '.png', '.pdf')
 OFFSET = 0x678          # of the address into a page
@@ -18,7 +19,9 @@ SECONDS = 60            # how long the CPU may take to run the benchmark
 def main(arguments):
     """What the command line asks for."""
     args = parse_arguments(arguments)
-    if args.json:
+    if args.counts:
+        draw_counts(args)
+    elif args.json:
         draw(read(args.json), args.out)
     elif args.qmp:
         draw_running(args)
@@ -32,6 +35,7 @@ def parse_arguments(arguments):
     parser.add_argument('--out', type=options.path, required=True)
     parser.add_argument('--json', type=options.file)
     parser.add_argument('--qmp', type=options.text)
+    parser.add_argument('--counts', action='store_true')
     parser.add_argument('--address', type=lambda text: int(text, 0))
     parser.add_argument('--cpu', type=int)
     parser.add_argument('--access', choices=('load', 'store', 'fetch'))
@@ -40,21 +44,39 @@ def parse_arguments(arguments):
     args = parser.parse_args(arguments)
     if args.json and args.qmp:
         parser.error('--json and --qmp: only one of them')
-    if bool(args.qmp) != (args.address is not None):
+    check_counts(parser, args)
+    if bool(args.qmp) != (args.address is not None) and not args.counts:
         parser.error('--qmp and --address: both are needed, or none')
-    if (args.json or args.qmp) and args.out.suffix not in FORMATS:
-        parser.error(f'--out: the picture must end in {", ".join(FORMATS)}')
+    formats = (*FORMATS, explaincounts.TEXT) if args.counts else FORMATS
+    if (args.json or args.qmp) and args.out.suffix not in formats:
+        parser.error(f'--out: the picture must end in {", ".join(formats)}')
     if not (args.json or args.qmp) and args.out.exists() and not args.out.is_dir():
         parser.error(f'--out: {args.out} is no folder')
     return args
 
 
-def read(file):
-    """A reply from a file, by itself or as QMP sends it."""
+def check_counts(parser, args):
+    """What goes with --counts, and what does not."""
+    if not args.counts:
+        return
+    if not (args.json or args.qmp):
+        parser.error('--counts: --qmp or --json is needed')
+    for name in ('address', 'access', 'privilege', 'level'):
+        if getattr(args, name) is not None:
+            parser.error(f'--counts and --{name}: only one of them')
+
+
+def read_json(file):
+    """What a file has."""
     try:
-        reply = json.loads(file.read_text())
+        return json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise Failure(f'{file} can\'t be read as JSON: {error}') from error
+
+
+def read(file):
+    """A reply from a file, by itself or as QMP sends it."""
+    reply = read_json(file)
     reply = reply.get('return', reply) if isinstance(reply, dict) else {}
     if 'guest-levels' not in reply:
         raise Failure(f'{file} is no reply to x86-dseg-translate')
@@ -84,25 +106,42 @@ def keep(reply, file):
 
 
 def draw_running(args):
-    """Ask a machine that is running."""
+    """Draw what a machine that is running says of an address."""
+    names = ('address', 'cpu', 'access', 'privilege', 'level')
+    asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    reply = ask(args.qmp, lambda command: command('x86-dseg-translate', **asked))
+    keep(reply, args.out.with_suffix('.json'))
+    draw(reply, args.out)
+
+
+def draw_counts(args):
+    """Draw where steps were found in a machine that is running, or what was kept of one."""
+    if args.json:
+        reply = explaincounts.check(read_json(args.json), args.json)
+    else:
+        reply = ask(args.qmp, lambda command: explaincounts.ask(command, args.cpu or 0))
+    maps = explaincounts.maps_of(reply)
+    if args.qmp:
+        keep(reply, args.out.with_suffix('.json'))
+    write(args.out, lambda part: explaincounts.write(maps, part))
+
+
+def ask(socket, question):
+    """What question() returns of a machine that is running; it is given what sends a command."""
     # QEMU's Python modules come with its source; a file can be drawn without.
     # pylint: disable=import-outside-toplevel
     from ..stack import stack
     stack.require_modules()
     from qemu.qmp.legacy import QEMUMonitorProtocol
-    names = ('address', 'cpu', 'access', 'privilege', 'level')
-    asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    monitor = QEMUMonitorProtocol(args.qmp)
+    monitor = QEMUMonitorProtocol(socket)
     try:
         monitor.settimeout(patient(SECONDS))
         monitor.connect()
-        reply = monitor.cmd('x86-dseg-translate', **asked)
+        return question(monitor.cmd)
     except (stack.QMPError, asyncio.TimeoutError, OSError) as error:
-        raise Failure(f'{args.qmp}: {error}') from error
+        raise Failure(f'{socket}: {error}') from error
     finally:
         monitor.close()
-    keep(reply, args.out.with_suffix('.json'))
-    draw(reply, args.out)
 
 
 def draw_modes(folder):

@@ -44,6 +44,15 @@ def _whole(low, high):
     return lambda value: value if type(value) is int and low <= value <= high else None
 
 
+def _switch(value):
+    return value if isinstance(value, bool) else None
+
+
+def value_text(value):
+    """A value as files of experiments have it, but for quotes."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _share(value):
     """0 and 0.0 are the same point."""
     return float(value) if type(value) in (int, float) and 0 <= value <= 1 else None
@@ -62,6 +71,7 @@ def all_axes(workloads):
         Axis('configuration', ', '.join(CONFIGURATIONS), _one_of(CONFIGURATIONS)),
         Axis('tlb', f'{", ".join(PRESETS)}, or a file NAME.json', _geometry, PRESETS[0]),
         Axis('tlb-mode', 'inclusive, exact', _one_of(('inclusive', 'exact')), 'inclusive'),
+        Axis('caches', 'false, true', _switch, False),
         Axis('escapes', f'a whole number from 0 to {MOST_ESCAPES}', _whole(0, MOST_ESCAPES), 0),
         Axis('fragmentation', 'a number from 0.0 to 1.0', _share, 0.0),
         Axis('fragments', ', '.join(FRAGMENTS), _one_of(FRAGMENTS), FRAGMENTS[0]),

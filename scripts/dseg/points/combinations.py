@@ -9,7 +9,7 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from .axes import REQUIRED, all_axes
+from .axes import REQUIRED, all_axes, value_text
 from .experimentfile import AXES_IN, KEYS, REPEATS, read as read_tables
 from .point import identity
 from .problems import Problems, Tables, be_table, be_tables, dotted
@@ -212,4 +212,4 @@ class _Reader:
 
 
 def _shown(value):
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{value}"' if isinstance(value, str) else value_text(value)

@@ -46,6 +46,7 @@ class Plan:
                  if name.endswith('.json')}
         for axes in experiment.combinations:
             _refuse(refusals, experiment, axes, workloads[axes['workload']])
+            _refuse_caches(refusals, experiment, axes, texts)
             _refuse_memory(refusals, experiment, axes, workloads, host_memory)
         refusals.refuse()
         hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
@@ -139,6 +140,15 @@ def _geometry(experiment, name, refusals):
         problem = f'{file} is no geometry of a TLB: {error}; docs/tlb.md has an example'
     refusals.add(experiment.place('tlb'), experiment.key('tlb'), problem)
     return ''
+
+
+def _refuse_caches(refusals, experiment, axes, texts):
+    """Add caches that there are none of. texts: those of the files of TLBs; presets have caches"""
+    text = texts.get(axes['tlb'])
+    if axes['caches'] and text and not isinstance(json.loads(text).get('caches'), dict):
+        refusals.add(experiment.place('caches'), experiment.key('caches'),
+                     f'true with {axes["tlb"]}: that file has no "caches", in which data and '
+                     'page-table entries could be found; docs/spec/caches.rst says what they are')
 
 
 def _refuse(refusals, experiment, axes, workload):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The table behind each figure: a header, and rows of texts."""
 
-from . import figures, models
+from . import cached, figures, models, stepcells
 from .results import SHARES
 from .table import share, special
 
@@ -9,18 +9,19 @@ from .table import share, special
 def table(wanted, results):
     """(header, rows) of a [[figure]]."""
     points = [point for point in results.select(wanted.get('where', {})) if point.record]
-    kinds = {'overhead-bars': bars, 'lines': lines, 'timeline': timeline}
+    kinds = {'overhead-bars': bars, 'lines': lines, 'timeline': timeline, 'steps': steps}
     return kinds[wanted['kind']](wanted, results, points)
 
 
-def bars(_, results, points):
+def bars(wanted, results, points):
     """The parts of each overhead, and its band."""
     header = ('workload', 'configuration', *(about for _, about, _ in figures.PARTS), 'overhead',
               'steps x0.5', 'steps x2')
     rows = []
+    points, chosen = figures.with_overhead(wanted, results, points)
     for point in points:
-        parts = results.parts(point)
-        low, high = models.band(point.record, results.configuration(point), results.costs)
+        parts = results.parts(point, chosen)
+        low, high = models.band(point.record, results.configuration(point), chosen)
         rows.append((point.axes['workload'], special(results, point),
                      *(share(parts.share(part)) for part, *_ in figures.PARTS),
                      share(parts.overhead), share(low), share(high)))
@@ -50,3 +51,16 @@ def timeline(_, results, points):
         timed += [(event['at'], event['text']) for event in found.get('events', [])]
         rows += [(name, f'{at:g}', text) for at, text in sorted(timed)]
     return ('point', 'second', 'walks, or what happened'), rows
+
+
+def steps(_, results, points):
+    """The cycles of each step per walk, and the share of it that was found in each place."""
+    rows = []
+    for point in points:
+        found = stepcells.of_point(results, point)
+        for row, column, cell in found.in_order() if found else ():
+            rows.append((point.axes['workload'], special(results, point),
+                         stepcells.column_name(column), stepcells.row_name(row),
+                         f'{cell.cycles:.2f}',
+                         *(share(cell.shares.get(place, 0)) for place in cached.PLACES)))
+    return ('workload', 'configuration', 'of', 'entry', 'cycles per walk', *cached.PLACES), rows

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 from .. import Failure
+from ..points.axes import value_text
 from ..points.configurations import CONFIGURATIONS
 from ..points.problems import dotted
 from ..points.workloads import CLASSES
@@ -241,7 +242,7 @@ def varying_axes(points):
 
 def name_of(point, axes):
     """A point by these axes: "gups", "gups, escapes 2"."""
-    words = [str(point.axes[axis]) if axis == 'workload' else f'{axis} {point.axes[axis]}'
+    words = [('' if axis == 'workload' else f'{axis} ') + value_text(point.axes[axis])
              for axis in axes]
     return ', '.join(words)
 

@@ -2,8 +2,9 @@
 """What a step of a walk, a check and a hit of the L2 TLB cost: presets of cycles, with reasons.
 
 A preset has a *placement*, which says what holds the page-table entries of a level, and the latency
-of each such place. None of it is measured here, nor could it be: QEMU has no caches. Reports have
-the overhead with half and with twice the cycles of all steps beside it.
+of each such place. Preset `measured` has neither: with modelled caches (docs/spec/caches.rst) each
+step has a place of its own. Reports have the overhead with half and with twice the cycles of all
+steps beside it. Half of them is also what two walkers take that overlap fully.
 """
 
 from dataclasses import dataclass, replace
@@ -48,8 +49,8 @@ class Costs:
     name: str
     about: str
     source: str
-    latencies: dict         # cycles by place
-    placement: dict         # (place, why) by (guest, final or table; level)
+    latencies: dict = None  # cycles by place; None: those of the modelled caches
+    placement: dict = None  # (place, why) by (guest, final or table; level); None: as found
     cpi: float = 1.0        # cycles of an instruction whose translation is free
     factor: float = 1.0     # of all steps
 
@@ -62,6 +63,11 @@ class Costs:
         """
         kind = dimension if dimension == 'guest' else 'table' if target else 'final'
         return self.factor * self.latencies[self.placement[kind, min(level, 4)][0]]
+
+    @property
+    def is_measured(self):
+        """Whether each step costs what the cache took in which it was found."""
+        return self.placement is None
 
     @staticmethod
     def check(regime, walks, checks):
@@ -87,10 +93,15 @@ PRESETS = {costs.name: costs for costs in (
           {'PWC': 1, 'L1': 2, 'L2': 16, 'LLC': 56, 'memory': 180}, WITH_WALK_CACHES),
 )}
 DEFAULT = 'direct'
+MEASURED = Costs('measured', 'every step takes as long as the cache in which it was found; '
+                 'the ideal time has what data took beyond a hit of L1, too; with two walkers that '
+                 'overlap fully steps take half as long: x0.5',
+                 'the point itself, with caches = true; latencies of the geometry of its TLB')
+NAMES = (*PRESETS, MEASURED.name)
 
 
 def preset(name):
     """The costs of that name."""
-    if name not in PRESETS:
-        raise Failure(f'there are no costs {name!r}; there are: ' + ', '.join(PRESETS))
-    return PRESETS[name]
+    if name not in NAMES:
+        raise Failure(f'there are no costs {name!r}; there are: ' + ', '.join(NAMES))
+    return PRESETS.get(name, MEASURED)

@@ -11,7 +11,8 @@ from collections import Counter
 from itertools import cycle, product
 
 from ..drawing.chart import GUEST, NESTED, plain, pyplot
-from . import falseescapes
+from ..points.axes import value_text
+from . import costs, falseescapes, heatmap, stepcells
 from .claims import THEORY, name_of, varying_axes
 from .noise import interval
 from .results import SHARES, VALUES
@@ -36,8 +37,8 @@ def make(wanted, results):
     """The figure; None where nothing that it would show is measured."""
     points = [point for point in results.select(wanted.get('where', {})) if point.record]
     with pyplot.rc_context(SETTINGS):
-        draw = {'overhead-bars': bars, 'lines': lines, 'timeline': timeline}[wanted['kind']]
-        return draw(wanted, results, points)
+        draw = {'overhead-bars': bars, 'lines': lines, 'timeline': timeline, 'steps': steps}
+        return draw[wanted['kind']](wanted, results, points)
 
 
 def svg(figure):
@@ -63,13 +64,14 @@ def close(figure):
 
 def bars(wanted, results, points):
     """Overheads: a group of bars for each workload, a bar for each configuration."""
-    points = [point for point in points if results.value(point, 'overhead') is not None]
+    points, chosen = with_overhead(wanted, results, points)
     if not points:
         return None
     groups = {}             # by workload: the shares of each part, by what the bar is called
     for point in points:
         bar = groups.setdefault(point.axes['workload'], {}).setdefault(name_bar(results, point), [])
-        bar.append([results.parts(point).share(part) for part, *_ in PARTS])
+        bar.append([results.parts(point, chosen).share(part)
+                                                    for part, *_ in PARTS])
     in_rows = into_rows(groups)
     below = 0.15 + 0.066 * max(len(name) for group in groups.values() for name in group)
     figure, rows = stack(wanted['title'], [1.8] * len(in_rows), above=0.3, below=below)
@@ -78,6 +80,13 @@ def bars(wanted, results, points):
         draw_row(axes, {name: groups[name] for name in names}, places)
     legend(figure, *rows[0].get_legend_handles_labels(), columns=4)
     return figure
+
+
+def with_overhead(wanted, results, points):
+    """The points that a figure has bars of, and the costs that they have them by."""
+    chosen = costs.preset(wanted['costs']) if 'costs' in wanted else results.costs
+    value = 'measured-overhead' if chosen.is_measured else 'overhead'
+    return [point for point in points if results.value(point, value) is not None], chosen
 
 
 def stack(title, heights, *, above, below, legend_lines=1):
@@ -104,7 +113,8 @@ def legend(figure, handles, labels, columns, size=9):
 def name_bar(results, point):
     """What a bar is called: repeats share one."""
     words = [results.label(point.axes['configuration'])]
-    words += [f'{axis} {point.axes[axis]}' for axis in differing(results) if axis != 'repeat']
+    words += [f'{axis} {value_text(point.axes[axis])}' for axis in differing(results)
+              if axis != 'repeat']
     return ', '.join(words)
 
 
@@ -266,6 +276,16 @@ def draw_timeline(axes, found, regimes, inches):
     axes.set_xlabel('seconds')
     axes.set_ylabel('walks per sample')
     plain(axes)
+
+
+def steps(wanted, results, points):
+    """A heat map of the steps of walks for each point with modelled caches."""
+    maps = {}
+    for point in points:
+        cells = stepcells.of_point(results, point)
+        if cells and cells.cells:
+            maps[f'{point.axes["workload"]}, {special(results, point)}'] = cells
+    return heatmap.draw(wanted['title'], maps, WIDTH) if maps else None
 
 
 def finish(axes, y, percent):

@@ -4,8 +4,9 @@
     wrong = broken(forms(record, configuration))
 
 One that says "at most" or "missing" has on its left how much that is, and 0 on its right. The rules
-are those of docs/spec/counters.rst and docs/spec/tlb.rst. Walk caches and a nested TLB save
-references; where a geometry has them, forms that count every reference are left out.
+are those of docs/spec/counters.rst and docs/spec/tlb.rst; cached.py has those of modelled caches.
+Walk caches and a nested TLB save references; where a geometry has them, forms that count every
+reference are left out.
 """
 
 import math
@@ -13,7 +14,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from ..points.point import NO_REGION
-from . import counts
+from . import cached, counts
 
 PAGES_SHARE = 0.99      # of the program's walks that must end in the pages that were asked for
 # The same of Debian's programs in nested pages of 1 GiB: servers ask for the time, and its page is in
@@ -285,7 +286,8 @@ def forms(record, configuration=None, share=PAGES_SHARE):
     if configuration and record.get(NO_REGION):
         configuration = configuration.without_guest_segment
     found = [Form('the data is', record['data'], 'right'), *histograms(record), *tlb(record),
-             *regimes(record), *levels(record)]
+             *regimes(record), *levels(record),
+             *(Form(*equation) for equation in cached.equations(record))]
     if configuration and not record.get('timeline'):
         found += [*segments_absent(record, configuration),
                   *tables(record, configuration), *asked_for(record, configuration, share)]

@@ -49,6 +49,12 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 }
 '''
 NUMBER = re.compile(r'-?[\d.]+(?:[eE][+-]?\d+)? ?%?|-')
+CAPTIONS = {
+    'overhead-bars': 'Time of translation over ideal time. The numbers are percent. Each row has a '
+                     'scale of its own.',
+    'steps': 'The program\'s walks. A column is an entry of the guest\'s tables, by level; above '
+             'it are the nested entries that lead to it, the root\'s first. In each cell are cycles '
+             'per walk, and the shares of this step that were found in each place.'}
 MARKS = {claims.MET: '✓', claims.NOT_MET: '✗', claims.NOT_MEASURED: '?'}
 
 
@@ -150,11 +156,9 @@ def figures_part(results, drawn):
 
 
 def caption(wanted):
-    """What bars do not say of themselves."""
-    if wanted['kind'] != 'overhead-bars':
-        return ''
-    return ('<figcaption>Time of translation over ideal time. The numbers are percent. Each row '
-            'has a scale of its own.</figcaption>')
+    """What a figure does not say of itself."""
+    about = CAPTIONS.get(wanted['kind'])
+    return f'<figcaption>{about}</figcaption>' if about else ''
 
 
 def embedded(svg, prefix, name):
@@ -172,9 +176,12 @@ def embedded(svg, prefix, name):
 def models_part(results):
     """All models side by side, with formulas and sources."""
     formulas = [('Direct', models.DIRECT_FORMULA, 'this project')]
+    if results.has_caches:
+        formulas.append(('Measured', models.MEASURED_FORMULA, 'this project'))
     formulas += [(model.name, model.formula, model.source) for model in models.MODELS.values()]
     header = ('workload', 'configuration', 'direct', 'x0.5', 'x2',
               *(f'with {name} costs' for name in costs.PRESETS if name != results.costs.name),
+              *(table.BY_CACHES if results.has_caches else ()),
               *(model.name for model in models.MODELS.values()), 'models')
     rows = [models_row(results, point) for point in results.points if point.record]
     differ = sum(row[-1] == 'disagree' for row in rows)
@@ -184,8 +191,16 @@ def models_part(results):
             + make_table(('model', 'formula', 'source'), formulas, texts=(1, 2))
             + f'<p>R is run time, C cycles of walks, M misses and H hits of the L2 TLB; 4k and 2m '
             f'are the runs with these pages. {escape(models.IDEAL_FORMULA)}. M and C are the '
-            'program\'s; H is that of all software of the CPU.</p>\n'
+            'program\'s; H is that of all software of the CPU.</p>\n' + about_caches(results)
             + make_table(header, rows) + costs_part())
+
+
+def about_caches(results):
+    """What the columns of modelled caches say."""
+    if not results.has_caches:
+        return ''
+    return ('<p>"measured" is the overhead by modelled caches, "from direct" how far it is above '
+            f'that by costs direct. {models.LEFT_OUT if results.leaves_data_out else ""}</p>\n')
 
 
 def models_row(results, point):
@@ -197,8 +212,16 @@ def models_row(results, point):
               if name != results.costs.name]
     differ = models.disagree([direct, *linear.values()])
     return (point.axes['workload'], table.special(results, point),
-            *map(table.share, (direct, low, high, *others, *linear.values())),
+            *map(table.share, (direct, low, high, *others, *by_caches(results, point),
+                               *linear.values())),
             'disagree' if differ else 'agree')
+
+
+def by_caches(results, point):
+    """Those of table.BY_CACHES, if there are any."""
+    if not results.has_caches:
+        return ()
+    return results.value(point, 'measured-overhead'), results.measured_from_direct(point)
 
 
 def costs_part():
@@ -210,7 +233,8 @@ def costs_part():
         for (kind, level), (place, why) in preset.placement.items():
             rows.append((preset.name, names[kind], level, place,
                          preset.latencies[place], why))
-    about = [(preset.name, preset.about, preset.source) for preset in costs.PRESETS.values()]
+    about = [(preset.name, preset.about, preset.source)
+             for preset in (*costs.PRESETS.values(), costs.MEASURED)]
     checks = ', '.join(f'{cycles} for a walk that is {regime}'
                        for regime, cycles in costs.CHECKED_WALK.items())
     return details('What a step costs', make_table(('costs', 'what they say', 'source'), about,
@@ -223,11 +247,12 @@ def costs_part():
 
 def points_part(results):
     """The main numbers of each point, and why some have none."""
-    columns = len(table.SHOWN) - len(models.MODELS)
+    header = table.header(results)
+    columns = len(header) - len(models.MODELS)
     rows = [table.shown(results, point)[:columns] for point in results.points]
     failed = [(point.axes['workload'], table.special(results, point), point.error)
               for point in results.points if point.error]
-    text = make_table(table.SHOWN[:columns], rows)
+    text = make_table(header[:columns], rows)
     if failed:
         text = '<h3>Failed</h3>\n' + make_table(('workload', 'configuration', 'why'), failed,
                                                 texts=(2,)) + text

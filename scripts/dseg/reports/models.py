@@ -9,7 +9,7 @@ is free. No model stands alone: the largest errors that are published of the lin
 from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
-from . import counts
+from . import cached, counts
 from .costs import BAND, L2_HIT
 
 PUBLISHED_ERRORS = ('largest published errors of these models: 25 % to 192 % '
@@ -65,15 +65,37 @@ def direct(record, configuration, costs, everything=False):
         guest=sum(costs.step('guest', level) * count for level, count in guest.items()),
         nested=sum(costs.step('nested', level, target) * count
                    for (target, level), count in nested.items()),
-        checks=sum(costs.check(row['regime'], row['walks'], row['checks'])
-                   for row in counts.rows(record, world, privilege)),
-        hits=L2_HIT * counts.lookups(record, 'hits', 'l2') if record['tlb'] else 0,
-        ideal=costs.cpi * record['instructions'] if record['instructions'] else None)
+        **others(record, world, privilege, costs))
+
+
+def others(record, world, privilege, costs):
+    """All Parts but those of steps, where data takes no time."""
+    return {
+        'checks': sum(costs.check(row['regime'], row['walks'], row['checks'])
+                      for row in counts.rows(record, world, privilege)),
+        'hits': L2_HIT * counts.lookups(record, 'hits', 'l2') if record['tlb'] else 0,
+        'ideal': costs.cpi * record['instructions'] if record['instructions'] else None}
+
+
+def measured(record, configuration, costs):
+    """The Parts of a point with modelled caches: each step takes what it took in these."""
+    found, world = record['caches'], configuration.walk_world
+    parts = others(record, world, 'user', costs)
+    if parts['ideal'] is not None:
+        parts['ideal'] += cached.beyond_l1(found)
+    return Parts(**{dimension: costs.factor * cached.cycles_of(
+        found, cached.steps(found, world, 'user', dimension)) for dimension in ('guest', 'nested')},
+                 **parts)
+
+
+def parts_of(record, configuration, costs):
+    """The Parts of a point by these costs."""
+    return (measured if costs.is_measured else direct)(record, configuration, costs)
 
 
 def band(record, configuration, costs):
     """The overheads if steps cost half and twice as much."""
-    return tuple(direct(record, configuration, costs.times(factor)).overhead for factor in BAND)
+    return tuple(parts_of(record, configuration, costs.times(factor)).overhead for factor in BAND)
 
 
 class Run(NamedTuple):
@@ -136,6 +158,13 @@ MODELS = {model.name.lower(): model for model in (
 )}
 DIRECT_FORMULA = ('T = cycles of each step and check + 7 for each hit of the L2 TLB; '
                   'I = instructions of all software x CPI; overhead = T / I')
+MEASURED_FORMULA = ('T = cycles of each step in the cache in which it was found, and of checks and '
+                    'hits as above; I = instructions of all software x CPI + what data took beyond '
+                    'a hit of L1; overhead = T / I. Two walkers that overlap fully are x0.5 of '
+                    '--costs measured')
+LEFT_OUT = ('In mode inclusive data that hits L1 of the TLB does not pass the caches: its time is '
+            'missing, and so are its lines for what passes later. The time of data may be too '
+            'small or too large, and with it the overhead: say tlb-mode = "exact".')
 IDEAL_FORMULA = 'overhead = R / (R2m - T2m) - 1: the ideal time is that of the 2M run'
 
 

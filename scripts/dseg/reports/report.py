@@ -93,6 +93,8 @@ def in_text(experiment, found, outcomes):
              table.to_text(found), '',
              f'overhead, x0.5, x2: costs {found.costs.name!r}, and with all steps half and twice '
              f'as expensive; {models.PUBLISHED_ERRORS}']
+    if found.leaves_data_out:
+        lines += ['', models.LEFT_OUT]
     if outcomes:
         lines += ['', 'claims:']
     for each in outcomes:

@@ -15,13 +15,14 @@ from ..points.axes import all_axes
 from ..points.configurations import CONFIGURATIONS
 from ..points.store import Store
 from . import counts, models
-from .costs import DEFAULT, PRESETS
+from .costs import DEFAULT, MEASURED, PRESETS
 
 # What a record has to have; others may be missing or null.
 NEEDED = ('id', 'axes', 'data', 'instructions', 'walks', 'refs', 'steps', 'pages', 'tlb', 'exits')
 SEGMENT_SHARE = 'segment-share-'
 VALUES = {
     'overhead': 'translation over ideal time',
+    'measured-overhead': 'the same by the cycles of modelled caches',
     'walks': 'of the program',
     'refs-per-walk': 'references, of the program',
     'checks-per-walk': 'base-bound checks, of the program',
@@ -36,7 +37,8 @@ VALUES = {
         ('after', 'when it is undone'))},
     'slowdown': 'time of execution over that of the baseline, less 1',
 }
-SHARES = ('overhead', 'slowdown', 'false-escape-share', 'segment-share',     # percent
+OVERHEADS = ('overhead', 'measured-overhead')
+SHARES = (*OVERHEADS, 'slowdown', 'false-escape-share', 'segment-share',     # percent
           'covered-32', 'merged-share',
           *(name for name in VALUES if name.startswith(SEGMENT_SHARE)))
 AXES = tuple(all_axes(()))     # names, in order
@@ -94,7 +96,7 @@ class Results:
         """The cycles of a point that has a record."""
         costs = costs or self.costs
         if (point.id, costs.name, costs.factor) not in self._parts:
-            self._parts[point.id, costs.name, costs.factor] = models.direct(
+            self._parts[point.id, costs.name, costs.factor] = models.parts_of(
                 point.record, self.configuration(point), costs)
         return self._parts[point.id, costs.name, costs.factor]
 
@@ -108,6 +110,8 @@ class Results:
             return None
         if name == 'overhead':
             return self.parts(point).overhead
+        if name == 'measured-overhead':
+            return self.parts(point, MEASURED).overhead if point.record.get('caches') else None
         if name == 'exits':
             return counts.exits(point.record)
         if name.startswith(SEGMENT_SHARE):
@@ -137,9 +141,26 @@ class Results:
             pair = self.parts(point).total, self.parts(baseline).total
         else:
             pair = self.value(point, name), self.value(baseline, name)
-            if name == 'overhead' and None not in pair:
+            if name in OVERHEADS and None not in pair:
                 pair = 1 + pair[0], 1 + pair[1]     # of times over ideal times
         return pair[0] / pair[1] - 1 if None not in pair and pair[1] else None
+
+    @property
+    def has_caches(self):
+        """Whether any point was measured with modelled caches."""
+        return any(point.record and point.record.get('caches') for point in self.points)
+
+    @property
+    def leaves_data_out(self):
+        """Whether any of them was, in a mode in which not all data passes the caches."""
+        return any(point.record and point.record.get('caches')
+                   and point.axes['tlb-mode'] == 'inclusive' for point in self.points)
+
+    def measured_from_direct(self, point):
+        """By how much the overhead by modelled caches is above that by costs direct."""
+        measured = self.value(point, 'measured-overhead')
+        direct = self.parts(point, PRESETS[DEFAULT]).overhead
+        return None if None in (measured, direct) else measured - direct
 
     def models(self, point):
         """The overheads by the linear models, of a point with a record."""
@@ -166,6 +187,13 @@ def check_record(record, file):
                           'it, and run again')
 
 
+def check_caches(point, record, file):
+    """Raise Failure for a record that lacks what costs measured need."""
+    if not record.get('caches'):
+        raise Failure(f'{file}: caches: point {point} was measured without modelled caches, so '
+                      'costs measured can\'t be: say caches = true in the experiment, and run it')
+
+
 def read(folder, costs=PRESETS[DEFAULT]):
     """(what experiment.json has, Results) of the folder of a run."""
     store = Store(folder)
@@ -174,6 +202,8 @@ def read(folder, costs=PRESETS[DEFAULT]):
         place = store.place(point)
         if record:
             check_record(record, place / 'record.json')
+            if costs.is_measured:
+                check_caches(point, record, place / 'record.json')
         points.append(Point(point.id, point.axes, record, (store.error(point) or '').strip(),
                             read_json(place / 'provenance.json')))
     classes = {name: workload.kind for name, workload in workloads.read().items()}

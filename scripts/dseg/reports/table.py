@@ -8,12 +8,14 @@ import csv
 import io
 import json
 
+from ..points.axes import value_text
 from . import costs, counts, models
 from .results import AXES
 
 SCHEMA = 1
 SHOWN = ('workload', 'configuration', 'walks', 'refs per walk', 'checks per walk', 'exits',
-         'overhead', 'x0.5', 'x2', *(model.name for model in models.MODELS.values()))
+         'overhead', 'x0.5', 'x2')
+BY_CACHES = ('measured', 'from direct')     # where a point has modelled caches
 CONTIGUITY = ('mapped', 'covered-32', 'covered-128', 'runs-80', 'runs-90', 'runs-99')
 
 
@@ -49,6 +51,8 @@ def numbers(results, point):
     found['overhead-x0.5'], found['overhead-x2'] = models.band(record, configuration, results.costs)
     for name in costs.PRESETS:
         found[f'overhead-{name}'] = results.parts(point, costs.preset(name)).overhead
+    found['overhead-measured'] = results.value(point, 'measured-overhead')
+    found['measured-from-direct'] = results.measured_from_direct(point)
     found.update({f'overhead-{name}': value for name, value in results.models(point).items()})
     faults = record.get('page-faults') or {}
     found.update({f'page-faults-{kind}': faults.get(kind) for kind in ('minor', 'major')})
@@ -65,7 +69,7 @@ NUMBERS = (
     'exits', 'page-faults-minor', 'page-faults-major',
     'guest-cycles', 'nested-cycles', 'check-cycles', 'l2-hit-cycles', 'ideal-cycles',
     'overhead', 'overhead-x0.5', 'overhead-x2', *(f'overhead-{name}' for name in costs.PRESETS),
-    *(f'overhead-{name}' for name in models.MODELS),
+    'overhead-measured', 'measured-from-direct', *(f'overhead-{name}' for name in models.MODELS),
     *(f'contiguity-{dimension}-{name}' for dimension in ('guest', 'nested', 'both')
       for name in CONTIGUITY))
 COLUMNS = ('id', *AXES, 'label', 'state', *NUMBERS)
@@ -99,8 +103,14 @@ def share(number):
     return '-' if number is None else f'{number:.1%}' if abs(number) < 9.995 else f'{number:.0%}'
 
 
+def header(results):
+    """What people are shown of a point, the linear models last."""
+    return (*SHOWN, *(BY_CACHES if results.has_caches else ()),
+            *(model.name for model in models.MODELS.values()))
+
+
 def shown(results, point):
-    """A point by SHOWN, as texts."""
+    """A point by header(), as texts."""
     found = row(results, point)
     per_walk = [f'{found[name]:.2f}' if found[name] is not None else '-'
                 for name in ('refs-per-walk', 'checks-per-walk')]
@@ -108,6 +118,7 @@ def shown(results, point):
              for name in ('program-walks', 'exits')]
     shares = [share(found[name]) for name in (
         'overhead', 'overhead-x0.5', 'overhead-x2',
+        *(('overhead-measured', 'measured-from-direct') if results.has_caches else ()),
         *(f'overhead-{name}' for name in models.MODELS))]
     walks = plain[0] if point.record else found['state']
     return (found['workload'], special(results, point), walks, *per_walk, plain[1], *shares)
@@ -116,7 +127,7 @@ def shown(results, point):
 def special(results, point):
     """Its configuration, and the axes in which points of the run differ."""
     words = [results.label(point.axes['configuration'])]
-    words += [f'{axis} {point.axes[axis]}' for axis in differing(results)]
+    words += [f'{axis} {value_text(point.axes[axis])}' for axis in differing(results)]
     return ', '.join(words)
 
 
@@ -128,7 +139,7 @@ def differing(results):
 
 def to_text(results):
     """The table for people."""
-    return aligned([SHOWN, *(shown(results, point) for point in results.points)], left=2)
+    return aligned([header(results), *(shown(results, point) for point in results.points)], left=2)
 
 
 def aligned(lines, left=1):

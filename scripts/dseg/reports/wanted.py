@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """[[figure]] of an experiment file: what it may ask for.
 
-overhead-bars   a group of bars for each workload, a bar for each configuration
+overhead-bars   a group of bars for each workload, a bar for each configuration; by the costs of the
+                report, or those of the key costs
 lines           a value y by an axis x, a line for each configuration; over: an axis that gives
                 means and intervals instead of lines
 timeline        walks by time, and what happened meanwhile, where a record has that
+steps           what each step of a walk takes, and where its entry is found, where there are caches
 """
 
+from . import costs
 from .claims import Bad, check_keys, check_selection
 from .results import AXES, VALUES
 
-KINDS = ('overhead-bars', 'lines', 'timeline')
-KEYS = ('kind', 'title', 'where', 'x', 'y', 'over')
+KINDS = ('overhead-bars', 'lines', 'timeline', 'steps')
+KEYS = ('kind', 'title', 'where', 'x', 'y', 'over', 'costs')
 
 
 def check(wanted, place):
@@ -28,6 +31,10 @@ def check(wanted, place):
             if name in figure and figure[name] not in known:
                 raise bad(name, f'{figure[name]!r} is none of: ' + ', '.join(known))
         check_over(figure, bad)
+        if 'costs' in figure and figure['kind'] != 'overhead-bars':
+            raise bad('costs', 'only overhead-bars may have it')
+        if figure.get('costs', costs.DEFAULT) not in costs.NAMES:
+            raise bad('costs', f'{figure["costs"]!r} is none of: ' + ', '.join(costs.NAMES))
 
 
 def check_over(figure, bad):

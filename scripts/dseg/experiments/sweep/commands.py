@@ -7,12 +7,12 @@ from ... import OUT, Failure, run_main
 from ...base import options
 from ...base.locks import alone
 from ...points import workloads
-from ...points.axes import SIZES, all_axes
+from ...points.axes import SIZES, all_axes, value_text
 from ...points.combinations import read
 from ...points.memory import gigabytes
 from ...points.plan import Plan, minutes, total_memory
 from ...points.store import EXPERIMENT, Store, described
-from ...reports.costs import PRESETS
+from ...reports.costs import NAMES
 from ...reports.report import check
 from . import status
 from .built import hashes
@@ -42,7 +42,7 @@ def parse_arguments(arguments):
     parser.add_argument('--slurm', action='store_true', default=None)
     parser.add_argument('--retry', action='store_true', default=None)
     parser.add_argument('--only', action='append', type=options.text)
-    parser.add_argument('--costs', choices=PRESETS)
+    parser.add_argument('--costs', choices=NAMES)
     parser.add_argument('--html', type=options.new_file)
     parser.add_argument('--csv', type=options.new_file)
     parser.add_argument('--json', type=options.new_file)
@@ -117,7 +117,7 @@ def show_plan(args):
     measured = sum(map(plan.is_measured, plan.points))
     print(f'{args.experiment.file}: {args.experiment.title}')
     for axis in all_axes(args.workloads):
-        values = list(dict.fromkeys(str(point.axes[axis]) for point in plan.points))
+        values = list(dict.fromkeys(value_text(point.axes[axis]) for point in plan.points))
         print(f'  {axis:14} {", ".join(values[:12])}{", ..." if len(values) > 12 else ""}')
     print(f'points   {len(plan.points)}, after {len(tasks)} boots')
     print(f'time     about {minutes(plan.total_seconds(plan.points))} with --jobs {plan.jobs}; '

@@ -15,6 +15,9 @@ KEYS = {
     'pages': ('kind',),
     'exits': ('name', 'code'),
     'hits': ('level', 'kind', 'pages'), 'misses': ('level', 'kind', 'pages'),
+    'data': ('kind', 'place'),
+    'found': ('world', 'privilege', 'dimension', 'for-level', 'table-level', 'place'),
+    'walk-cycles': ('regime', 'access', 'privilege'),
 }
 
 
@@ -37,7 +40,8 @@ def counts(parts):
         'pages': grown('pages', 'walks', 'pages'),
         'exits': grown('exits', 'walks', 'exits'),
         'faults': difference_of_fields(parts, ('walks', 'faults')),
-        'tlb': {**caches(parts), 'hits': grown('hits', 'tlb', 'hits'),
+        'caches': caches(parts),
+        'tlb': {**walk_caches(parts), 'hits': grown('hits', 'tlb', 'hits'),
                 'misses': grown('misses', 'tlb', 'misses'),
                 **{name: difference_of_fields(parts, ('tlb', name))
                    for name in ('walks', 'segment-hits', 'segment-hits-l1')}},
@@ -45,6 +49,20 @@ def counts(parts):
 
 
 def caches(parts):
+    """What has passed the modelled caches, and what they are; None where there are none."""
+    if 'caches' not in parts[0][1]['tlb']:
+        return None
+    cycles = [marker['tlb']['caches']['data-cycles'] for part in parts for marker in part]
+    return {
+        'geometry': parts[0][1]['tlb']['geometry']['caches'],
+        'data': difference(parts, KEYS['data'], ('tlb', 'caches', 'data')),
+        'steps': difference(parts, KEYS['found'], ('tlb', 'caches', 'steps')),
+        'walk-cycles': difference(parts, KEYS['walk-cycles'], ('tlb', 'caches', 'walk-cycles')),
+        'data-cycles': sum(cycles[1::2]) - sum(cycles[::2]),
+    }
+
+
+def walk_caches(parts):
     """What walk caches and a nested TLB have done, over all levels; {} where there is none."""
     if 'walk-caches' not in parts[0][1]['tlb']:
         return {}

@@ -47,6 +47,17 @@ def settings_of_l2(pages, grows=False):
     return f'{machine}L2_PAGES={size_text(PAGES[pages])}{hole}'
 
 
+def how_to_count(point, measures):
+    """Properties of the CPU. measures: a program runs; guests boot in the mode that is quickest.
+
+    State does not depend on that: it has neither TLB nor caches in it.
+    """
+    if not measures:
+        return 'dseg-tlb-mode=inclusive'
+    caches = ',dseg-caches=on' if point.axes['caches'] else ''
+    return f'dseg-tlb-mode={point.axes["tlb-mode"]}{caches}'
+
+
 class Guests:
     """L1, and L2 if the configuration has it."""
 
@@ -57,11 +68,10 @@ class Guests:
         self.work = point.inputs['work']
         self._memory = point.memory
         self._has_monitor, self._grows = point.has_monitor, point.grows
-        mode = point.axes['tlb-mode']
         self.stack = Exact(
             l1_memory=self._memory.l1, l2_memory=self._memory.l2 or NO_L2, l2_split=True,
             holes=False, with_programs=point.inputs['programs'] is not None,
-            cpu_extra=f'dseg=on,dseg-tlb={tlb},dseg-tlb-mode={mode}',
+            cpu_extra=f'dseg=on,dseg-tlb={tlb},{how_to_count(point, state is not None)}',
             append=self._l1_words(), log_dir=log_dir, state=state,
             counts_time=point.axes['clock'] == 'instructions',
             progress=progress)

@@ -47,7 +47,8 @@ def measure_point(point, folder):
         REMEDIES[point.axes['remedy']](guests)
         run = through_event if point.has_event else once
         found = {**run(guests, point), 'seconds': round(time.monotonic() - begin, 1)}
-    if wrong := broken(forms({**found, 'inputs': point.inputs}, point.configuration)):
+    if wrong := broken(forms({**found, 'inputs': point.inputs, 'axes': point.axes},
+                             point.configuration)):
         raise StackError('closed forms do not hold:\n' + '\n'.join(
             f'  {form.name}: {form.left}, not {form.right}' for form in wrong))
     return found
