@@ -150,7 +150,10 @@ def figures_part(results, drawn):
 
 
 def caption(wanted):
-    """What bars do not say of themselves."""
+    """What a figure does not say of itself."""
+    if wanted['kind'] == 'timeline':
+        return ('<figcaption>Walks of the updates of each round. Where there are none, the VM stands '
+                'still.</figcaption>')
     if wanted['kind'] != 'overhead-bars':
         return ''
     return ('<figcaption>Time of translation over ideal time. The numbers are percent. Each row '
