@@ -328,6 +328,14 @@ def test_a_timeline_has_the_events_of_each_point_that_has_one(folder):
     figures.close(figure)
 
 
+def test_a_timeline_has_no_walks_where_an_event_lets_none_be(folder):
+    samples = [{'at': at, 'walks': {'base': 5}} for at in (1, 2, 6, 7)]
+    found = {'samples': samples, 'events': [
+        {'at': 2, 'until': 5, 'text': 'stands'}, {'at': 5.5, 'until': 6.5, 'text': 'runs'}]}
+    assert [(sample['at'], sample['walks'].get('base', 0)) for sample in figures.with_pauses(found)] \
+        == [(1, 5), (2, 5), (5, 0), (6, 5), (7, 5)]
+
+
 def test_colours_of_the_parts_are_told_apart_in_grey():
     """By their luminance, as of print without colours, and by who sees no red or green."""
     def luminance(colour):

@@ -237,7 +237,7 @@ def timeline(wanted, results, points):
     """Walks second by second, by regime, and what happened: a row for each point that has it.
 
     Of record['timeline']: {"samples": [{"at": seconds, "walks": {regime: number}}],
-    "events": [{"at": seconds, "text": ...}]}
+    "events": [{"at": seconds, "until": seconds, "text": ...}]}, the last but one if it takes time
     """
     points = [point for point in points if point.record.get('timeline', {}).get('samples')]
     if not points:
@@ -256,10 +256,22 @@ def timeline(wanted, results, points):
     return figure
 
 
+def with_pauses(found):
+    """The samples of a timeline, and one without a walk for each event in which there is none."""
+    samples = list(found['samples'])
+    for event in found.get('events', []):
+        end = event.get('until', event['at'])
+        if end > event['at'] and not any(event['at'] < sample['at'] <= end
+                                         for sample in found['samples']):
+            samples.append({'at': end, 'walks': {}})
+    return sorted(samples, key=lambda sample: sample['at'])
+
+
 def draw_timeline(axes, found, regimes, inches):
     """The walks of one point, and its events, each on a line of its own above them."""
-    times = [sample['at'] for sample in found['samples']]
-    axes.stackplot(times, [[sample['walks'].get(regime, 0) for sample in found['samples']]
+    samples = with_pauses(found)
+    times = [sample['at'] for sample in samples]
+    axes.stackplot(times, [[sample['walks'].get(regime, 0) for sample in samples]
                            for regime in regimes], colors=COLOURS, labels=regimes, step='pre')
     highest = max(sum(sample['walks'].values()) for sample in found['samples']) or 1
     events = found.get('events', [])

@@ -50,6 +50,7 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 '''
 NUMBER = re.compile(r'-?[\d.]+(?:[eE][+-]?\d+)? ?%?|-')
 CAPTIONS = {
+    'timeline': 'Walks of the updates of each round. Where there are none, the VM stands still.',
     'overhead-bars': 'Time of translation over ideal time. The numbers are percent. Each row has a '
                      'scale of its own.',
     'steps': 'The program\'s walks. A column is an entry of the guest\'s tables, by level; above '
