@@ -4,9 +4,10 @@
 import pytest
 
 from dseg.points.configurations import CONFIGURATIONS
-from dseg.reports import behind, cached, stepcells
+from dseg.reports import behind, cached, costs, stepcells
 from dseg.reports.results import Point, Results
 from dseg.reports.stepcells import OWN, cells_of
+from dseg.reports.table import share
 from sample_runs import CACHES, Walks, axes_of, matrix, record_of, sample, with_caches
 
 pytest.importorskip('matplotlib')
@@ -120,6 +121,23 @@ def test_the_more_cycles_the_darker_in_all_maps_alike():
     order = [lights[cycles] for cycles in sorted(lights)]
     assert len(order) > 4 and order == sorted(order, reverse=True) and order[-1] < order[0]
     figures.close(figure)
+
+
+BARS = {'kind': 'overhead-bars', 'title': 'By caches', 'costs': 'measured'}
+
+
+def test_bars_by_costs_of_their_own_are_of_points_that_have_these():
+    from dseg.reports import figures
+    found = results_of([*WITH, axes_of('bfs', 'dd')])
+    figure = figures.make(BARS, found)
+    shares = [found.parts(point, costs.MEASURED).share(part) for point in found.points[:3]
+              for part, *_ in figures.PARTS]
+    heights = [patch.get_height() for axes in figure.axes for patch in axes.patches]
+    assert sorted(heights) == pytest.approx(sorted(shares))
+    figures.close(figure)
+    _, rows = behind.table(BARS, found)
+    assert [row[-3] for row in rows] == [share(found.value(point, 'measured-overhead'))
+                                         for point in found.points[:3]]
 
 
 def test_without_caches_there_is_nothing_to_draw():

@@ -10,7 +10,8 @@ import pytest
 from dseg import Failure
 from dseg.points import workloads
 from dseg.points.configurations import CONFIGURATIONS
-from dseg.reports import cached, claims, costs, models, report, results, table, wanted
+from dseg.reports import (cached, claims, compare, costs, models, report, results, table,
+                          wanted)
 from dseg.reports.forms import broken, forms
 from dseg.reports.results import Point, Results
 from sample_runs import (CLASSES, Walks, axes_of, make_folder, matrix, record_of, sample,
@@ -221,6 +222,13 @@ def test_measured_overheads_are_compared_as_times_are():
         (1 + nested) / (1 + native) - 1)
 
 
+def test_a_comparison_has_measured_overheads_where_both_sides_have_them():
+    with_them, without = (of([axes_of('gups', 'dd', caches=caches)]) for caches in (True, False))
+    for other, number in (with_them, 1), (without, 0):
+        rows, _ = compare.compare(with_them, other)
+        assert sum(row[1] == 'measured-overhead' for row in rows) == number and len(rows) > 4
+
+
 def test_a_claim_may_be_of_measured_overheads(run, capsys):
     run()
     assert '  met           by caches (ours)' in capsys.readouterr().out
@@ -277,6 +285,21 @@ def test_what_does_not_pass_in_mode_inclusive_is_said_there_and_only_there(run, 
     told = 'In mode inclusive data that hits L1 of the TLB does not pass'
     assert (told in capsys.readouterr().out) == (mode == 'inclusive')
     assert (told in (tmp_path / 'x.html').read_text()) == (mode == 'inclusive')
+
+
+def test_results_from_before_there_were_caches_have_a_report_and_are_compared(tmp_path, capsys):
+    (tmp_path / 'old').mkdir()
+    all_axes = [{name: value for name, value in axes_of('gups', 'dd').items() if name != 'caches'}]
+    make_folder(tmp_path / 'old', all_axes,
+                record=lambda axes: sample({**axes, 'caches': False}))
+    nothing = dict.fromkeys(('csv', 'json', 'svg', 'pdf'))
+    page = tmp_path / 'x.html'
+    assert report.main(tmp_path / 'old', SimpleNamespace(html=page, **nothing)) == 0
+    assert 'from direct' not in page.read_text()
+    (tmp_path / 'new').mkdir()
+    make_folder(tmp_path / 'new', [axes_of('gups', 'dd')])
+    assert compare.main(tmp_path / 'old', tmp_path / 'new') == 0
+    assert '5 same of 5 values' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('change, key, rule', [

@@ -12,7 +12,7 @@ from . import results, table
 from .claims import name_of
 from .noise import interval, welch
 
-VALUES = ('walks', 'refs-per-walk', 'checks-per-walk', 'exits', 'overhead')
+VALUES = ('walks', 'refs-per-walk', 'checks-per-walk', 'exits', 'overhead', 'measured-overhead')
 CHANGED, SAME, UNKNOWN = 'changed', 'same', 'one repeat only'
 
 
