@@ -134,7 +134,7 @@ class Migration:
 
 def attach():
     """The VM gets a segment again, wherever there is room for it now."""
-    return ('the VM has a segment again',
+    return ('the VM gets a new segment',
             STANDING.format(f'dseg-vm attach {VMM} && echo 1 >/tmp/attached')
             + '; cat /tmp/attached')
 
