@@ -47,17 +47,18 @@ static const struct options o = { .name = "fragment" };
 
 /*
  * What the kernel must not do while memory is being filled (keep some of it
- * free, in blocks that are large), nor with @until_end while the program runs
- * (compact memory by itself).
+ * free, in blocks that are large, or kill us for asking for that), nor with
+ * @until_end while the program runs (compact memory by itself).  The second one also ends the boosts of watermarks
+ * that there are; so the first one, which forbids new ones, is before it.
  */
 static struct knob {
     const char *path, *value;
     bool until_end;
     char before[256];
 } knobs[] = {
+    { "/proc/sys/vm/watermark_boost_factor", "0", false, "" },
     { "/proc/sys/vm/min_free_kbytes", "1024", false, "" },
     { "/proc/sys/vm/lowmem_reserve_ratio", "0 0 0 0 0", false, "" },
-    { "/proc/sys/vm/watermark_boost_factor", "0", false, "" },
     { "/proc/sys/vm/compaction_proactiveness", "0", true, "" },
 };
 #define KNOBS (sizeof(knobs) / sizeof(knobs[0]))
@@ -128,29 +129,6 @@ static void *map(uint64_t bytes)
 }
 
 /*
- * Where the kernel has taken apart a block that was of another kind it has
- * boosted a watermark: it keeps so many bytes more free for a while, and would
- * rather kill us than give us these.
- */
-static uint64_t boosts(void)
-{
-    FILE *file = fopen("/proc/zoneinfo", "r");
-    uint64_t pages, sum = 0;
-    char line[256];
-
-    if (!file) {
-        die(&o, "/proc/zoneinfo: %s", strerror(errno));
-    }
-    while (fgets(line, sizeof(line), file)) {
-        if (sscanf(line, " boost %" SCNu64, &pages) == 1) {
-            sum += pages * PAGE_SIZE;
-        }
-    }
-    fclose(file);
-    return sum;
-}
-
-/*
  * CPUs keep free memory for themselves.  Since Linux 6.7 that may be an eighth
  * of all memory, as after the kernel has freed its initial ramdisk.  They give
  * some of it back whenever statistics are brought up to date.
@@ -158,7 +136,7 @@ static uint64_t boosts(void)
 static bool is_there_free_memory(void)
 {
     for (int i = 0; i < MOST_REFRESHES && !stop_requested; i++) {
-        if (free_memory() > LEFT_WHEN_FULL + boosts()) {
+        if (free_memory() > LEFT_WHEN_FULL) {
             return true;
         }
         write_knob("/proc/sys/vm/stat_refresh", "1");

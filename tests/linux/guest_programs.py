@@ -35,14 +35,16 @@ def build(name, folder):
                     '-I', ROOT / 'linux/include', '-o', folder / name, SOURCES / f'{name}.c'], check=True, timeout=120)
 
 
-def ramdisk(folder):
-    """Make the initial ramdisk of an L1 that has the programs, and so has its L2."""
+def ramdisk(folder, of_l2=None):
+    """Make the initial ramdisk of an L1 that has the programs, and so has its L2, or some of them."""
     root = folder / 'root'
     (root / 'usr/bin').mkdir(parents=True)
+    programs = folder / 'programs.cpio'
+    for name in of_l2 or names():
+        build(name, root / 'usr/bin')
+    pack(root, programs)
     for name in names():
         build(name, root / 'usr/bin')
-    programs = folder / 'programs.cpio'
-    pack(root, programs)
     (root / 'boot').mkdir()
     append(GUEST / 'l2.cpio', programs, root / 'boot/l2.cpio')
     both = folder / 'both.cpio'

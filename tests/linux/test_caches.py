@@ -13,8 +13,8 @@ entry that is looked for. So the share of entries that the cache has is
 
     1 - e^(-7/8 min(k, T) / M - max(k - T, 0) / M)
 
-For M = 2048, which is 64 MiB, and the caches below these are 1.4 %, 21 % and 95 %; for twice as much
-0.7 %, 11 % and 72 %.
+For M = 2048, which is 64 MiB, and the caches below these are 1.4 %, 21 % and 71 %; for twice as much
+0.7 %, 11 % and 42 %.
 """
 
 import json
@@ -30,9 +30,11 @@ from dseg.experiments.tlbaccuracy import preset
 from dseg.stack.orders import Exact
 
 LINE, PAGE, ENTRIES = 64, 4 * KiB, 8        # bytes; entries of a line
-CACHES = {'line': LINE, 'memory': 200, **{
-    name: {'size': size, 'ways': 16, 'latency': latency}
-    for name, size, latency in (('l1d', 4 * KiB, 4), ('l2', 64 * KiB, 12), ('llc', 512 * KiB, 30))}}
+# None has more sets than a page has lines: so it does not matter which frames the page tables have.
+CACHES = {'line': LINE, 'memory': 200,
+          'l1d': {'size': 4 * KiB, 'ways': 16, 'latency': 4},
+          'l2': {'size': 64 * KiB, 'ways': 16, 'latency': 12},
+          'llc': {'size': 256 * KiB, 'ways': 64, 'latency': 30}}
 PLACES = ('l1', 'l2', 'llc', 'memory')
 TABLES = (64 * MiB, 128 * MiB)
 ALL = 'all programs'
@@ -116,7 +118,6 @@ def test_twice_the_footprint_moves_leaf_entries_to_memory_as_predicted(found):
     once, twice = (found[table] for table in TABLES)
     assert twice['memory'] - once['memory'] == pytest.approx(
         predicted(TABLES[1])['memory'] - predicted(TABLES[0])['memory'], abs=NOISE)
-    assert twice['memory'] > 4 * once['memory']
 
 
 def test_explain_shows_where_a_running_machine_has_found_leaf_entries(found, folder):

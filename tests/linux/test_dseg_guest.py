@@ -42,7 +42,8 @@ def machine(tmp_path_factory):
     with open(swap, 'wb') as image:
         image.truncate(64 * MiB)
     with Stack(cpu_extra='dseg=on,dseg-verify=on', l1_cpus=2, l2_cpus=2, l2_memory='256M',
-               initrd=guest_programs.ramdisk(folder),
+               # Half of L2's memory is for its ramdisk.
+               initrd=guest_programs.ramdisk(folder, ['guest-abi', 'guest-changes', 'guest-hostile']),
                extra_args=['-drive', f'file={swap},format=raw,if=virtio'],
                log_dir=OUT / 'log/test-linux-dseg-guest') as stack:
         stack.boot_l1()

@@ -125,8 +125,10 @@ static const CrCase cr_cases[] = {
     { "cr11-negative", true, 11, -PAGE, 57 },
     { "cr12-all-walks", true, 12, 0, 48 },
     { "cr12-false-escapes", true, 12, 6, 48 },
-    { "cr12-no-such-count", false, 12, 7, 48 },
+    { "cr12-walk-cycles", true, 12, 7, 48 },
     { "cr12-faults", true, 12, 14, 48 },
+    { "cr12-data-cycles", true, 12, 15, 48 },
+    { "cr12-data-cycles-of-a-regime", false, 12, 0x1f, 48 },
     { "cr12-faults-of-a-regime", false, 12, 0x18, 48 },
     { "cr12-mixed-kernel-fetches", true, 12, 0xe70, 48 },
     { "cr12-no-such-regime", false, 12, 0x80, 48 },
@@ -197,17 +199,17 @@ static bool model_cr_valid(unsigned cr, uint64_t value, unsigned virt_bits)
     case 11:
         return value % PAGE == 0;
     default:
-        return value <= 6 || (value >= 8 && value <= 14);
+        return value <= 15 || (value & 15) <= 7;
     }
 }
 
-/* Mostly page addresses: else hardly any would do. For CR12, 0 to 15. */
+/* Mostly page addresses: else hardly any would do. For CR12, 0 to 31. */
 static uint64_t random_cr_value(GRand *rand, unsigned cr)
 {
     uint64_t value = random_edge(rand);
 
     if (cr == 12) {
-        return random_below(rand, 16);
+        return random_below(rand, 32);
     }
     return random_below(rand, 8) ? value & -PAGE : value;
 }

@@ -56,7 +56,8 @@ SELF_BALLOON = [SCRIPTS / f'{name}.py'
 # are there too, for modprobe.
 L1_MODULES = ('kvm_amd npt=1', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
 L2_MODULES = ('virtio_mmio', 'virtio_pci', 'virtio_blk', 'virtio_balloon')
-SPARE_MODULES = ('zram', 'lzo_rle', 'fuse', 'nfit', 'nd_pmem')   # in both, for modprobe, too
+SPARE_MODULES = ('zram', 'lzo_rle', 'fuse')   # in both, for modprobe, too
+L1_SPARE_MODULES = ('nfit', 'nd_pmem')
 
 # What QEMU's microvm (-bios qboot.rom) and q35 want of firmware, and where Debian's packages have
 # it. Not microvm's default, bios-microvm.bin: that is qboot, too, in Debian 12, but in 13 it is
@@ -229,7 +230,7 @@ def build_l2():
 def build_l1():
     root = GUEST / 'l1-root'
     make_root(root, 'l1')
-    add_modules(root, L1_MODULES)
+    add_modules(root, L1_MODULES, (*SPARE_MODULES, *L1_SPARE_MODULES))
     add_vmm(root)
     (root / 'boot').mkdir()
     shutil.copy(KERNEL, root / 'boot')
@@ -267,11 +268,11 @@ def add_file(source, target, mode):
     target.chmod(mode)
 
 
-def add_modules(root, wanted):
-    """Debian's modules @wanted, and ours; and the index by which modprobe finds them."""
+def add_modules(root, wanted, spare=SPARE_MODULES):
+    """Debian's modules @wanted and @spare, and ours; and the index by which modprobe finds them."""
     source = kernel_modules()
     target = root / 'lib/modules' / source.name
-    for entry in (*wanted, *SPARE_MODULES):
+    for entry in (*wanted, *spare):
         for file in files_of_module(source, entry.split()[0]):
             data = (source / file).read_bytes()
             if file.endswith('.xz'):

@@ -3,7 +3,8 @@
 
 # In re and in grep -E. A warning is at the beginning of its line: "Spectre V2 : WARNING" is none.
 COMPLAINT = (r'\] WARNING: |BUG[: ]|Oops|Bad page|page dumped|blocked for more than|detected stall|'
-             r'soft lockup|general protection|refcount_t|use-after-free|unchecked MSR')
+             r'soft lockup|general protection|refcount_t|use-after-free|unchecked MSR|'
+             r'Initramfs unpacking failed')
 
 
 def complaints(console):
