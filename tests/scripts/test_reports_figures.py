@@ -64,7 +64,8 @@ def test_lines_go_through_the_values(folder):
 
 
 def test_marks_of_files_have_short_names_that_do_not_overlap(folder):
-    names = ['genoa', *(f'geometries/walk-caches-and-nested-tlb-{number}.json' for number in range(7))]
+    names = ['genoa', *(f'geometries/walk-caches-and-nested-tlb-{number}.json'
+                        for number in range(7))]
     _, found = results.read(folder(all_axes=[axes_of('gups', 'dd', tlb=name) for name in names]))
     figure = figures.make({**LINES, 'x': 'tlb'}, found)
     figure.canvas.draw()
@@ -137,8 +138,8 @@ def test_a_timeline_has_no_walks_where_an_event_lets_none_be(folder):
     samples = [{'at': at, 'walks': {'base': 5}} for at in (1, 2, 6, 7)]
     found = {'samples': samples, 'events': [
         {'at': 2, 'until': 5, 'text': 'stands'}, {'at': 5.5, 'until': 6.5, 'text': 'runs'}]}
-    assert [(sample['at'], sample['walks'].get('base', 0)) for sample in figures.with_pauses(found)] \
-        == [(1, 5), (2, 5), (5, 0), (6, 5), (7, 5)]
+    assert [(sample['at'], sample['walks'].get('base', 0))
+            for sample in figures.with_pauses(found)] == [(1, 5), (2, 5), (5, 0), (6, 5), (7, 5)]
 
 
 def test_colours_of_the_parts_are_told_apart_in_grey():
