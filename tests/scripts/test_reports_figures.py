@@ -5,7 +5,7 @@ import pytest
 
 from dseg import Failure
 from dseg.points.configurations import CONFIGURATIONS
-from dseg.reports import figures, noise, results, wanted
+from dseg.reports import behind, figures, noise, results, wanted
 from report_folders import BARS, LINES, classes, folder     # pylint: disable=unused-import
 from sample_runs import axes_of, matrix, sample
 
@@ -61,6 +61,20 @@ def test_lines_go_through_the_values(folder):
     assert list(line.get_xdata()) == [0, 4, 16]
     assert list(line.get_ydata()) == [values[number] for number in (0, 4, 16)]
     figures.close(figure)
+
+
+def test_a_value_that_is_not_known_has_no_point_and_a_dash_in_the_table(folder):
+    def record(axes):
+        found = sample(axes)
+        found['contiguity']['guest']['runs-90'] = None if axes['escapes'] else 30
+        return found
+    axes = [axes_of('gups', 'dd', escapes=number) for number in (0, 4)]
+    _, found = results.read(folder(all_axes=axes, record=record))
+    asked = {**LINES, 'x': 'escapes', 'y': 'runs-90'}
+    figure = figures.make(asked, found)
+    assert list(figure.axes[0].lines[0].get_ydata()) == [30]
+    figures.close(figure)
+    assert [row[-1] for row in behind.table(asked, found)[1]] == ['30', '-']
 
 
 def test_marks_of_files_have_short_names_that_do_not_overlap(folder):
