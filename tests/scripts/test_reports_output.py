@@ -11,36 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from dseg import Failure
-from dseg.points import workloads
-from dseg.points.configurations import CONFIGURATIONS
-from dseg.reports import compare, costs, figures, noise, report, results, table, wanted
-from sample_runs import CLASSES, axes_of, make_folder, matrix, sample
+from dseg.reports import compare, costs, noise, report, results, table
+from report_folders import FILE, MET, SMALL, classes, folder  # pylint: disable=unused-import
+from sample_runs import axes_of, sample
 
 pytest.importorskip('matplotlib')
-
-SMALL = matrix(['gups', 'zstd'], ['native-4k', 'native-2m', '4k+4k', '2m+2m', 'dd'])
-MET = {'text': 'a <claim> & more', 'value': 'refs-per-walk', 'of': {'configuration': '4k+4k'},
-       'above': 20, 'source': 'poster'}
-BARS = {'kind': 'overhead-bars', 'title': 'Overheads & <bars>'}
-LINES = {'kind': 'lines', 'title': 'By workload', 'x': 'workload', 'y': 'refs-per-walk'}
-FILE = {'title': 'A <sample> & its title', 'claim': [MET], 'figure': [BARS, LINES]}
-
-
-@pytest.fixture(autouse=True)
-def classes(monkeypatch):
-    """The workloads of the samples are not those that ship."""
-    monkeypatch.setattr(workloads, 'read', lambda: {
-        name: SimpleNamespace(kind=kind) for name, kind in CLASSES.items()})
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """The maker of a folder of a run."""
-    def make(name='run', all_axes=None, file=None, **more):
-        (tmp_path / name).mkdir()
-        return make_folder(tmp_path / name, SMALL if all_axes is None else all_axes,
-                           FILE if file is None else file, **more)
-    return make
 
 
 def options(**some):
@@ -136,20 +111,6 @@ def test_a_claim_that_can_not_be_writes_nothing(folder, tmp_path, capsys):
     assert not contents(tmp_path / 'a')
 
 
-@pytest.mark.parametrize('change, key, rule', [
-    ({'kind': 'pie'}, 'kind', 'none of: overhead-bars, lines, timeline'),
-    ({'colour': 'red'}, 'colour', 'no such key'),
-    ({'where': {'color': 1}}, 'where', 'no axis color'),
-    ({'x': 'seed'}, 'x', 'no other kind has it'), ({'kind': 'lines'}, 'x', 'lines needs it'),
-    ({**LINES, 'x': 'time'}, 'x', 'none of: workload'),
-    ({**LINES, 'y': 'slowdown'}, 'y', 'none of: overhead'),
-    ({'over': 'seed'}, 'over', 'only lines may have it'),
-    ({**LINES, 'over': 'workload'}, 'over', 'none of: tlb, ')])
-def test_a_figure_that_can_not_be_is_refused(change, key, rule):
-    with pytest.raises(Failure, match=f'^x.toml:3: figure.1.{key}: .*{rule}'):
-        wanted.check([{**BARS, **change}], lambda *path: 'x.toml:3')
-
-
 def test_a_claim_is_refused_by_the_place_that_the_run_has_kept(folder):
     run = folder(file={**FILE, 'claim': [{**MET, 'bellow': 1}]},
                  places={('claim', 0, 'bellow'): 'paper.toml:7', ('claim', 0): 'paper.toml:2'})
@@ -219,130 +180,6 @@ def test_the_table_behind_a_figure_has_its_numbers(folder, tmp_path, capsys):
 def test_a_folder_without_a_single_record_has_a_report(folder, tmp_path, capsys):
     page = page_of(folder(skip=range(10)), tmp_path)
     assert '0 of 10 points' in page and 'Nothing that this figure shows is measured' in page
-
-
-def bar_heights(figure, colour):
-    """Of the bars of a colour."""
-    from matplotlib.colors import to_hex
-    return [patch.get_height() for axes in figure.axes for patch in axes.patches
-            if to_hex(patch.get_facecolor()) == colour]
-
-
-def test_bars_have_the_parts_of_the_overhead(folder):
-    _, found = results.read(folder())
-    figure = figures.make(BARS, found)
-    for part, _, colour in figures.PARTS:
-        shares = [found.parts(point).share(part) for point in found.points]
-        assert sorted(bar_heights(figure, colour)) == pytest.approx(sorted(shares))
-    figures.close(figure)
-
-
-def test_repeats_share_a_bar_of_their_mean(folder):
-    axes = [axes_of('gups', 'dd', repeat=number) for number in (1, 2)]
-    run = folder(all_axes=axes, record=lambda axes: sample(axes, axes['repeat']))
-    _, found = results.read(run)
-    figure = figures.make(BARS, found)
-    mean = sum(found.parts(point).share('checks') for point in found.points) / 2
-    assert bar_heights(figure, figures.CHECKS) == pytest.approx([mean])
-    figures.close(figure)
-
-
-def test_lines_go_through_the_values(folder):
-    axes = [axes_of('gups', 'dd', escapes=number) for number in (0, 16, 4)]
-    _, found = results.read(folder(all_axes=axes))
-    figure = figures.make({**LINES, 'x': 'escapes'}, found)
-    line = figure.axes[0].lines[0]
-    values = {point.axes['escapes']: found.value(point, 'refs-per-walk') for point in found.points}
-    assert list(line.get_xdata()) == [0, 4, 16]
-    assert list(line.get_ydata()) == [values[number] for number in (0, 4, 16)]
-    figures.close(figure)
-
-
-def test_marks_of_files_have_short_names_that_do_not_overlap(folder):
-    names = ['genoa', *(f'geometries/walk-caches-and-nested-tlb-{number}.json' for number in range(7))]
-    _, found = results.read(folder(all_axes=[axes_of('gups', 'dd', tlb=name) for name in names]))
-    figure = figures.make({**LINES, 'x': 'tlb'}, found)
-    figure.canvas.draw()
-    marks = figure.axes[0].get_xticklabels()
-    assert [mark.get_text().replace('\n', '') for mark in marks] == [
-        'genoa', *(f'walk-caches-and-nested-tlb-{number}' for number in range(7))]
-    boxes = [mark.get_window_extent() for mark in marks]
-    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
-    assert all(box.y0 > 0 for box in boxes)
-    figures.close(figure)
-
-
-def test_repeats_that_differ_have_an_interval(folder):
-    axes = [axes_of('gups', 'dd', repeat=number) for number in (1, 2, 3)]
-    run = folder(all_axes=axes, record=lambda axes: sample(axes, axes['repeat']))
-    _, found = results.read(run)
-    overheads = [found.value(point, 'overhead') for point in found.points]
-    for asked in BARS, {**LINES, 'y': 'overhead'}:
-        figure = figures.make(asked, found)
-        whisker, = [each for each in figure.axes[0].collections if each.get_segments()]
-        (_, low), (_, high) = whisker.get_segments()[0]
-        middle, half = noise.interval(overheads)
-        assert (low, high) == (pytest.approx(middle - half), pytest.approx(middle + half))
-        figures.close(figure)
-
-
-def test_an_axis_may_give_means_and_intervals_instead_of_lines(folder):
-    axes = [axes_of('gups', 'dd', escapes=number, seed=seed) for number in (2, 4)
-            for seed in (1, 2, 3)]
-    run = folder(all_axes=axes, record=lambda axes: sample(axes, axes['seed']))
-    _, found = results.read(run)
-    asked = {**LINES, 'x': 'escapes', 'y': 'walks'}
-    values = [[found.value(point, 'walks') for point in found.points
-               if point.axes['escapes'] == number] for number in (2, 4)]
-    figure = figures.make({**asked, 'over': 'seed'}, found)
-    assert len(figure.axes[0].containers) == 1
-    assert list(figure.axes[0].lines[0].get_ydata()) == pytest.approx([sum(three) / 3
-                                                                       for three in values])
-    figures.close(figure)
-    figure = figures.make(asked, found)
-    assert len(figure.axes[0].containers) == 3
-    figures.close(figure)
-
-
-def test_false_escapes_have_a_line_of_theory_beside_them(folder):
-    axes = [axes_of('gups', 'dd', escapes=number) for number in (1, 16)]
-    _, found = results.read(folder(all_axes=axes))
-    figure = figures.make({**LINES, 'x': 'escapes', 'y': 'false-escape-share'}, found)
-    _, theory = figure.axes[0].containers
-    assert theory.get_label() == 'theory'
-    assert list(theory.lines[0].get_ydata()) == pytest.approx([64 ** -4, 0.00246123], rel=1e-5)
-    figures.close(figure)
-
-
-def test_a_timeline_has_the_events_of_each_point_that_has_one(folder):
-    timeline = {'samples': [{'at': at, 'walks': {'base': at, 'dual-direct': 9 - at}}
-                            for at in range(9)],
-                'events': [{'at': 4, 'text': 'the segment is lost'}]}
-
-    def record(axes):
-        return {**sample(axes), **({'timeline': timeline} if axes['workload'] == 'gups' else {})}
-    _, found = results.read(folder(all_axes=matrix(['gups', 'zstd'], ['dd']), record=record))
-    figure = figures.make({'kind': 'timeline', 'title': 'x'}, found)
-    assert len(figure.axes) == 1
-    assert 'the segment is lost' in [text.get_text() for text in figure.axes[0].texts]
-    figures.close(figure)
-
-
-def test_a_timeline_has_no_walks_where_an_event_lets_none_be(folder):
-    samples = [{'at': at, 'walks': {'base': 5}} for at in (1, 2, 6, 7)]
-    found = {'samples': samples, 'events': [
-        {'at': 2, 'until': 5, 'text': 'stands'}, {'at': 5.5, 'until': 6.5, 'text': 'runs'}]}
-    assert [(sample['at'], sample['walks'].get('base', 0)) for sample in figures.with_pauses(found)] \
-        == [(1, 5), (2, 5), (5, 0), (6, 5), (7, 5)]
-
-
-def test_colours_of_the_parts_are_told_apart_in_grey():
-    """By their luminance, as of print without colours, and by who sees no red or green."""
-    def luminance(colour):
-        red, green, blue = (int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5))
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    guest, nested = (luminance(colour) for _, _, colour in figures.PARTS[:2])
-    assert abs(guest - nested) > 0.2
 
 
 # Compare.
@@ -434,8 +271,3 @@ def test_quantiles_are_those_of_students_distribution():
 def test_an_interval_by_hand():
     # Standard deviation 1, so 4.303 / sqrt(3).
     assert noise.interval([9, 10, 11]) == (10, pytest.approx(2.4843, abs=1e-3))
-
-
-def test_every_configuration_has_a_bar_of_its_own_name():
-    labels = [configuration.label for configuration in CONFIGURATIONS.values()]
-    assert len(set(labels)) == len(labels) == 20

@@ -33,7 +33,7 @@ def lines(wanted, results, points):
     rows = []
     for point in points:
         value = results.value(point, wanted['y'])
-        text = share(value) if wanted['y'] in SHARES else f'{value:g}'
+        text = '-' if value is None else share(value) if wanted['y'] in SHARES else f'{value:g}'
         rows.append((point.axes['workload'], special(results, point), str(point.axes[wanted['x']]),
                      text))
     return ('workload', 'configuration', wanted['x'], wanted['y']), rows

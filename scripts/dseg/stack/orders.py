@@ -12,7 +12,6 @@ in the guests linux/workloads/orders.c takes the place of the shell.
 """
 
 import fcntl
-import re
 import struct
 import termios
 import time
