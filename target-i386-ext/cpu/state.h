@@ -127,6 +127,13 @@ struct X86DsegState {
 void x86_dseg_verify(const X86DsegWalk *walk, MMUAccessType access_type,
                      int mmu_idx);
 
+/* What an access of QEMU's is to the counters. */
+static inline DsegAccess x86_dseg_access_of(MMUAccessType access_type)
+{
+    return access_type == MMU_INST_FETCH ? DSEG_FETCH :
+           access_type == MMU_DATA_STORE ? DSEG_STORE : DSEG_LOAD;
+}
+
 /* A walk counts; @mmu_idx is one of data. */
 void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
                          int mmu_idx);

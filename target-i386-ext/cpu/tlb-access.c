@@ -147,19 +147,14 @@ static bool show(CPUX86State *env, uint64_t va, hwaddr paddr, int prot,
 static void pass(X86DsegTlb *tlb, MMUAccessType access_type, hwaddr paddr,
                  bool missed)
 {
-    static const DsegAccess access[] = {
-        [MMU_DATA_LOAD] = DSEG_LOAD,
-        [MMU_DATA_STORE] = DSEG_STORE,
-        [MMU_INST_FETCH] = DSEG_FETCH,
-    };
-
     if (!tlb->caches) {
         return;
     }
     if (access_type == MMU_INST_FETCH && tlb->exact) {
         tlb->caches->fetched_hpa = paddr; /* passes in fetch.c */
     } else if (tlb->exact || missed) {
-        x86_dseg_caches_access(tlb->caches, paddr, access[access_type]);
+        x86_dseg_caches_access(tlb->caches, paddr,
+                               x86_dseg_access_of(access_type));
     }
 }
 

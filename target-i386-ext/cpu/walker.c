@@ -350,11 +350,7 @@ static void use_walk_caches(X86DsegWalk *walk)
 void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
                          int mmu_idx)
 {
-    static const DsegAccess access[] = {
-        [MMU_DATA_LOAD] = DSEG_LOAD,
-        [MMU_DATA_STORE] = DSEG_STORE,
-        [MMU_INST_FETCH] = DSEG_FETCH,
-    };
+    DsegAccess access = x86_dseg_access_of(access_type);
 
     DsegPrivilege privilege = is_mmu_index_user(mmu_idx) ? DSEG_USER
                                                          : DSEG_KERNEL;
@@ -364,10 +360,9 @@ void x86_dseg_count_walk(X86DsegWalk *walk, MMUAccessType access_type,
         use_walk_caches(walk);
     }
     dseg_counters_walk(&walk->env->dseg->counters, &walk->cost,
-                       access[access_type], privilege);
+                       access, privilege);
     if (caches) {
-        x86_dseg_caches_count_walk(caches, walk, access[access_type],
-                                   privilege);
+        x86_dseg_caches_count_walk(caches, walk, access, privilege);
     }
 }
 
@@ -395,38 +390,4 @@ void x86_dseg_do_done(X86DsegWalk *walk, MMUAccessType access_type,
     } else {
         x86_dseg_count_walk(walk, access_type, mmu_idx);
     }
-}
-
-static DsegFault fault_of_error_code(int error_code)
-{
-    if (error_code & PG_ERROR_RSVD_MASK) {
-        return DSEG_FAULT_RESERVED;
-    }
-    return error_code & PG_ERROR_P_MASK ? DSEG_FAULT_PROTECTION
-                                        : DSEG_FAULT_NOT_PRESENT;
-}
-
-void x86_dseg_do_fault(CPUX86State *env, vaddr addr, int mmu_idx, int excp,
-                       int error_code, bool npf, bool table)
-{
-    DsegFault fault;
-
-    if (env->dseg->tlb) {
-        env->dseg->tlb->in_fetch = false; /* if it was one, it has ended */
-    }
-    if (npf) {
-        fault = table ? DSEG_FAULT_NESTED_TABLE : DSEG_FAULT_NESTED_FINAL;
-    } else if (excp == EXCP0E_PAGE) {
-        fault = fault_of_error_code(error_code);
-    } else {
-        return; /* #GP for an address that is not canonical: no walk */
-    }
-    if (mmu_idx == MMU_NESTED_IDX) {
-        return; /* an access of the CPU itself, to a VMCB: no walk either */
-    }
-    if (!npf) {
-        x86_dseg_tlb_page_fault(env, addr);
-    }
-    dseg_counters_fault(&env->dseg->counters, &env->dseg->guest_walk.cost,
-                        fault);
 }
