@@ -47,17 +47,24 @@ const DsegCachesGeometry *dseg_caches_geometry(const DsegCaches *caches);
 uint64_t dseg_caches_line(const DsegCaches *caches, uint64_t hpa);
 
 /*
- * @hpa will pass as data soon: what is known of its sets is got from memory.  The
- * second function is for a while after the first, and gets what depends on that.
- */
-void dseg_caches_prefetch(const DsegCaches *caches, uint64_t hpa);
-void dseg_caches_prefetch_tags(const DsegCaches *caches, uint64_t hpa);
-
-/*
  * Something passes; returns where it was found.  A @fetch passes l1i, which must
  * be there.
  */
 DsegCachePlace dseg_caches_pass(DsegCaches *caches, uint64_t hpa, bool fetch);
+
+/*
+ * Something passes, after all that came before, but perhaps only later, when more
+ * has come or dseg_caches_settle() is called.  Then the place where it was found
+ * is one more in @places, and its cycles are added to @cycles.
+ */
+void dseg_caches_pass_later(DsegCaches *caches, uint64_t hpa, bool fetch,
+                            uint64_t *places, uint64_t *cycles);
+
+/*
+ * All that has come passes: for whoever reads what it is counted in.  The other
+ * functions here do that by themselves.
+ */
+void dseg_caches_settle(DsegCaches *caches);
 
 /* Cycles of what is found there. */
 uint32_t dseg_caches_latency(const DsegCaches *caches, DsegCachePlace place,
@@ -67,7 +74,7 @@ uint32_t dseg_caches_latency(const DsegCaches *caches, DsegCachePlace place,
 void dseg_caches_empty(DsegCaches *caches);
 
 /* How a cache has been used; all 0 if there is none of that name. */
-DsegCacheUse dseg_caches_use(const DsegCaches *caches, DsegCacheName name);
+DsegCacheUse dseg_caches_use(DsegCaches *caches, DsegCacheName name);
 
 /* Evictions and back-invalidations become 0. */
 void dseg_caches_reset(DsegCaches *caches);

@@ -4,15 +4,13 @@
  */
 
 #include "caches/counts.h"
+#include "caches/inside.h"
 
 void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
                       uint64_t hpa, DsegAccess access)
 {
-    bool fetch = access == DSEG_FETCH;
-    DsegCachePlace place = dseg_caches_pass(caches, hpa, fetch);
-
-    counters->data[access][place]++;
-    counters->cycles.data += dseg_caches_latency(caches, place, fetch);
+    enqueue(caches, hpa, access == DSEG_FETCH,
+                           counters->data[access], &counters->cycles.data);
 }
 
 /* The level of the table that entry @i of @entries is in. */
@@ -21,30 +19,25 @@ static unsigned level_of(const DsegEntries *entries, unsigned i)
     return entries->leaf + entries->count - 1 - i;
 }
 
-/* Entry @i passes, if it has been read; returns its cycles. */
-static uint32_t step(DsegCaches *caches, const DsegEntries *entries, unsigned i,
-                     DsegStepPlaces places)
+/* Entry @i passes, if it has been read. */
+static inline void step(DsegCaches *caches, const DsegEntries *entries, unsigned i,
+                 DsegStepPlaces places, uint64_t *cycles)
 {
-    unsigned place = DSEG_PLACE_SPARED;
-    uint32_t cycles = 0;
+    uint64_t *of_level = places[level_of(entries, i)];
 
-    if (i >= entries->spared) {
-        place = dseg_caches_pass(caches, entries->hpa[i], false);
-        cycles = dseg_caches_latency(caches, place, false);
+    if (i < entries->spared) {
+        of_level[DSEG_PLACE_SPARED]++;
+    } else {
+        enqueue(caches, entries->hpa[i], false, of_level, cycles);
     }
-    places[level_of(entries, i)][place]++;
-    return cycles;
 }
 
-static uint32_t steps(DsegCaches *caches, const DsegEntries *entries,
-                      DsegStepPlaces places)
+static inline void steps(DsegCaches *caches, const DsegEntries *entries,
+                  DsegStepPlaces places, uint64_t *cycles)
 {
-    uint32_t cycles = 0;
-
     for (unsigned i = 0; i < entries->count; i++) {
-        cycles += step(caches, entries, i, places);
+        step(caches, entries, i, places, cycles);
     }
-    return cycles;
 }
 
 void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,
@@ -54,22 +47,19 @@ void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,
     const DsegEntries *guest = &entries->guest;
     DsegWorld world = cost->in_nested ? DSEG_WORLD_NESTED : DSEG_WORLD_NATIVE;
     DsegStepPlaces *nested = counters->nested[privilege];
-    uint32_t cycles = 0;
+    uint64_t *cycles =
+        &counters->cycles.walks[dseg_cost_regime(cost)][access][privilege];
 
-    if (guest->count) {
-        dseg_caches_prefetch_tags(caches, guest->hpa[guest->count - 1]);
-    }
     for (unsigned i = 0; i < guest->count; i++) {
         if (entries->gpas) {
-            cycles += steps(caches, &entries->nested[i],
-                            nested[level_of(guest, i)]);
+            steps(caches, &entries->nested[i], nested[level_of(guest, i)],
+                  cycles);
         }
-        cycles += step(caches, guest, i, counters->guest[world][privilege]);
+        step(caches, guest, i, counters->guest[world][privilege], cycles);
     }
     if (entries->gpas) {
-        cycles += steps(caches, &entries->nested[guest->count], nested[0]);
+        steps(caches, &entries->nested[guest->count], nested[0], cycles);
     }
-    counters->cycles.walks[dseg_cost_regime(cost)][access][privilege] += cycles;
 }
 
 uint64_t dseg_caches_walk_cycles(const DsegCycles *cycles)

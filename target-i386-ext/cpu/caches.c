@@ -44,6 +44,12 @@ void x86_dseg_caches_reset(X86DsegCaches *caches)
     caches->counters = (DsegCacheCounters) {};
 }
 
+const DsegCacheCounters *x86_dseg_caches_counters(X86DsegCaches *caches)
+{
+    dseg_caches_settle(caches->model);
+    return &caches->counters;
+}
+
 static X86DsegKnownGpa *known(X86DsegCaches *caches, uint64_t gpa)
 {
     return &caches->known[gpa / DSEG_PAGE_SIZE % X86_DSEG_KNOWN_GPAS];

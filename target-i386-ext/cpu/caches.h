@@ -23,7 +23,7 @@ typedef struct X86DsegKnownGpa {
 
 typedef struct X86DsegCaches {
     DsegCaches *model;
-    DsegCacheCounters counters;
+    DsegCacheCounters counters;     /* see x86_dseg_caches_counters() */
 
     /* The walk that is being made, and the nested one for a gPA. */
     DsegWalkEntries walk;
@@ -55,6 +55,9 @@ void x86_dseg_caches_empty(X86DsegCaches *caches);
 /* All counts become 0. */
 void x86_dseg_caches_reset(X86DsegCaches *caches);
 
+/* The counts of all that has passed until now. */
+const DsegCacheCounters *x86_dseg_caches_counters(X86DsegCaches *caches);
+
 /* A walk of one dimension starts, or starts over. */
 static inline void x86_dseg_caches_begin(X86DsegCaches *caches, bool nested)
 {
@@ -73,10 +76,6 @@ static inline void x86_dseg_caches_entry(X86DsegCaches *caches, bool nested,
     DsegEntries *entries = nested ? &caches->nested : &caches->walk.guest;
 
     entries->hpa[entries->count++] = hpa;
-    /* Of the levels above L1 has nearly all. */
-    if (entries->count == 4) {
-        dseg_caches_prefetch(caches->model, hpa);
-    }
 }
 
 /* The nested walk for @gpa is complete. */

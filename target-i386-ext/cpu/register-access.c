@@ -22,19 +22,25 @@ bool x86_dseg_has_vmm(CPUX86State *env)
            (env->features[FEAT_SVM] & CPUID_SVM_NPT);
 }
 
+/* NULL if none are modelled. */
+static X86DsegCaches *caches_of(const CPUX86State *env)
+{
+    return env->dseg->tlb ? env->dseg->tlb->caches : NULL;
+}
+
 /* NULL if no caches are modelled. */
 static const DsegCycles *cycles_of(const CPUX86State *env)
 {
-    const X86DsegTlb *tlb = env->dseg->tlb;
+    X86DsegCaches *caches = caches_of(env);
 
-    return tlb && tlb->caches ? &tlb->caches->counters.cycles : NULL;
+    return caches ? &x86_dseg_caches_counters(caches)->cycles : NULL;
 }
 
 bool x86_dseg_do_cpuid(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
                        uint32_t *ecx, uint32_t *edx)
 {
     bool vmm = x86_dseg_has_vmm(env);
-    bool cycles = cycles_of(env);
+    bool cycles = caches_of(env);
 
     *eax = DSEG_CPUID_SIGNATURE;
     *ebx = DSEG_CPUID_GUEST_SEGMENT | DSEG_CPUID_COUNTERS | DSEG_CPUID_MARKER |

@@ -235,9 +235,6 @@ void x86_dseg_do_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
     if (!is_access(tlb, access_type)) {
         return;
     }
-    if (tlb->caches) {
-        dseg_caches_prefetch(tlb->caches->model, paddr);
-    }
     space = x86_dseg_tlb_space(env);
     page = page_of(walk, walk->addr, access_type, idx, paddr, *prot);
     hit = dseg_tlb_find(tlb->model, space, walk->addr, kind, &found);
@@ -254,9 +251,6 @@ void x86_dseg_do_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
         x86_dseg_tlb_back(tlb, spot, walk->addr, mmu_idx);
         /* LRU has to know which of the others are used from now on. */
         dseg_tlb_hide_candidates(tlb->model, spot, outcome);
-    }
-    if (tlb->caches) {
-        dseg_caches_prefetch_tags(tlb->caches->model, paddr);
     }
     if (outcome >= DSEG_TLB_HIT_SEGMENT) {
         x86_dseg_count_walk(walk, access_type, idx);

@@ -17,7 +17,8 @@ static void do_snapshot(CPUState *cs, run_on_cpu_data data)
     *(X86DsegCounts *)data.host_ptr = (X86DsegCounts) {
         .walks = dseg->counters,
         .cycles = dseg->tlb && dseg->tlb->caches ?
-                  dseg->tlb->caches->counters.cycles : (DsegCycles) {},
+                  x86_dseg_caches_counters(dseg->tlb->caches)->cycles :
+                  (DsegCycles) {},
     };
 }
 

@@ -46,12 +46,30 @@ static struct DsegTlbTreePath path_to(uint32_t way, uint32_t ways)
     return path;
 }
 
+/* What every tree of one set leads to. */
+static void init_victims(DsegTlbReplacement *order)
+{
+    uint32_t trees = 1 << order->ways;
+    uint8_t *victims = dseg_tlb_zeroed(trees);
+    uint64_t *of_sets = order->tree;
+
+    for (uint64_t tree = 0; tree < trees; tree++) {
+        order->tree = &tree;
+        victims[tree] = dseg_tlb_replacement_follow(order, 0);
+    }
+    order->tree = of_sets;
+    order->victims = victims;
+}
+
 static void init_tree(DsegTlbReplacement *order, uint32_t sets)
 {
     order->tree = dseg_tlb_zeroed(sets * sizeof(*order->tree));
     order->path = dseg_tlb_zeroed(order->ways * sizeof(*order->path));
     for (uint32_t way = 0; way < order->ways; way++) {
         order->path[way] = path_to(way, order->ways);
+    }
+    if (order->ways <= DSEG_TLB_KNOWN_VICTIM_WAYS) {
+        init_victims(order);
     }
 }
 
@@ -97,6 +115,7 @@ void dseg_tlb_replacement_destroy(DsegTlbReplacement *order)
     free(order->oldest);
     free(order->tree);
     free(order->path);
+    free(order->victims);
 }
 
 /* Makes @way the newest of @set. */

@@ -44,8 +44,12 @@ typedef struct DsegTlbReplacement {
         uint64_t nodes;     /* from the root to the way */
         uint64_t away;      /* those of them that are set to lead elsewhere */
     } *path;                /* plru: of each way */
+    uint8_t *victims;       /* plru: of each state of the tree; NULL: too many */
     uint64_t random;        /* random: the state of splitmix64 */
 } DsegTlbReplacement;
+
+/* Up to so many ways DsegTlbReplacement.victims are known. */
+#define DSEG_TLB_KNOWN_VICTIM_WAYS 8
 
 /* How many ways DsegTlbReplacement.list has room for. */
 #define DSEG_TLB_LIST_WAYS 16
@@ -119,6 +123,9 @@ static inline uint32_t dseg_tlb_replacement_follow(const DsegTlbReplacement *ord
 {
     uint32_t node = 1;
 
+    if (order->victims) {
+        return order->victims[order->tree[set]];
+    }
     while (node < order->ways) {
         node = 2 * node + (order->tree[set] >> node & 1);
     }
@@ -179,8 +186,11 @@ uint32_t dseg_tlb_replacement_victim_slowly(DsegTlbReplacement *order,
 static inline uint32_t dseg_tlb_replacement_victim(DsegTlbReplacement *order,
                                                    uint32_t set)
 {
-    return order->list ? dseg_tlb_replacement_oldest(order, set)
-                       : dseg_tlb_replacement_victim_slowly(order, set);
+    if (order->list || order->wide_list) {
+        return dseg_tlb_replacement_oldest(order, set);
+    }
+    return order->victims ? order->victims[order->tree[set]]
+                          : dseg_tlb_replacement_victim_slowly(order, set);
 }
 
 /*

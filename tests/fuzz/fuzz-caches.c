@@ -273,6 +273,7 @@ static void check_invariants(const Shadow *shadow)
 {
     uint64_t steps[DSEG_STEP_PLACES] = { 0 }, fills[DSEG_CACHE__MAX] = { 0 };
 
+    dseg_caches_settle(shadow->caches);
     sum_steps(&shadow->counters, steps);
     sum_fills(shadow, steps, fills);
     check_counters(shadow, steps);

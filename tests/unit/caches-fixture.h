@@ -135,7 +135,7 @@ static inline void assert_found(const DsegCachesGeometry *geometry,
     g_assert_cmpstr(places->str, ==, expected);
 }
 
-static inline void assert_use(const DsegCaches *caches, DsegCacheName name,
+static inline void assert_use(DsegCaches *caches, DsegCacheName name,
                               uint32_t used, uint64_t evictions,
                               uint64_t back_invalidations)
 {

@@ -18,7 +18,7 @@ static unsigned evictions[DSEG_CACHE__MAX];
 static unsigned back_invalidations[DSEG_CACHE_LLC];
 static unsigned others[6];
 
-static void assert_same_use(const DsegCaches *caches, const Model *model)
+static void assert_same_use(DsegCaches *caches, const Model *model)
 {
     for (DsegCacheName i = 0; i < DSEG_CACHE__MAX; i++) {
         assert_use(caches, i, model_used(&model->caches[i]),

@@ -76,6 +76,7 @@ static void assert_order_shifted(const DsegWalkEntries *shape,
     expected.cycles.walks[dseg_cost_regime(cost)][DSEG_STORE][DSEG_USER] =
         cycles;
     dseg_caches_walk(caches, &counters, &entries, cost, DSEG_STORE, DSEG_USER);
+    dseg_caches_settle(caches);
     g_assert_cmpmem(&counters, sizeof(counters), &expected, sizeof(expected));
 }
 
@@ -184,6 +185,7 @@ static void test_segments_alone_pass_nothing(void)
     dseg_caches_walk(caches, &counters, &native, &cost, DSEG_LOAD, DSEG_USER);
     cost = cost_of(true, true, 1, 1);
     dseg_caches_walk(caches, &counters, &nested, &cost, DSEG_LOAD, DSEG_USER);
+    dseg_caches_settle(caches);
     g_assert_cmpmem(&counters, sizeof(counters), &expected, sizeof(expected));
     assert_use(caches, DSEG_CACHE_L1D, 0, 0, 0);
 }

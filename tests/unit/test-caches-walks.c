@@ -192,6 +192,14 @@ static void assert_sums(const DsegCacheCounters *c, const DsegCounters *walks)
     }
 }
 
+static void assert_settled(DsegCaches *caches, const DsegCacheCounters *counters,
+                           const Truth *truth)
+{
+    dseg_caches_settle(caches);
+    g_assert_cmpmem(counters, sizeof(*counters), &truth->counters,
+                    sizeof(*counters));
+}
+
 static void compare(GRand *rand, const DsegCachesGeometry *geometry)
 {
     g_autoptr(DsegCaches) caches = caches_new(geometry);
@@ -205,9 +213,16 @@ static void compare(GRand *rand, const DsegCachesGeometry *geometry)
         } else {
             random_data(rand, caches, &counters, &truth);
         }
-        g_assert_cmpmem(&counters, sizeof(counters), &truth.counters,
-                        sizeof(counters));
+        if (random_below(rand, 50) == 0) {
+            dseg_caches_empty(caches);
+            model_empty(model);
+        }
+        /* Whoever looks does so after any number of them. */
+        if (random_below(rand, 20) == 0) {
+            assert_settled(caches, &counters, &truth);
+        }
     }
+    assert_settled(caches, &counters, &truth);
     assert_sums(&counters, &truth.walks);
 }
 
