@@ -102,7 +102,7 @@ def test_the_figure_has_a_map_for_each_point_with_caches_and_a_text_in_each_cell
                                                          'caches true', 'gups, DD, caches true']
     assert [title.split(': ')[1].split()[0] for title in titles] == [
         f'{number:.1f}' for number in cycles]
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_the_more_cycles_the_darker_in_all_maps_alike():
@@ -120,7 +120,7 @@ def test_the_more_cycles_the_darker_in_all_maps_alike():
                 lights[cycles] = 0.2 * red + 0.7 * green + 0.1 * blue
     order = [lights[cycles] for cycles in sorted(lights)]
     assert len(order) > 4 and order == sorted(order, reverse=True) and order[-1] < order[0]
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 BARS = {'kind': 'overhead-bars', 'title': 'By caches', 'costs': 'measured'}
@@ -134,7 +134,7 @@ def test_bars_by_costs_of_their_own_are_of_points_that_have_these():
               for part, *_ in figures.PARTS]
     heights = [patch.get_height() for axes in figure.axes for patch in axes.patches]
     assert sorted(heights) == pytest.approx(sorted(shares))
-    figures.close(figure)
+    figures.pyplot.close(figure)
     _, rows = behind.table(BARS, found)
     assert [row[-3] for row in rows] == [share(found.value(point, 'measured-overhead'))
                                          for point in found.points[:3]]

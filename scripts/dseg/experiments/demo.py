@@ -1,33 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Shows the modes of the poster in a running nested Linux, and checks them."""
 
-import json
 import sys
-import time
 
 from .. import OUT, run_main
 from ..base import options
-from ..base.atomically import beside, write_text
+from ..base.atomically import beside
+from ..base.progress import Narrator
 from ..base.sizes import parse_size, size_text
 from ..stack.layout import Layout
 from ..stack.modes import MODES
 from ..stack.stack import Stack
 from ..stack.ways import Modified, Unmodified
+from .built import hashes
 from .measure import measure
+from .provenance import provenance, write_numbers
 
 SHARE = 0.95        # of a mode's walks that must be of its regime
 ESCAPE = '+ 1 escape'
-
-
-class Narrator:
-    """Says on stderr what happens, and how long after the start."""
-
-    def __init__(self):
-        self._start = time.monotonic()
-
-    def __call__(self, text):
-        print(f'{time.monotonic() - self._start:6.1f} s  {text}',
-              file=sys.stderr, flush=True)
 
 
 def run_modes(stack, way, args, say):
@@ -149,10 +139,9 @@ def numbers(result):
 
 
 def document(results, version):
-    """The JSON file."""
+    """The numbers of the JSON file."""
     [escape] = (r for r in results if r.remark == ESCAPE)
     return {
-        'schema': 1,
         'qemu': version,
         'modes': [numbers(r) for r in results if r is not escape],
         'escape': {**numbers(escape), 'pages': 1,
@@ -184,6 +173,7 @@ def parse_arguments(arguments):
 
 def main(arguments):
     args = parse_arguments(arguments)
+    origin = provenance(hashes(), ['scripts/demo', *arguments])
     # What draws is of a package that reading the options does not need.
     from ..drawing import chart  # pylint: disable=import-outside-toplevel
     results, version = run(args, Narrator())
@@ -193,7 +183,7 @@ def main(arguments):
                    'segments: what a page walk costs')
     print(f'chart: {args.chart}')
     if args.json:
-        write_text(args.json, json.dumps(document(results, version), indent=1) + '\n')
+        write_numbers(args.json, origin, document(results, version))
         print(f'numbers: {args.json}')
     failed = failures(results)
     for failure in failed:

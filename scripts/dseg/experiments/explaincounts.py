@@ -65,8 +65,8 @@ def write(maps, file):
         file.write_text(to_text(maps))
         return
     # What draws is of a package that a table does not need.
-    from ..drawing.plotting import pyplot       # pylint: disable=import-outside-toplevel
+    from ..drawing import plotting              # pylint: disable=import-outside-toplevel
     from ..reports import heatmap               # pylint: disable=import-outside-toplevel
     figure = heatmap.draw('Steps of walks', maps, WIDTH)
-    figure.savefig(file, dpi=150)
-    pyplot.close(figure)
+    plotting.save(figure, file)
+    plotting.pyplot.close(figure)

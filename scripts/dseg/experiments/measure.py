@@ -15,11 +15,9 @@ import statistics
 from collections import Counter
 from dataclasses import dataclass
 
-FIRST_LABEL = 0x100     # of linux/workloads/common.h
-
-# Of X86DsegTally.
-FIELDS = ('walks', 'guest-refs', 'nested-refs', 'checks', 'filter-lookups',
-          'escapes', 'false-escapes')
+from ..reports import counts
+from .counted import walk_counts
+from .markers import updates_of
 
 
 @dataclass(frozen=True)
@@ -32,28 +30,24 @@ class Walks:
     checks: Counter     # walks by base-bound checks
 
     @classmethod
-    def from_reply(cls, cpus, world=None, privilege=None):
-        """Adds up the reply to query-x86-dseg-walks.
+    def of(cls, parts, world=None, privilege=None):
+        """Those between markers, as counted.py has them.
 
         world ('native', 'nested') and privilege ('user', 'kernel') say which
         walks; by default all.
         """
-        def wanted(item):
-            return (world in (None, item['world'])
-                    and privilege in (None, item['privilege']))
+        record = walk_counts(parts)
+        rows = counts.rows(record, world, privilege)
+        regimes = Counter()
+        for row in rows:
+            regimes[row['regime']] += row['walks']
+        return cls(counts.tally(rows), regimes, counts.bars(record, world, privilege),
+                   counts.checks(record, world, privilege))
 
-        total, regimes, refs, checks = (Counter() for _ in range(4))
-        for cpu in cpus:
-            for tally in cpu['regimes']:
-                regime = tally['regime']
-                if wanted({**tally, 'world': world_of(regime)}):
-                    regimes[regime] += tally['walks']
-                    total.update({field: tally[field] for field in FIELDS})
-            for bar in filter(wanted, cpu['refs-histogram']):
-                refs[bar['guest'], bar['nested']] += bar['walks']
-            for bar in filter(wanted, cpu['checks-histogram']):
-                checks[bar['checks']] += bar['walks']
-        return cls(total, regimes, refs, checks)
+    @classmethod
+    def from_reply(cls, cpus, world=None, privilege=None):
+        """Adds up the reply to query-x86-dseg-walks."""
+        return cls.of([(None, {'walks': cpu}) for cpu in cpus], world, privilege)
 
     @classmethod
     def none(cls):
@@ -98,11 +92,6 @@ class Walks:
     def share(self, regime):
         """How much of all walks were of that regime, 0 to 1."""
         return self.regimes[regime] / self.count if self.count else 0.0
-
-
-def world_of(regime):
-    """Where walks of a regime are made."""
-    return 'native' if regime.startswith('native') else 'nested'
 
 
 def most_frequent(counter):
@@ -162,8 +151,7 @@ def between_markers(stack, workload, rounds):
                                'machine is too busy to measure')
         others += workload.rounds_until_now()   # some, where the machine is busy
         latest = workload.next_round()
-        cost = marked_walks(stack.qmp('query-x86-dseg-markers'), latest.number,
-                            workload)
+        cost = marked_walks(stack.markers(), latest.number, workload)
         if cost:
             walks += cost
             measured.append(latest)
@@ -186,19 +174,11 @@ def marked_walks(markers, number, workload):
 
     None if its markers are not there any more: reset, or passed again in a later round.
     """
-    snapshots = {marker['label']: marker for marker in markers}
-    first = FIRST_LABEL + 4 * (number % 4)
-    if any(label not in snapshots for label in range(first, first + 2 * workload.phases)):
+    labels = updates_of(number)[:workload.phases]
+    if any(label not in markers for pair in labels for label in pair):
         return None     # it began before the counters were reset, which forgets them
-    walks = Walks.none()
-    for begin in (first, first + 2)[:workload.phases]:
-        before, after = (snapshots[label]['walks'] for label in (begin, begin + 1))
-        # Counters only grow, so this is the begin of a later round.
-        if before['total']['walks'] > after['total']['walks']:
-            return None
-        # And this one lies between its two phases.
-        if before['total']['walks'] < snapshots[first]['walks']['total']['walks']:
-            return None
-        walks += (Walks.from_reply([after], workload.world, 'user')
-                  - Walks.from_reply([before], workload.world, 'user'))
-    return walks
+    parts = [(markers[begin], markers[end]) for begin, end in labels]
+    walked = [marker['walks']['total']['walks'] for part in parts for marker in part]
+    if walked != sorted(walked):
+        return None     # counters only grow, so some are of a later round
+    return Walks.of(parts, workload.world, 'user')

@@ -9,14 +9,16 @@ a clock that counts instructions, and differ by more than their modes.
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from .. import run_main
 from ..base import options
-from ..base.atomically import write_text
+from ..base.progress import Narrator
+from ..stack.counting import counting
 from ..stack.stack import Machine, qemu_binary
+from .built import hashes
 from .marked import MarkedRun
+from .provenance import provenance, write_numbers
 
 # Name to program, whether it runs in L2, and which part of the run is looked at.
 RUNS = {
@@ -65,7 +67,7 @@ def count(name, geometry, mode, folder):
     if nested:
         same = {'extra_args': EXACT_CLOCK}
     with MarkedRun(program, nested=nested, l1_memory='1G', l2_memory='256M', holes=False,
-                   cpu_extra=f'dseg=on,dseg-tlb={file},dseg-tlb-mode={mode},dseg-caches=on', **same) as run:
+                   cpu_extra=counting(file, mode, caches=True), **same) as run:
         run.wait(TIMEOUT)
         return run.tlb_counts()[stage]
 
@@ -103,17 +105,17 @@ def parse_arguments(arguments):
 
 def main(arguments):
     args = parse_arguments(arguments)
+    origin = provenance(hashes(), ['scripts/tlb-accuracy', *arguments])
     geometry = preset(args.geometry)
     results, far = [], []
-    begin = time.monotonic()
+    say = Narrator()
     print(HEADER, flush=True)
     with tempfile.TemporaryDirectory(prefix='dseg-') as folder:
         for name in args.run or RUNS:
             for policy in args.policy or DEFAULT_POLICIES:
                 found = {}
                 for mode in ('inclusive', 'exact'):
-                    print(f'{time.monotonic() - begin:6.0f} s  {name}, {policy}, {mode}',
-                          file=sys.stderr, flush=True)
+                    say(f'{name}, {policy}, {mode}')
                     found[mode] = count(name, with_policy(geometry, policy), mode, Path(folder))
                 print(row(name, policy, found), flush=True)
                 results.append({'run': name, 'policy': policy, **found})
@@ -121,8 +123,7 @@ def main(arguments):
                     far.append(f'{name}, {policy}: walks differ by more than '
                                f'{LIMITS[policy]:.0%}')
     if args.json:
-        write_text(args.json, json.dumps({'schema': 2, 'geometry': args.geometry,
-                                          'results': results}, indent=1) + '\n')
+        write_numbers(args.json, origin, {'geometry': args.geometry, 'results': results}, schema=2)
     for text in far:
         print(f'tlb-accuracy: {text}', file=sys.stderr)
     return 1 if far else 0

@@ -2,15 +2,14 @@
 """The figures that an experiment file wants (wanted.py); the same input gives the same file.
 
     figure = make(wanted, results)
-    svg(figure), save(figure, 'name.pdf')
+    plotting.save(figure, 'name.pdf')
 """
 
-import io
 import textwrap
 from collections import Counter
 from itertools import cycle, product
 
-from ..drawing.chart import GUEST, NESTED, plain, pyplot
+from ..drawing.plotting import CHECKS, GUEST, NESTED, SETTINGS, TEXT, plain, pyplot
 from ..points.axes import value_text
 from . import costs, falseescapes, heatmap, stepcells
 from .claims import THEORY, name_of, varying_axes
@@ -18,8 +17,8 @@ from .noise import interval
 from .results import SHARES, VALUES
 from .table import differing, special
 
-# Two more from the colour-blind safe set of Okabe and Ito; and all of it, for lines.
-CHECKS, HITS, TEXT = '#009e73', '#bbbbbb', '#222222'
+HITS = '#bbbbbb'
+# The colour-blind safe set of Okabe and Ito.
 COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#000000')
 DASHES, MARKERS = ('-', '--', ':'), 'osv^D'
 PARTS = (('guest', 'guest (or native) dimension', GUEST), ('nested', 'nested dimension', NESTED),
@@ -28,9 +27,6 @@ WIDTH = 10.0            # inches, of all figures
 BARS = 64               # the most in a row
 EVENT = 0.18            # inches of a line that says what happened
 TICK, TICK_LINE = 14, 0.14      # characters of a line below a mark, and inches of one more
-# Texts are outlines, so that they look the same where a font is missing.
-SETTINGS = {'svg.fonttype': 'path', 'svg.hashsalt': 'dseg', 'pdf.fonttype': 42, 'font.size': 9,
-            'text.color': TEXT, 'axes.labelcolor': TEXT, 'xtick.color': TEXT, 'ytick.color': TEXT}
 
 
 def make(wanted, results):
@@ -39,27 +35,6 @@ def make(wanted, results):
     with pyplot.rc_context(SETTINGS):
         draw = {'overhead-bars': bars, 'lines': lines, 'timeline': timeline, 'steps': steps}
         return draw[wanted['kind']](wanted, results, points)
-
-
-def svg(figure):
-    """The figure as text."""
-    file = io.StringIO()
-    with pyplot.rc_context(SETTINGS):
-        figure.savefig(file, format='svg', metadata={'Date': None, 'Creator': None})
-    return file.getvalue()
-
-
-def save(figure, file):
-    """Write the figure; the suffix, svg or pdf, is the format."""
-    nothing = {'Date': None, 'Creator': None}
-    if str(file).endswith('.pdf'):
-        nothing = {'CreationDate': None, 'Creator': None, 'Producer': None}
-    with pyplot.rc_context(SETTINGS):
-        figure.savefig(file, metadata=nothing)
-
-
-def close(figure):
-    pyplot.close(figure)
 
 
 def bars(wanted, results, points):

@@ -14,8 +14,8 @@ from ...points.plan import Plan, minutes, total_memory
 from ...points.store import EXPERIMENT, Store, described
 from ...reports.costs import NAMES
 from ...reports.report import check
+from ..built import hashes
 from . import status
-from .built import hashes
 from .local import WORKER, Local
 from .run import Sweep, show_failed
 from .slurm import Slurm

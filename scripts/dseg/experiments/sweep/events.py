@@ -12,11 +12,11 @@ The last line that a command prints is how much it has done, for the text; nothi
 from types import SimpleNamespace
 
 from ...base.sizes import MiB, size_text
+from ...stack.ways import VMM
 from ..tradeoffs import Range, vm as vms
 from ..tradeoffs.sharing import KSM
 from ..tradeoffs.swap import DEVICE, SAMPLE
 
-VMM = '$(pidof qemu-system-x86_64)'     # L2's, in L1
 SCANS = 2               # whole ones of KSM: the first sees what does not change, the second merges
 BALLOON = 32 * MiB
 ZRAM = '64M'
