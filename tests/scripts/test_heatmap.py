@@ -36,7 +36,8 @@ def test_a_walk_of_two_dimensions_with_pages_of_4k_has_24_cells():
     found = of_walks([Walks(10, 'nested', '4k', ('4k',) * 5)], 'nested')
     assert found.columns == (4, 3, 2, 1, 0) and found.rows == (4, 3, 2, 1, OWN)
     assert len(found.cells) == 24 and (OWN, 0) not in found.cells
-    assert [row for row, column, _ in found.in_order() if column == 4] == [4, 3, 2, 1, OWN]
+    assert [entry for column, entry, *_ in found.lines() if column == 'guest 4'] == [
+        *(f'nested {level}' for level in (4, 3, 2, 1)), "guest's entry"]
 
 
 def test_a_native_walk_has_4_cells():

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dseg.experiments.markers import updates_of
+from dseg.experiments.counted import updates_of
 from dseg.experiments.sweep import timeline
 from dseg.experiments.sweep.timeline import ENDS, Timeline
 from dseg.points.configurations import CONFIGURATIONS

@@ -11,7 +11,7 @@ from ..stack.stack import Stack, qemu_binary
 from ..stack.workload import Workload
 from . import bench_tlb
 from .built import hashes
-from .paired import run_all, spread
+from .paired import run_all, spread, table
 from .provenance import provenance, write_numbers
 
 # By name whether it is stock QEMU, and what its -cpu has besides.
@@ -21,11 +21,8 @@ CONFIGURATIONS = {
     'dseg=on': (False, 'dseg=on'),
 }
 # What is measured, and whether more is better.
-MEASURES = (
-    ('L1 boot, s', False),
-    ('L2 boot, s', False),
-    ('L2 GUPS, updates/s', True),
-)
+MEASURES = {'L1 boot, s': False, 'L2 boot, s': False, 'L2 GUPS, updates/s': True}
+COLUMNS = {f'{name}, time relative to stock': (name, 'stock') for name in ('dseg=off', 'dseg=on')}
 DUAL = 'L2 GUPS in dual-direct, updates/s'
 
 
@@ -53,27 +50,9 @@ def run_once(stock, cpu_extra, args):
         return found
 
 
-def slowdowns(runs, configuration, measure, more_is_better):
-    """By how much the configuration is slower than stock, in each run: 1 is as fast."""
-    pairs = [(run[configuration][measure], run['stock'][measure]) for run in runs]
-    return [stock / found if more_is_better else found / stock for found, stock in pairs]
-
-
 def gains(runs):
     """How much faster dual-direct is than base, in each run."""
     return [run['dseg=on'][DUAL] / run['dseg=on']['L2 GUPS, updates/s'] for run in runs]
-
-
-def table(runs):
-    """The results as rows of a Markdown table."""
-    lines = ['| | stock | dseg=off, time relative to stock | dseg=on, time relative to stock |',
-             '| --- | --- | --- | --- |']
-    for measure, more_is_better in MEASURES:
-        stock = statistics.median(run['stock'][measure] for run in runs)
-        lines.append(f'| {measure} | {stock:.4g} | '
-                     + ' | '.join(spread(slowdowns(runs, name, measure, more_is_better), 3)
-                                  for name in ('dseg=off', 'dseg=on')) + ' |')
-    return '\n'.join(lines)
 
 
 def bench(args):
@@ -82,7 +61,7 @@ def bench(args):
                    lambda name: run_once(*CONFIGURATIONS[name], args),
                    lambda what, value: f'{what} {value:.4g}')
     print(f'\nMedians of {args.runs} paired runs, with the lowest and the highest:\n')
-    print(table(runs))
+    print(table(runs, 'stock', MEASURES, COLUMNS, digits=3))
     print(f'\ndual-direct is {spread(gains(runs), 3)} times as fast as base in updates/s')
     return {'runs': runs}
 

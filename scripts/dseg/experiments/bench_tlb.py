@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Measures what a modelled TLB costs in speed, and the same by plugins that model one."""
 
-import statistics
-
 from .. import OUT
 from ..base.locks import alone
 from ..base.progress import run_logged
 from ..stack.counting import counting
 from ..testing.testrun import BUILD, alone_in_build, configure
 from .marked import MarkedRun
-from .paired import run_all, spread
+from .paired import run_all, table
 
 GEOMETRY = 'sandybridge-ep'
 PLUGIN = BUILD / 'tests/tlb-model-plugin.so'
@@ -67,27 +65,15 @@ def measure(name):
     return found
 
 
-def table(runs):
-    """The results as a Markdown table: seconds of the first, the others relative to it."""
-    first, *others = CONFIGURATIONS
-    lines = [f'| | {first}, s | ' + ' | '.join(
-        (*others, *(f'{name} / {other}' for name, other in PAIRS))) + ' |',
-             '| --- | --- |' + ' --- |' * (len(others) + len(PAIRS))]
-    for workload in (BOOT, *PROGRAMS):
-        cells = [f'{statistics.median(run[first][workload] for run in runs):.1f}']
-        cells += [spread([run[name][workload] / run[other][workload]
-                          for run in runs if name in run], 2)
-                  for name, other in (*((name, first) for name in others), *PAIRS)]
-        lines.append(f'| {workload} | ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines)
-
-
 def bench(args):
     """Shows what a modelled TLB costs; returns the numbers of the JSON file."""
     runs = run_all(args.runs, lambda number: [name for name in CONFIGURATIONS
                                               if name not in SLOW or args.all or number == 0],
                    measure, lambda what, seconds: f'{what} {seconds:.1f} s')
-    print(f'\nCPU time of QEMU relative to {next(iter(CONFIGURATIONS))}: medians of {args.runs} '
-          f'paired runs, with the lowest and the highest; {" and ".join(SLOW)} once unless --all\n')
-    print(table(runs))
+    first, *others = CONFIGURATIONS
+    columns = {**{name: (name, first) for name in others},
+               **{f'{name} / {other}': (name, other) for name, other in PAIRS}}
+    print(f'\nCPU time of QEMU relative to {first}, which has seconds: medians of {args.runs} paired '
+          f'runs, with the lowest and the highest; {" and ".join(SLOW)} once unless --all\n')
+    print(table(runs, first, dict.fromkeys((BOOT, *PROGRAMS), False), columns, digits=2))
     return {'geometry': GEOMETRY, 'runs': runs}

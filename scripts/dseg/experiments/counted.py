@@ -7,6 +7,11 @@ None, it is what they have grown by since they were reset.
 
 from collections import Counter
 
+# The labels of markers: linux/workloads/common.h and marked.c.
+PROGRAM = (0x200, 0x201)        # the begin and the end of a program in L1, by the command marked
+FIRST, OF_ROUND = 0x100, 4      # of workloads; as many of each round
+ROUNDS = 4                      # so many have labels of their own, then they come again
+
 # What makes two entries of a list the same count, by the list.
 KEYS = {
     'walks': ('regime', 'access', 'privilege'),
@@ -20,6 +25,12 @@ KEYS = {
     'found': ('world', 'privilege', 'dimension', 'for-level', 'table-level', 'place'),
     'walk-cycles': ('regime', 'access', 'privilege'),
 }
+
+
+def updates_of(number):
+    """Where the updates of a round begin and end: two pairs, of which only gups has the second."""
+    first = FIRST + OF_ROUND * (number % ROUNDS)
+    return (first, first + 1), (first + 2, first + 3)
 
 
 def instructions(parts):

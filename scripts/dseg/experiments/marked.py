@@ -11,8 +11,7 @@ record one and replay it, on a machine that the guest cannot tell from the first
 
 from ..reports.counts import lookups
 from ..stack.stack import Stack
-from .counted import counts
-from .markers import PROGRAM
+from .counted import PROGRAM, counts
 
 SAYS = {'begin': r'marked: begin', 'end': r'marked: end'}   # perhaps behind the shell's prompt
 

@@ -14,10 +14,10 @@ target-i386-ext/x86-dseg.json.
 import statistics
 from collections import Counter
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from ..reports import counts
-from .counted import walk_counts
-from .markers import updates_of
+from .counted import updates_of, walk_counts
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,11 @@ class Walks:
                    counts.checks(record, world, privilege))
 
     @classmethod
-    def from_reply(cls, cpus, world=None, privilege=None):
-        """Adds up the reply to query-x86-dseg-walks."""
-        return cls.of([(None, {'walks': cpu}) for cpu in cpus], world, privilege)
-
-    @classmethod
-    def none(cls):
-        return cls(*(Counter() for _ in range(4)))
-
-    def __add__(self, other):
-        return Walks(self.total + other.total, self.regimes + other.regimes,
-                     self.refs + other.refs, self.checks + other.checks)
-
-    def __sub__(self, other):
-        return Walks(self.total - other.total, self.regimes - other.regimes,
-                     self.refs - other.refs, self.checks - other.checks)
+    def from_reply(cls, cpus, world=None, privilege=None, since=()):
+        """Adds up the reply to query-x86-dseg-walks, less an earlier one."""
+        parts = zip_longest(since, cpus)
+        return cls.of([(old and {'walks': old}, {'walks': new}) for old, new in parts], world,
+                      privilege)
 
     @property
     def count(self):
@@ -143,21 +133,17 @@ def measure(stack, workload, mode, rounds, remark=''):
 
 def between_markers(stack, workload, rounds):
     """Only what the updates cost: between the marker instructions."""
-    measured, others = [], []
-    walks = Walks.none()
+    measured, others, parts = [], [], []
     while len(measured) < rounds:
         if len(others) > 1000 * rounds:
             raise RuntimeError('rounds are over before their markers can be looked at: the '
                                'machine is too busy to measure')
         others += workload.rounds_until_now()   # some, where the machine is busy
         latest = workload.next_round()
-        cost = marked_walks(stack.markers(), latest.number, workload)
-        if cost:
-            walks += cost
-            measured.append(latest)
-        else:
-            others.append(latest)
-    return measured, walks, others
+        marked = marked_parts(stack.markers(), latest.number, workload.phases)
+        parts += marked
+        (measured if marked else others).append(latest)
+    return measured, Walks.of(parts, workload.world, 'user'), others
 
 
 def between_rounds(stack, workload, rounds):
@@ -169,16 +155,15 @@ def between_rounds(stack, workload, rounds):
     return measured, Walks.from_reply(reply, workload.area.world, 'user'), late
 
 
-def marked_walks(markers, number, workload):
-    """The workload's user walks of round @number: see linux/workloads/common.h.
+def marked_parts(markers, number, phases):
+    """The pairs of markers around the updates of round @number: see linux/workloads/common.h.
 
-    None if its markers are not there any more: reset, or passed again in a later round.
+    None of them if they are not there any more: reset, or passed again in a later round.
     """
-    labels = updates_of(number)[:workload.phases]
+    labels = updates_of(number)[:phases]
     if any(label not in markers for pair in labels for label in pair):
-        return None     # it began before the counters were reset, which forgets them
+        return []       # it began before the counters were reset, which forgets them
     parts = [(markers[begin], markers[end]) for begin, end in labels]
     walked = [marker['walks']['total']['walks'] for part in parts for marker in part]
-    if walked != sorted(walked):
-        return None     # counters only grow, so some are of a later round
-    return Walks.of(parts, workload.world, 'user')
+    # Counters only grow: out of order, some are of a later round.
+    return parts if walked == sorted(walked) else []

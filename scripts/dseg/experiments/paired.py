@@ -7,6 +7,8 @@ A machine that others use, too, is faster or slower from hour to hour, but less 
 import statistics
 import sys
 
+from ..reports.table import markdown
+
 
 def run_all(runs, names_of, measure, text):
     """For each run, what was measured of each name.
@@ -25,6 +27,20 @@ def run_all(runs, names_of, measure, text):
                   + ', '.join(text(*item) for item in run[name].items()), file=sys.stderr, flush=True)
         done.append(run)
     return done
+
+
+def table(runs, first, measures, columns, digits):
+    """Markdown: medians of the first, and in each column how much longer one takes than another.
+
+    measures: by name whether more is better; columns: heading to the names of both
+    """
+    rows = []
+    for measure, is_speed in measures.items():
+        middle = statistics.median(run[first][measure] for run in runs)
+        rows.append((measure, f'{middle:.4g}', *(
+            spread([(run[other][measure] / run[name][measure]) ** (1 if is_speed else -1)
+                    for run in runs if name in run], digits) for name, other in columns.values())))
+    return markdown(('', first, *columns), rows)
 
 
 def spread(ratios, digits):

@@ -78,6 +78,6 @@ def _kernel_version():
         with open(GUEST / 'vmlinuz', 'rb') as file:
             file.seek(0x20e)
             file.seek(0x200 + int.from_bytes(file.read(2), 'little'))
-            return file.read(100).split(b' ')[0].decode('ascii')
+            return file.read(100).split(b' ')[0].decode('ascii') or None
     except (OSError, ValueError):
         return None

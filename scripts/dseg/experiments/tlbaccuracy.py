@@ -14,6 +14,7 @@ from pathlib import Path
 from .. import run_main
 from ..base import options
 from ..base.progress import Narrator
+from ..reports.table import line, markdown
 from ..stack.counting import counting
 from ..stack.stack import Machine, qemu_binary
 from .built import hashes
@@ -32,7 +33,8 @@ POLICIES = ('lru', 'plru', 'fifo', 'random')
 DEFAULT_POLICIES = ('lru', 'fifo', 'random')
 LIMITS = {'lru': 0.03, 'plru': 0.03, 'fifo': 0.01, 'random': 0.01}     # of page walks
 EXACT_CLOCK = ('-icount', 'shift=1,sleep=off', '-rtc', 'clock=vm,base=2026-01-01', '-seed', '7')
-COLUMNS = ('walks', 'l1 data misses', 'l1 fetch misses', 'walk cycles')
+COLUMNS = {'walks': 'walks, exact (inclusive)', 'l1 data misses': 'L1 data misses',
+           'l1 fetch misses': 'L1 fetch misses', 'walk cycles': 'walk cycles'}
 TIMEOUT = 4 * 3600
 
 
@@ -85,15 +87,6 @@ def cell(found, column):
         ('(equal)' if equal else f'({difference(found, column):+.3%})')
 
 
-def row(name, policy, found):
-    """A line of the Markdown table."""
-    return f'| {name} | {policy} | ' + ' | '.join(cell(found, c) for c in COLUMNS) + ' |'
-
-
-HEADER = ('| run | L1 policy | walks, exact (inclusive) | L1 data misses | L1 fetch misses | '
-          'walk cycles |\n| --- | --- | --- | --- | --- | --- |')
-
-
 def parse_arguments(arguments):
     parser = options.Parser('scripts/tlb-accuracy')
     parser.add_argument('--json', type=options.new_file)
@@ -109,7 +102,7 @@ def main(arguments):
     geometry = preset(args.geometry)
     results, far = [], []
     say = Narrator()
-    print(HEADER, flush=True)
+    print(markdown(('run', 'L1 policy', *COLUMNS.values())), flush=True)
     with tempfile.TemporaryDirectory(prefix='dseg-') as folder:
         for name in args.run or RUNS:
             for policy in args.policy or DEFAULT_POLICIES:
@@ -117,7 +110,7 @@ def main(arguments):
                 for mode in ('inclusive', 'exact'):
                     say(f'{name}, {policy}, {mode}')
                     found[mode] = count(name, with_policy(geometry, policy), mode, Path(folder))
-                print(row(name, policy, found), flush=True)
+                print(line((name, policy, *(cell(found, column) for column in COLUMNS))), flush=True)
                 results.append({'run': name, 'policy': policy, **found})
                 if abs(difference(found, 'walks')) > LIMITS[policy]:
                     far.append(f'{name}, {policy}: walks differ by more than '

@@ -142,6 +142,16 @@ def to_text(results):
     return aligned([header(results), *(shown(results, point) for point in results.points)], left=2)
 
 
+def markdown(header, rows=()):
+    """A table as documents have it."""
+    return '\n'.join(map(line, (header, ['---'] * len(header), *rows)))
+
+
+def line(cells):
+    """A line of it."""
+    return '| ' + ' | '.join(cells).lstrip() + ' |'
+
+
 def aligned(lines, left=1):
     """Columns side by side: the first ones to the left, the others, numbers, to the right."""
     widths = [max(map(len, column)) for column in zip(*lines)]

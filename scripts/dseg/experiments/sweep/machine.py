@@ -18,8 +18,7 @@ from ...points.workloads import without_region
 from ...reports.forms import broken, forms
 from ...stack.console import CommandError, StackError
 from ...stack.ways import VMM
-from ..counted import counts, instructions
-from ..markers import updates_of
+from ..counted import counts, instructions, updates_of
 from . import mapping
 from .guests import ATTACH_SECONDS, Guests
 from .remedies import REMEDIES

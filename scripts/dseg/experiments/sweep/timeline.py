@@ -11,8 +11,7 @@ import re
 from ...points.axes import EVENT_ROUNDS
 from ...reports.counts import rows
 from ...stack.console import StackError
-from ..counted import walk_counts
-from ..markers import ROUNDS, updates_of
+from ..counted import ROUNDS, updates_of, walk_counts
 from .events import EVENTS, give_way
 
 SHOWN = 12                      # of the rounds, one in so many at least is of each phase
