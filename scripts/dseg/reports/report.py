@@ -49,7 +49,7 @@ def main(folder, options):
 def write(experiment, found, outcomes, asked, options):
     """The files that were asked for."""
     if options.csv:
-        write_text(options.csv, table.to_csv(found))
+        write_text(options.csv, table.to_csv(table.COLUMNS, table.rows(found)))
     if options.json:
         write_text(options.json, table.to_json(found, outcomes))
     if not (options.html or options.svg or options.pdf):
