@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from dseg import ROOT
-from dseg.experiments import bench, bench_tlb, built, demo, provenance, tlbaccuracy
+from dseg.experiments import bench, bench_tlb, demo, provenance, tlbaccuracy
 from dseg.experiments.measure import Result, Walks
 from dseg.experiments.sweep.group import origin_of
 from dseg.experiments.tradeoffs import table
@@ -49,12 +49,11 @@ def files(tmp_path, monkeypatch):
         found[name].chmod(found[name].stat().st_mode | stat.S_IXUSR)
     found['kernel'].write_bytes(bzimage(KERNEL))
     found['ramdisk'].write_text('a ramdisk')
-    for module in built, provenance, bench:
+    for module in provenance, bench:
         monkeypatch.setattr(module, 'qemu_binary',
                             lambda stock=False: found['stock-qemu' if stock else 'qemu'])
-    for module in built, provenance:
-        monkeypatch.setattr(module, 'GUEST', folder)
-    monkeypatch.setattr(built, 'PROGRAMS', folder / 'none')
+    monkeypatch.setattr(provenance, 'GUEST', folder)
+    monkeypatch.setattr(provenance, 'PROGRAMS', folder / 'none')
     forget()
     yield found
     forget()
@@ -82,7 +81,7 @@ def walks_of(mode):
 def demo_results(*_):
     rounds = [Round(1, 1000, 0.5, 'ab', 0)]
     return [*(Result(mode, walks_of(mode), rounds) for mode in MODES),
-            Result('dual-direct', walks_of('dual-direct'), rounds, demo.ESCAPE)], VERSION
+            Result('dual-direct', walks_of('dual-direct'), rounds, demo.ESCAPE)]
 
 
 def poster_table(*_, **__):
@@ -171,7 +170,7 @@ def test_what_can_not_be_found_out_is_null_and_no_error(files):
     files['qemu'].unlink()
     files['kernel'].unlink()
     assert provenance.provenance({}, ['x'])['versions'] == {'qemu': None, 'kernel': None}
-    assert built.hashes()['kernel'] is built.hashes()['qemu'] is None
+    assert provenance.hashes()['kernel'] is provenance.hashes()['qemu'] is None
 
 
 def test_a_project_whose_files_were_changed_is_told_from_its_commit(repository, monkeypatch):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from dseg.drawing import plotting
+from dseg.experiments.sweep import commands
 from dseg.reports import compare, compared, comparefigures, figures, noise, results
 from report_folders import SMALL, classes, folder  # pylint: disable=unused-import
 from sample_runs import axes_of, sample
@@ -201,6 +202,17 @@ def test_the_same_runs_give_the_same_files_byte_for_byte(folder, tmp_path, capsy
         'svg/2-walks-of-a-and-b.svg', 'x.csv', 'x.html', 'x.json']
 
 
+def test_the_command_line_leads_to_the_files_and_to_the_costs(folder, tmp_path, capsys):
+    first, second = folder('a'), folder('b', record=one_more)
+    assert commands.main(['compare', str(first), str(second), '--json', f'{tmp_path}/x.json',
+                          '--csv', f'{tmp_path}/x.csv', '--costs', 'dmt']) == 0
+    assert json.loads((tmp_path / 'x.json').read_text())['costs'] == 'dmt'
+    assert len((tmp_path / 'x.csv').read_text().splitlines()) == 1 + 5 * len(SMALL)
+    with pytest.raises(SystemExit):
+        commands.main(['compare', str(first), str(second), '--retry'])
+    assert 'compare has no option --retry' in capsys.readouterr().err
+
+
 def drawn(found, number):
     figure = comparefigures.draw(found)[number][-1]
     bars = {}
@@ -209,6 +221,7 @@ def drawn(found, number):
             middle = patch.get_x() + patch.get_width() / 2
             key = (round(middle), 'left' if middle < round(middle) else 'right')
             bars[key] = bars.get(key, 0) + patch.get_height()
+            assert (patch.get_alpha() or 1) == (comparefigures.PALE if key[1] == 'left' else 1)
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     plotting.pyplot.close(figure)
     return bars, texts

@@ -10,9 +10,8 @@ from ..stack.modes import set_mode
 from ..stack.stack import Stack, qemu_binary
 from ..stack.workload import Workload
 from . import bench_tlb
-from .built import hashes
 from .paired import run_all, spread, table
-from .provenance import provenance, write_numbers
+from .provenance import hashes, provenance, write_numbers
 
 # By name whether it is stock QEMU, and what its -cpu has besides.
 CONFIGURATIONS = {
@@ -50,11 +49,6 @@ def run_once(stock, cpu_extra, args):
         return found
 
 
-def gains(runs):
-    """How much faster dual-direct is than base, in each run."""
-    return [run['dseg=on'][DUAL] / run['dseg=on']['L2 GUPS, updates/s'] for run in runs]
-
-
 def bench(args):
     """Shows what the extension costs; returns the numbers of the JSON file."""
     runs = run_all(args.runs, lambda number: CONFIGURATIONS,
@@ -62,7 +56,8 @@ def bench(args):
                    lambda what, value: f'{what} {value:.4g}')
     print(f'\nMedians of {args.runs} paired runs, with the lowest and the highest:\n')
     print(table(runs, 'stock', MEASURES, COLUMNS, digits=3))
-    print(f'\ndual-direct is {spread(gains(runs), 3)} times as fast as base in updates/s')
+    gains = [run['dseg=on'][DUAL] / run['dseg=on']['L2 GUPS, updates/s'] for run in runs]
+    print(f'\ndual-direct is {spread(gains, 3)} times as fast as base in updates/s')
     return {'runs': runs}
 
 

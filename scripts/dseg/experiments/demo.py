@@ -12,9 +12,8 @@ from ..stack.layout import Layout
 from ..stack.modes import MODES
 from ..stack.stack import Stack
 from ..stack.ways import Modified, Unmodified
-from .built import hashes
 from .measure import measure
-from .provenance import provenance, write_numbers
+from .provenance import hashes, provenance, write_numbers
 
 SHARE = 0.95        # of a mode's walks that must be of its regime
 ESCAPE = '+ 1 escape'
@@ -48,15 +47,14 @@ def run_escape(stack, way, workload, rounds):
 
 
 def run(args, say):
-    """Boots the stack and measures; returns results, and QEMU's version."""
+    """Boots the stack and measures."""
     way = Modified if args.modified else Unmodified
     with Stack(cpu_extra='dseg=on', holes=way.holes, log_dir=args.logs, progress=say) as stack:
         stack.boot_l1()
-        version = stack.qmp('query-version')['qemu']
         stack.boot_l2()
         results = run_modes(stack, way(stack, f'gups --bytes {args.bytes}'), args, say)
     say('done')
-    return results, '{major}.{minor}.{micro}'.format(**version)
+    return results
 
 
 COLUMNS = (
@@ -176,7 +174,7 @@ def main(arguments):
     origin = provenance(hashes(), ['scripts/demo', *arguments])
     # What draws is of a package that reading the options does not need.
     from ..drawing import chart  # pylint: disable=import-outside-toplevel
-    results, version = run(args, Narrator())
+    results, version = run(args, Narrator()), origin['versions']['qemu']
     print(f'\n{table(results)}\n\n{NOTES}\n')
     with beside(args.chart) as part:
         chart.draw(results, part, f'GUPS on QEMU {version} with direct '

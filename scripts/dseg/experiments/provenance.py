@@ -4,6 +4,7 @@
 docs/experiments.md has the keys.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -17,7 +18,7 @@ from .. import ROOT, Failure
 from ..base import processes
 from ..base.atomically import write_text
 from ..source import git
-from ..stack.stack import GUEST, qemu_binary
+from ..stack.stack import GUEST, PROGRAMS, qemu_binary
 
 SECONDS = 30            # that a QEMU may take to say its version
 
@@ -36,6 +37,20 @@ def write_numbers(file, origin, numbers, schema=1):
     """The JSON file of a script: origin is the provenance of when it began."""
     text = json.dumps({'schema': schema, **numbers, 'provenance': origin}, indent=1)
     write_text(file, text + '\n')
+
+
+def hashes(**more):
+    """Of the files of a boot, points.point.BOOT and PROGRAMS, and of more; None if not made."""
+    files = {'qemu': qemu_binary(), 'kernel': GUEST / 'vmlinuz', 'ramdisk': GUEST / 'l1.cpio',
+             'programs': PROGRAMS, **more}
+    return {name: _hash(file) for name, file in files.items()}
+
+
+def _hash(file):
+    if not file.is_file():
+        return None
+    with open(file, 'rb') as opened:
+        return hashlib.file_digest(opened, 'sha256').hexdigest()
 
 
 @cache

@@ -17,9 +17,8 @@ from ..base.progress import Narrator
 from ..reports.table import line, markdown
 from ..stack.counting import counting
 from ..stack.stack import Machine, qemu_binary
-from .built import hashes
 from .marked import MarkedRun
-from .provenance import provenance, write_numbers
+from .provenance import hashes, provenance, write_numbers
 
 # Name to program, whether it runs in L2, and which part of the run is looked at.
 RUNS = {

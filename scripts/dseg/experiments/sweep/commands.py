@@ -14,7 +14,7 @@ from ...points.plan import Plan, minutes, total_memory
 from ...points.store import EXPERIMENT, Store, described
 from ...reports.costs import NAMES
 from ...reports.report import check
-from ..built import hashes
+from ..provenance import hashes
 from . import status
 from .local import WORKER, Local
 from .run import Sweep, show_failed

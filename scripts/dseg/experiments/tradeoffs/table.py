@@ -11,9 +11,8 @@ from ...stack.modes import MODES
 from ...stack.stack import Stack
 from ...stack.ways import Modified
 from ...stack.workload import Workload
-from ..built import hashes
 from ..measure import measure
-from ..provenance import provenance, write_numbers
+from ..provenance import hashes, provenance, write_numbers
 from .setting import PROGRAM, Setting
 from .sharing import Twin
 from .vm import MONITOR
