@@ -174,7 +174,8 @@ def test_what_differs_is_in_the_json_and_in_no_line_of_an_axis(folder, tmp_path,
 
 
 def test_the_page_has_what_differs_what_has_changed_and_all_values(folder, tmp_path, capsys):
-    page = run(folder, tmp_path, {'file': {'title': 'One & <two>'}}, {'record': one_more, 'qemu': '5678'})['html']
+    page = run(folder, tmp_path, {'file': {'title': 'One & <two>'}},
+               {'record': one_more, 'qemu': '5678'})['html']
     assert 'A: One &amp; &lt;two&gt;' in page and '<script' not in page
     begin, end = page.index('id="changed"'), page.index('All values')
     changed = page[begin:end]
