@@ -273,6 +273,14 @@ def test_two_configurations_can_be_compared_and_the_figure_has_both_names(folder
     assert comparefigures.names_of(found, found.cases[0]) == ('gups', '4K+4K / DD')
 
 
+def test_two_single_points_can_be_compared_whatever_they_are(folder):
+    found = comparison(folder, {'all_axes': [axes_of('gups', '4k+4k', seed=3)]},
+                       {'all_axes': [axes_of('bfs', 'dd')]})
+    assert {name for name, *_ in found.differences} >= {'workload', 'configuration', 'seed'}
+    assert {change.case.name for change in found.changes} == {'the only one'}
+    assert comparefigures.names_of(found, found.cases[0]) == ('gups / bfs', '4K+4K / DD')
+
+
 def test_many_pairs_are_in_several_rows(folder):
     every = [axes_of('gups', 'dd', seed=seed) for seed in range(30)]
     every += [axes_of('zstd', 'dd', seed=seed) for seed in range(30)]

@@ -82,7 +82,7 @@ class Comparison:
                         if name not in self._ignored}
                 if point.record:
                     found.setdefault(results.key(axes), (axes, [], []))[1 + side].append(point)
-        return [Case(name_of((left or right)[0], self.varying), axes, left, right)
+        return [Case(name_of((left or right)[0], self.varying) or 'the only one', axes, left, right)
                 for axes, left, right in found.values()]
 
     @cached_property
