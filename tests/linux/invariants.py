@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What holds for the walk counters at any moment."""
 
-from dseg.experiments.measure import FIELDS, Walks
+from dseg.experiments.measure import Walks
+from dseg.reports.counts import FIELDS
 
 
 def assert_consistent(cpu):

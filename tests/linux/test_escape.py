@@ -9,7 +9,8 @@ import random
 
 import pytest
 
-from dseg.experiments.measure import FIELDS, measure
+from dseg.experiments.measure import measure
+from dseg.reports.counts import FIELDS
 from dseg.stack.modes import set_mode
 
 PAGE = 4096

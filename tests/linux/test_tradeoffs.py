@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -53,6 +54,17 @@ def test_the_table_is_that_of_the_poster(run):
     assert table['schema'] == 1
     assert {row['property']: [row[mode] for mode in MODES] for row in table['rows']} == POSTER
     assert all(row['matches_poster'] is True for row in table['rows'])
+
+
+def test_the_numbers_say_where_they_are_from(run):
+    """tests/scripts/test_provenance.py has the rest; this is of what has really booted."""
+    _, table = run
+    found = table['provenance']
+    assert found['command'].startswith('scripts/tradeoffs --json ')
+    assert re.fullmatch(r'\d+\.\d+\.\d+', found['versions']['qemu'])
+    assert re.match(r'\d+\.\d+', found['versions']['kernel'])
+    assert all(re.fullmatch('[0-9a-f]{64}', found['inputs'][name])
+               for name in ('qemu', 'kernel', 'ramdisk'))
 
 
 @pytest.mark.parametrize('name', WALKS)

@@ -223,7 +223,7 @@ def matrix(workloads=MISSES, configurations=CONFIGURATIONS, **more):
 
 
 def make_folder(folder, all_axes, file=None, record=sample, skip=(), qemu='1234',
-                places=None):
+                version='10.0.13', places=None):
     """The folder of a run, written by points.store; those at the places of skip have failed.
 
     file: the experiment file as a dict; places: lines of its keys
@@ -234,10 +234,11 @@ def make_folder(folder, all_axes, file=None, record=sample, skip=(), qemu='1234'
         name='sample', title=(file or {}).get('title', 'Sample'), file=folder / 'sample.toml',
         size='small', tables=SimpleNamespace(data=file or {}, places=places or {}))
     store = Store.begin(folder, described(experiment, points), {})
-    for number, point in enumerate(points):
-        store.write_provenance(point, {'qemu': '10.0.13', 'kernel': '6.1.0-56-cloud-amd64',
-                                       'host': 'a machine', 'command': f'scripts/experiment run '
-                                       f'sample.toml --only id={point.id}'})
+    for number, (point, axes) in enumerate(zip(points, all_axes)):
+        store.write_provenance(point, {
+            'host': 'a machine', 'versions': {'qemu': version, 'kernel': '6.1.0-56-cloud-amd64'},
+            'inputs': point.inputs, 'axes': axes,
+            'command': f'scripts/experiment run sample.toml --only id={point.id}'})
         if number in skip:
             store.write_error(point, 'L2 did not boot')
         else:

@@ -5,7 +5,8 @@ import copy
 
 import pytest
 
-from dseg.experiments.sweep import counted, guests
+from dseg.experiments import counted
+from dseg.experiments.sweep import guests
 from dseg.points import point as points
 from dseg.points.axes import all_axes
 from dseg.points.workloads import Size, Workload

@@ -268,9 +268,13 @@ def test_the_presets_of_tlbs_are_those_of_qemu():
 def test_each_configuration_has_a_mode_of_the_same_world_and_segments():
     for configuration in CONFIGURATIONS.values():
         mode = MODES[configuration.mode]
-        assert (mode.world, mode.guest, mode.vmm) == (
-            configuration.world, configuration.guest_segment, configuration.vmm_segment)
-        assert (configuration.host is None) == (configuration.world == 'native')
+        name = configuration.name.partition('+')
+        assert (mode.world == 'native') == name[0].startswith('native-') == (configuration.host is None)
+        assert mode.guest == (configuration.name in ('native-ds', 'dd') or name[2] == 'gd')
+        assert mode.vmm == (configuration.name == 'dd' or name[2] == 'vd') == (
+            configuration.host == 'segment')
+        without = MODES[configuration.without_guest_segment.mode]
+        assert (without.world, without.guest, without.vmm) == (mode.world, False, mode.vmm)
 
 
 @pytest.mark.parametrize('word, value', [('seed=3', 3), ('escapes=x', None), ('tlb=a.json', 'a.json'),

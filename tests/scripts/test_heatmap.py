@@ -36,7 +36,8 @@ def test_a_walk_of_two_dimensions_with_pages_of_4k_has_24_cells():
     found = of_walks([Walks(10, 'nested', '4k', ('4k',) * 5)], 'nested')
     assert found.columns == (4, 3, 2, 1, 0) and found.rows == (4, 3, 2, 1, OWN)
     assert len(found.cells) == 24 and (OWN, 0) not in found.cells
-    assert [row for row, column, _ in found.in_order() if column == 4] == [4, 3, 2, 1, OWN]
+    assert [entry for column, entry, *_ in found.lines() if column == 'guest 4'] == [
+        *(f'nested {level}' for level in (4, 3, 2, 1)), "guest's entry"]
 
 
 def test_a_native_walk_has_4_cells():
@@ -102,7 +103,7 @@ def test_the_figure_has_a_map_for_each_point_with_caches_and_a_text_in_each_cell
                                                          'caches true', 'gups, DD, caches true']
     assert [title.split(': ')[1].split()[0] for title in titles] == [
         f'{number:.1f}' for number in cycles]
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_the_more_cycles_the_darker_in_all_maps_alike():
@@ -120,7 +121,7 @@ def test_the_more_cycles_the_darker_in_all_maps_alike():
                 lights[cycles] = 0.2 * red + 0.7 * green + 0.1 * blue
     order = [lights[cycles] for cycles in sorted(lights)]
     assert len(order) > 4 and order == sorted(order, reverse=True) and order[-1] < order[0]
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 BARS = {'kind': 'overhead-bars', 'title': 'By caches', 'costs': 'measured'}
@@ -134,7 +135,7 @@ def test_bars_by_costs_of_their_own_are_of_points_that_have_these():
               for part, *_ in figures.PARTS]
     heights = [patch.get_height() for axes in figure.axes for patch in axes.patches]
     assert sorted(heights) == pytest.approx(sorted(shares))
-    figures.close(figure)
+    figures.pyplot.close(figure)
     _, rows = behind.table(BARS, found)
     assert [row[-3] for row in rows] == [share(found.value(point, 'measured-overhead'))
                                          for point in found.points[:3]]

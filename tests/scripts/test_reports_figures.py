@@ -39,7 +39,7 @@ def test_bars_have_the_parts_of_the_overhead(folder):
     for part, _, colour in figures.PARTS:
         shares = [found.parts(point).share(part) for point in found.points]
         assert sorted(bar_heights(figure, colour)) == pytest.approx(sorted(shares))
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_repeats_share_a_bar_of_their_mean(folder):
@@ -49,7 +49,7 @@ def test_repeats_share_a_bar_of_their_mean(folder):
     figure = figures.make(BARS, found)
     mean = sum(found.parts(point).share('checks') for point in found.points) / 2
     assert bar_heights(figure, figures.CHECKS) == pytest.approx([mean])
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_lines_go_through_the_values(folder):
@@ -60,7 +60,7 @@ def test_lines_go_through_the_values(folder):
     values = {point.axes['escapes']: found.value(point, 'refs-per-walk') for point in found.points}
     assert list(line.get_xdata()) == [0, 4, 16]
     assert list(line.get_ydata()) == [values[number] for number in (0, 4, 16)]
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_a_value_that_is_not_known_has_no_point_and_a_dash_in_the_table(folder):
@@ -73,7 +73,7 @@ def test_a_value_that_is_not_known_has_no_point_and_a_dash_in_the_table(folder):
     asked = {**LINES, 'x': 'escapes', 'y': 'runs-90'}
     figure = figures.make(asked, found)
     assert list(figure.axes[0].lines[0].get_ydata()) == [30]
-    figures.close(figure)
+    figures.pyplot.close(figure)
     assert [row[-1] for row in behind.table(asked, found)[1]] == ['30', '-']
 
 
@@ -89,7 +89,7 @@ def test_marks_of_files_have_short_names_that_do_not_overlap(folder):
     boxes = [mark.get_window_extent() for mark in marks]
     assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
     assert all(box.y0 > 0 for box in boxes)
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_repeats_that_differ_have_an_interval(folder):
@@ -103,7 +103,7 @@ def test_repeats_that_differ_have_an_interval(folder):
         (_, low), (_, high) = whisker.get_segments()[0]
         middle, half = noise.interval(overheads)
         assert (low, high) == (pytest.approx(middle - half), pytest.approx(middle + half))
-        figures.close(figure)
+        figures.pyplot.close(figure)
 
 
 def test_an_axis_may_give_means_and_intervals_instead_of_lines(folder):
@@ -118,10 +118,10 @@ def test_an_axis_may_give_means_and_intervals_instead_of_lines(folder):
     assert len(figure.axes[0].containers) == 1
     assert list(figure.axes[0].lines[0].get_ydata()) == pytest.approx([sum(three) / 3
                                                                        for three in values])
-    figures.close(figure)
+    figures.pyplot.close(figure)
     figure = figures.make(asked, found)
     assert len(figure.axes[0].containers) == 3
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_false_escapes_have_a_line_of_theory_beside_them(folder):
@@ -131,7 +131,7 @@ def test_false_escapes_have_a_line_of_theory_beside_them(folder):
     _, theory = figure.axes[0].containers
     assert theory.get_label() == 'theory'
     assert list(theory.lines[0].get_ydata()) == pytest.approx([64 ** -4, 0.00246123], rel=1e-5)
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_a_timeline_has_the_events_of_each_point_that_has_one(folder):
@@ -145,7 +145,7 @@ def test_a_timeline_has_the_events_of_each_point_that_has_one(folder):
     figure = figures.make({'kind': 'timeline', 'title': 'x'}, found)
     assert len(figure.axes) == 1
     assert 'the segment is lost' in [text.get_text() for text in figure.axes[0].texts]
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_a_timeline_has_no_walks_where_an_event_lets_none_be(folder):

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What report and compare write: exact, complete, and the same for the same records."""
+"""What report writes: exact, complete, and the same for the same records."""
 
 import csv
 import json
-import math
 import random
 import re
 from types import SimpleNamespace
@@ -11,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from dseg import Failure
-from dseg.reports import compare, costs, noise, report, results, table
+from dseg.reports import costs, report, results, table
 from report_folders import FILE, MET, SMALL, classes, folder  # pylint: disable=unused-import
-from sample_runs import axes_of, sample
+from sample_runs import sample
 
 pytest.importorskip('matplotlib')
 
@@ -180,94 +179,3 @@ def test_the_table_behind_a_figure_has_its_numbers(folder, tmp_path, capsys):
 def test_a_folder_without_a_single_record_has_a_report(folder, tmp_path, capsys):
     page = page_of(folder(skip=range(10)), tmp_path)
     assert '0 of 10 points' in page and 'Nothing that this figure shows is measured' in page
-
-
-# Compare.
-
-def compared(folder, left, right):
-    first, second = folder('a', **left), folder('b', **right)
-    return compare.compare(results.read(first)[1], results.read(second)[1])
-
-
-def verdicts(rows, value='walks'):
-    return {name: state for name, each, *_, state in rows if each == value}
-
-
-def test_deterministic_runs_differ_by_a_single_walk(folder):
-    def one_more(axes):
-        record = sample(axes)
-        if axes['configuration'] == 'dd':
-            record['walks'][0]['walks'] += 1
-        return record
-    rows, lone = compared(folder, {}, {'record': one_more})
-    assert not lone
-    assert {name for name, state in verdicts(rows).items() if state == 'changed'} == {
-        'gups, configuration dd', 'zstd, configuration dd'}
-
-
-def test_deterministic_runs_that_are_equal_have_no_change(folder):
-    rows, _ = compared(folder, {}, {'qemu': 'another'})
-    assert rows and {row[-1] for row in rows} == {'same'}
-
-
-def noisy(change, seed):
-    rng = random.Random(seed)
-    return lambda axes: sample(axes, change * rng.gauss(1, 0.01))
-
-
-HOST = [axes_of('gups', 'dd', clock='host', repeat=number) for number in range(1, 9)]
-
-
-def test_noise_is_no_change_and_more_than_noise_is_one(folder):
-    left = {'all_axes': HOST, 'record': noisy(1, 1)}
-    rows, _ = compared(folder, left, {'all_axes': HOST, 'record': noisy(1.05, 2)})
-    assert verdicts(rows) == {'gups, configuration dd': 'changed'}
-    again = folder('c', all_axes=HOST, record=noisy(1, 3))
-    rows, _ = compare.compare(*(results.read(run)[1] for run in (again.parent / 'a', again)))
-    assert verdicts(rows) == {'gups, configuration dd': 'same'}
-
-
-def test_noise_is_taken_for_a_change_as_seldom_as_95_percent_says():
-    rng = random.Random(4)
-    wrong = sum(compare.verdict([rng.gauss(0, 1) for _ in range(5)],
-                                [rng.gauss(0, 2) for _ in range(5)], False) == compare.CHANGED
-                for _ in range(4000))
-    assert 0.03 < wrong / 4000 < 0.06
-
-
-def test_one_repeat_says_nothing_where_there_is_noise(folder):
-    rows, _ = compared(folder, {'all_axes': HOST[:1]}, {'all_axes': HOST[:1]})
-    assert verdicts(rows) == {'gups, configuration dd': 'one repeat only'}
-
-
-def test_two_geometries_are_compared_point_by_point(folder):
-    other = [{**axes, 'tlb': 'genoa.json'} for axes in SMALL]
-    rows, lone = compared(folder, {}, {'all_axes': other})
-    assert not lone and len(verdicts(rows)) == len(SMALL)
-
-
-def test_points_of_one_side_only_are_named(folder, capsys):
-    first, second = folder('a'), folder('b', all_axes=SMALL[:-1], skip=(0,), qemu='5678')
-    assert compare.main(first, second) == 0
-    said = capsys.readouterr().out
-    assert 'only A has zstd, configuration dd' in said
-    rows, lone = compare.compare(*(results.read(run)[1] for run in (first, second)))
-    assert lone == [('A', 'zstd, configuration dd')]
-    assert 'gups, configuration native-4k' not in verdicts(rows)
-
-
-def test_quantiles_are_those_of_students_distribution():
-    """By the integral of its density, in small steps."""
-    for freedom, quantile in enumerate(noise.QUANTILES, 1):
-        scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) \
-            / math.sqrt(freedom * math.pi)
-        steps = 2000
-        width = quantile / steps
-        inside = sum(scale * (1 + ((number + 0.5) * width) ** 2 / freedom) ** (-(freedom + 1) / 2)
-                     for number in range(steps)) * width
-        assert 0.5 + inside == pytest.approx(0.975, abs=5e-5)
-
-
-def test_an_interval_by_hand():
-    # Standard deviation 1, so 4.303 / sqrt(3).
-    assert noise.interval([9, 10, 11]) == (10, pytest.approx(2.4843, abs=1e-3))

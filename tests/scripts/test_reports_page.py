@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Chromium shows the page of a report: nothing overlaps, and nothing is cut off."""
+"""Chromium shows the pages of report and compare: nothing overlaps, and nothing is cut off."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from dseg.points import workloads
-from dseg.reports import report
+from dseg.reports import compared, report
 from sample_runs import CLASSES, axes_of, make_folder, matrix, sample
 
 pytest.importorskip('matplotlib')
@@ -156,6 +156,23 @@ def page(pages):
     return pages(matrix(), FILE, skip=(30,))
 
 
+@pytest.fixture(scope='module')
+def compare_page(pages, tmp_path_factory):      # pylint: disable=unused-argument
+    """The same configurations with another TLB and another QEMU; some changes are large."""
+    def other(axes):
+        few = {'dd': 1, 'native-4k': 1, '4k+4k': 0.4, '4k+vd': 1.7, '2m+2m': 30}
+        return sample(axes, few.get(axes['configuration'], 0.9))
+    folder = tmp_path_factory.mktemp('compare')
+    for name in 'ab':
+        (folder / name).mkdir()
+    make_folder(folder / 'a', matrix(), FILE, skip=(30,))
+    make_folder(folder / 'b', [{**axes, 'tlb': 'geometries/walk-caches-and-nested-tlb.json'}
+                               for axes in matrix()], FILE, record=other, qemu='5678' * 16)
+    nothing = dict.fromkeys(('csv', 'json', 'svg', 'pdf', 'costs'))
+    compared.main([folder / 'a', folder / 'b'], SimpleNamespace(html=folder / 'page.html', **nothing))
+    return (folder / 'page.html').read_text()
+
+
 def chromium(*arguments, folder):
     """What it prints."""
     done = subprocess.run([CHROMIUM, *HEADLESS, f'--user-data-dir={folder}/profile', *arguments],
@@ -183,6 +200,19 @@ def test_nothing_overlaps_or_is_cut_off(page, tmp_path, width):
     found = look(page, tmp_path, width)
     assert found['looked'] > 5000
     assert not found['wrong'], '\n'.join(found['wrong'])
+
+
+@pytest.mark.parametrize('width', WIDTHS.values(), ids=WIDTHS)
+def test_nothing_overlaps_or_is_cut_off_where_runs_are_compared(compare_page, tmp_path, width):
+    found = look(compare_page, tmp_path, width)
+    assert found['looked'] > 5000
+    assert not found['wrong'], '\n'.join(found['wrong'])
+
+
+def test_a_number_on_a_pair_of_bars_is_found(compare_page, tmp_path):
+    changed = re.sub(r'(<g id="f1-text_\d+")>', r'\1 transform="translate(0 12)">', compare_page)
+    found = look(changed, tmp_path, WIDTHS['desktop'])
+    assert any(text.startswith('text on a bar') for text in found['wrong']), found['wrong']
 
 
 @pytest.mark.parametrize('name, all_axes', [

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from dseg.experiments.counted import updates_of
 from dseg.experiments.sweep import timeline
-from dseg.experiments.sweep.timeline import ENDS, Timeline, labels_of
+from dseg.experiments.sweep.timeline import ENDS, Timeline
 from dseg.points.configurations import CONFIGURATIONS
 from dseg.reports import counts
 from dseg.stack.console import StackError
@@ -46,7 +47,7 @@ class Machine:
     def end_round(self, at):
         """One more round, and what is called behind it."""
         self.number += 1
-        begin, end = labels_of(self.number)
+        begin, end = updates_of(self.number)[0]
         self.mark(begin)
         self.walks[self.regime] = self.walks.get(self.regime, 0) + 7
         self.mark(end)
@@ -85,7 +86,7 @@ def said(numbers, outcome='ok errors 0'):
 
 def test_labels_are_those_of_the_workloads():
     """linux/workloads/common.h: FIRST_LABEL + 4 * (round % 4) + phase."""
-    assert [labels_of(number) for number in (1, 2, 3, 4, 5)] == [
+    assert [updates_of(number)[0] for number in (1, 2, 3, 4, 5)] == [
         (0x104, 0x105), (0x108, 0x109), (0x10c, 0x10d), (0x100, 0x101), (0x104, 0x105)]
     assert set(ENDS) == {0x101, 0x105, 0x109, 0x10d}
 

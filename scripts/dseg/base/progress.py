@@ -56,6 +56,16 @@ class Line:
         print(f'{clear}{self.title} {text} ({self.elapsed()})', file=sys.stderr, flush=True)
 
 
+class Narrator:
+    """Says on stderr what happens, and how long after the start."""
+
+    def __init__(self):
+        self._start = time.monotonic()
+
+    def __call__(self, text):
+        print(f'{time.monotonic() - self._start:6.1f} s  {text}', file=sys.stderr, flush=True)
+
+
 def _follow(process, log, line, deadline):
     """Copy the output to the log and show its last line, until it ends."""
     last = ''

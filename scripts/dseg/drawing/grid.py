@@ -9,11 +9,9 @@ reply to x86-dseg-translate; target-i386-ext/x86-dseg.json describes it.
 
 from dataclasses import dataclass
 
-from .plotting import matplotlib, patches, pyplot
+from .plotting import CHECKS, GUEST, NESTED, TEXT, matplotlib, patches, pyplot
 
-# From the colour-blind safe set of Okabe and Ito.
-GUEST, NESTED, SEGMENT, ESCAPE = '#0072b2', '#e69f00', '#009e73', '#d55e00'
-FAINT, TEXT, FAULT = '#c8c8c8', '#222222', '#cc0000'
+SEGMENT, ESCAPE, FAINT, FAULT = CHECKS, '#d55e00', '#c8c8c8', '#cc0000'
 
 # In points, as everything below.
 LEFT, TOP = 176, 92         # of the first column; of its heading

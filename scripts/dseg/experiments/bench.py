@@ -1,31 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Measures what the extension costs in speed: against stock QEMU, or what its TLB costs."""
 
-import json
 import statistics
-import sys
 import time
 
 from .. import run_main
 from ..base import options
-from ..base.atomically import write_text
 from ..stack.modes import set_mode
 from ..stack.stack import Stack, qemu_binary
 from ..stack.workload import Workload
 from . import bench_tlb
+from .paired import run_all, spread, table
+from .provenance import hashes, provenance, write_numbers
 
-# Name, whether it is stock QEMU, and what its -cpu has besides.
-CONFIGURATIONS = (
-    ('stock', True, ''),
-    ('dseg=off', False, 'dseg=off'),
-    ('dseg=on', False, 'dseg=on'),
-)
+# By name whether it is stock QEMU, and what its -cpu has besides.
+CONFIGURATIONS = {
+    'stock': (True, ''),
+    'dseg=off': (False, 'dseg=off'),
+    'dseg=on': (False, 'dseg=on'),
+}
 # What is measured, and whether more is better.
-MEASURES = (
-    ('L1 boot, s', False),
-    ('L2 boot, s', False),
-    ('L2 GUPS, updates/s', True),
-)
+MEASURES = {'L1 boot, s': False, 'L2 boot, s': False, 'L2 GUPS, updates/s': True}
+COLUMNS = {f'{name}, time relative to stock': (name, 'stock') for name in ('dseg=off', 'dseg=on')}
 DUAL = 'L2 GUPS in dual-direct, updates/s'
 
 
@@ -53,48 +49,16 @@ def run_once(stock, cpu_extra, args):
         return found
 
 
-def run_all(args):
-    """All runs: for each, what was measured in each configuration."""
-    runs = []
-    for number in range(args.runs):
-        # The order rotates, so that none is always first on a machine that warms up.
-        turn = number % len(CONFIGURATIONS)
-        run = {}
-        for name, stock, cpu_extra in CONFIGURATIONS[turn:] + CONFIGURATIONS[:turn]:
-            found = run_once(stock, cpu_extra, args)
-            run[name] = found
-            print(f'run {number + 1} of {args.runs}, {name}: '
-                  + ', '.join(f'{what} {value:.4g}' for what, value in found.items()),
-                  file=sys.stderr, flush=True)
-        runs.append(run)
-    return runs
-
-
-def slowdowns(runs, configuration, measure, more_is_better):
-    """By how much the configuration is slower than stock, in each run: 1 is as fast."""
-    pairs = [(run[configuration][measure], run['stock'][measure]) for run in runs]
-    return [stock / found if more_is_better else found / stock for found, stock in pairs]
-
-
-def gains(runs):
-    """How much faster dual-direct is than base, in each run."""
-    return [run['dseg=on'][DUAL] / run['dseg=on']['L2 GUPS, updates/s'] for run in runs]
-
-
-def spread(ratios):
-    return f'{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})'
-
-
-def table(runs):
-    """The results as rows of a Markdown table."""
-    lines = ['| | stock | dseg=off, time relative to stock | dseg=on, time relative to stock |',
-             '| --- | --- | --- | --- |']
-    for measure, more_is_better in MEASURES:
-        stock = statistics.median(run['stock'][measure] for run in runs)
-        lines.append(f'| {measure} | {stock:.4g} | '
-                     + ' | '.join(spread(slowdowns(runs, name, measure, more_is_better))
-                                  for name in ('dseg=off', 'dseg=on')) + ' |')
-    return '\n'.join(lines)
+def bench(args):
+    """Shows what the extension costs; returns the numbers of the JSON file."""
+    runs = run_all(args.runs, lambda number: CONFIGURATIONS,
+                   lambda name: run_once(*CONFIGURATIONS[name], args),
+                   lambda what, value: f'{what} {value:.4g}')
+    print(f'\nMedians of {args.runs} paired runs, with the lowest and the highest:\n')
+    print(table(runs, 'stock', MEASURES, COLUMNS, digits=3))
+    gains = [run['dseg=on'][DUAL] / run['dseg=on']['L2 GUPS, updates/s'] for run in runs]
+    print(f'\ndual-direct is {spread(gains, 3)} times as fast as base in updates/s')
+    return {'runs': runs}
 
 
 def parse_arguments(arguments):
@@ -110,14 +74,11 @@ def parse_arguments(arguments):
 
 def main(arguments):
     args = parse_arguments(arguments)
-    if args.what == 'tlb':
-        return bench_tlb.bench(args)
-    runs = run_all(args)
-    print(f'\nMedians of {args.runs} paired runs, with the lowest and the highest:\n')
-    print(table(runs))
-    print(f'\ndual-direct is {spread(gains(runs))} times as fast as base in updates/s')
+    files = bench_tlb.build_plugins() if args.what == 'tlb' else {'stock-qemu': qemu_binary(stock=True)}
+    origin = provenance(hashes(**files), ['scripts/bench', *arguments])
+    numbers = bench_tlb.bench(args) if args.what == 'tlb' else bench(args)
     if args.json:
-        write_text(args.json, json.dumps({'schema': 1, 'runs': runs}, indent=1) + '\n')
+        write_numbers(args.json, origin, numbers)
     return 0
 
 

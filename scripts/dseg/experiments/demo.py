@@ -1,33 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Shows the modes of the poster in a running nested Linux, and checks them."""
 
-import json
 import sys
-import time
 
 from .. import OUT, run_main
 from ..base import options
-from ..base.atomically import beside, write_text
+from ..base.atomically import beside
+from ..base.progress import Narrator
 from ..base.sizes import parse_size, size_text
 from ..stack.layout import Layout
 from ..stack.modes import MODES
 from ..stack.stack import Stack
 from ..stack.ways import Modified, Unmodified
 from .measure import measure
+from .provenance import hashes, provenance, write_numbers
 
 SHARE = 0.95        # of a mode's walks that must be of its regime
 ESCAPE = '+ 1 escape'
-
-
-class Narrator:
-    """Says on stderr what happens, and how long after the start."""
-
-    def __init__(self):
-        self._start = time.monotonic()
-
-    def __call__(self, text):
-        print(f'{time.monotonic() - self._start:6.1f} s  {text}',
-              file=sys.stderr, flush=True)
 
 
 def run_modes(stack, way, args, say):
@@ -58,15 +47,14 @@ def run_escape(stack, way, workload, rounds):
 
 
 def run(args, say):
-    """Boots the stack and measures; returns results, and QEMU's version."""
+    """Boots the stack and measures."""
     way = Modified if args.modified else Unmodified
     with Stack(cpu_extra='dseg=on', holes=way.holes, log_dir=args.logs, progress=say) as stack:
         stack.boot_l1()
-        version = stack.qmp('query-version')['qemu']
         stack.boot_l2()
         results = run_modes(stack, way(stack, f'gups --bytes {args.bytes}'), args, say)
     say('done')
-    return results, '{major}.{minor}.{micro}'.format(**version)
+    return results
 
 
 COLUMNS = (
@@ -149,10 +137,9 @@ def numbers(result):
 
 
 def document(results, version):
-    """The JSON file."""
+    """The numbers of the JSON file."""
     [escape] = (r for r in results if r.remark == ESCAPE)
     return {
-        'schema': 1,
         'qemu': version,
         'modes': [numbers(r) for r in results if r is not escape],
         'escape': {**numbers(escape), 'pages': 1,
@@ -184,16 +171,17 @@ def parse_arguments(arguments):
 
 def main(arguments):
     args = parse_arguments(arguments)
+    origin = provenance(hashes(), ['scripts/demo', *arguments])
     # What draws is of a package that reading the options does not need.
     from ..drawing import chart  # pylint: disable=import-outside-toplevel
-    results, version = run(args, Narrator())
+    results, version = run(args, Narrator()), origin['versions']['qemu']
     print(f'\n{table(results)}\n\n{NOTES}\n')
     with beside(args.chart) as part:
         chart.draw(results, part, f'GUPS on QEMU {version} with direct '
                    'segments: what a page walk costs')
     print(f'chart: {args.chart}')
     if args.json:
-        write_text(args.json, json.dumps(document(results, version), indent=1) + '\n')
+        write_numbers(args.json, origin, document(results, version))
         print(f'numbers: {args.json}')
     failed = failures(results)
     for failure in failed:

@@ -5,9 +5,9 @@ A reply is a dict: what query-x86-dseg-walks and query-x86-dseg-tlb say of one C
 """
 
 from .. import Failure
-from ..reports import cached, counts
-from ..reports.stepcells import cells_of, column_name, row_name
-from ..reports.table import aligned, share
+from ..reports import counts
+from ..reports.stepcells import HEADER, cells_of
+from ..reports.table import aligned
 
 WIDTH = 10.0            # inches
 TEXT = '.txt'           # the suffix of a table instead of a picture
@@ -48,15 +48,9 @@ def maps_of(reply):
 
 def to_text(maps):
     """The steps as a table."""
-    header = ('of', 'entry', 'cycles per walk', *cached.PLACES)
-    parts = []
-    for title, cells in maps.items():
-        lines = [(column_name(column), row_name(row), f'{cell.cycles:.2f}',
-                  *(share(cell.shares.get(place, 0)) for place in cached.PLACES))
-                 for row, column, cell in cells.in_order()]
-        parts.append(f'{title}: {cells.cycles:.1f} cycles of steps per walk\n\n'
-                     + aligned([header, *lines], left=2) + '\n')
-    return '\n'.join(parts)
+    return '\n'.join(f'{title}: {cells.cycles:.1f} cycles of steps per walk\n\n'
+                     + aligned([HEADER, *cells.lines()], left=2) + '\n'
+                     for title, cells in maps.items())
 
 
 def write(maps, file):
@@ -65,8 +59,8 @@ def write(maps, file):
         file.write_text(to_text(maps))
         return
     # What draws is of a package that a table does not need.
-    from ..drawing.plotting import pyplot       # pylint: disable=import-outside-toplevel
+    from ..drawing import plotting              # pylint: disable=import-outside-toplevel
     from ..reports import heatmap               # pylint: disable=import-outside-toplevel
     figure = heatmap.draw('Steps of walks', maps, WIDTH)
-    figure.savefig(file, dpi=150)
-    pyplot.close(figure)
+    plotting.save(figure, file)
+    plotting.pyplot.close(figure)

@@ -9,10 +9,10 @@ Two runs of Linux are never the same, as disks and timers interrupt whenever the
 record one and replay it, on a machine that the guest cannot tell from the first.
 """
 
+from ..reports.counts import lookups
 from ..stack.stack import Stack
+from .counted import PROGRAM, counts
 
-# linux/workloads/marked.c
-BEGIN, END = 0x200, 0x201
 SAYS = {'begin': r'marked: begin', 'end': r'marked: end'}   # perhaps behind the shell's prompt
 
 CLOCK_TICKS = 100               # a second, in /proc/PID/stat
@@ -63,22 +63,16 @@ class MarkedRun:
 
     def tlb_counts(self):
         """Stage to the counts of the modelled TLB: boot, and program."""
-        markers = {marker['label']: marker['tlb']
-                   for marker in self._stack.qmp('query-x86-dseg-markers')}
-        boot, both = (summary(markers[label]) for label in (BEGIN, END))
-        return {'boot': boot, 'program': {name: both[name] - boot[name] for name in both}}
+        markers = self._stack.markers()
+        begin, end = (markers[label] for label in PROGRAM)
+        return {'boot': summary(counts([(None, begin)])), 'program': summary(counts([(begin, end)]))}
 
 
-def summary(tlb):
-    """The counts of one query-x86-dseg-tlb, by what they are of."""
-    counts = {'walks': sum(tlb['walks'].values()),
-              'segment hits': sum(tlb['segment-hits'].values())}
-    for row in tlb['misses']:
-        name = f'{row["level"]} {"fetch" if row["kind"] == "fetch" else "data"} misses'
-        counts[name] = counts.get(name, 0) + row['count']
-    if 'caches' in tlb:
-        counts['walk cycles'] = sum(row['cycles'] for row in tlb['caches']['walk-cycles'])
-    return {name: counts.get(name, 0)
-            for name in ('walks', 'segment hits', 'l1 data misses', 'l1 fetch misses',
-                         'walk cycles')}
-
+def summary(record):
+    """The counts of a record, by what they are of."""
+    cycles = record['caches']['walk-cycles'] if record['caches'] else ()
+    return {'walks': sum(record['tlb']['walks'].values()),
+            'segment hits': sum(record['tlb']['segment-hits'].values()),
+            'l1 data misses': sum(lookups(record, 'misses', 'l1', kind) for kind in ('load', 'store')),
+            'l1 fetch misses': lookups(record, 'misses', 'l1', 'fetch'),
+            'walk cycles': sum(row['cycles'] for row in cycles)}

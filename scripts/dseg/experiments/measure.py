@@ -14,12 +14,10 @@ target-i386-ext/x86-dseg.json.
 import statistics
 from collections import Counter
 from dataclasses import dataclass
+from itertools import zip_longest
 
-FIRST_LABEL = 0x100     # of linux/workloads/common.h
-
-# Of X86DsegTally.
-FIELDS = ('walks', 'guest-refs', 'nested-refs', 'checks', 'filter-lookups',
-          'escapes', 'false-escapes')
+from ..reports import counts
+from .counted import updates_of, walk_counts
 
 
 @dataclass(frozen=True)
@@ -32,40 +30,26 @@ class Walks:
     checks: Counter     # walks by base-bound checks
 
     @classmethod
-    def from_reply(cls, cpus, world=None, privilege=None):
-        """Adds up the reply to query-x86-dseg-walks.
+    def of(cls, parts, world=None, privilege=None):
+        """Those between markers, as counted.py has them.
 
         world ('native', 'nested') and privilege ('user', 'kernel') say which
         walks; by default all.
         """
-        def wanted(item):
-            return (world in (None, item['world'])
-                    and privilege in (None, item['privilege']))
-
-        total, regimes, refs, checks = (Counter() for _ in range(4))
-        for cpu in cpus:
-            for tally in cpu['regimes']:
-                regime = tally['regime']
-                if wanted({**tally, 'world': world_of(regime)}):
-                    regimes[regime] += tally['walks']
-                    total.update({field: tally[field] for field in FIELDS})
-            for bar in filter(wanted, cpu['refs-histogram']):
-                refs[bar['guest'], bar['nested']] += bar['walks']
-            for bar in filter(wanted, cpu['checks-histogram']):
-                checks[bar['checks']] += bar['walks']
-        return cls(total, regimes, refs, checks)
+        record = walk_counts(parts)
+        rows = counts.rows(record, world, privilege)
+        regimes = Counter()
+        for row in rows:
+            regimes[row['regime']] += row['walks']
+        return cls(counts.tally(rows), regimes, counts.bars(record, world, privilege),
+                   counts.checks(record, world, privilege))
 
     @classmethod
-    def none(cls):
-        return cls(*(Counter() for _ in range(4)))
-
-    def __add__(self, other):
-        return Walks(self.total + other.total, self.regimes + other.regimes,
-                     self.refs + other.refs, self.checks + other.checks)
-
-    def __sub__(self, other):
-        return Walks(self.total - other.total, self.regimes - other.regimes,
-                     self.refs - other.refs, self.checks - other.checks)
+    def from_reply(cls, cpus, world=None, privilege=None, since=()):
+        """Adds up the reply to query-x86-dseg-walks, less an earlier one."""
+        parts = zip_longest(since, cpus)
+        return cls.of([(old and {'walks': old}, {'walks': new}) for old, new in parts], world,
+                      privilege)
 
     @property
     def count(self):
@@ -98,11 +82,6 @@ class Walks:
     def share(self, regime):
         """How much of all walks were of that regime, 0 to 1."""
         return self.regimes[regime] / self.count if self.count else 0.0
-
-
-def world_of(regime):
-    """Where walks of a regime are made."""
-    return 'native' if regime.startswith('native') else 'nested'
 
 
 def most_frequent(counter):
@@ -154,22 +133,17 @@ def measure(stack, workload, mode, rounds, remark=''):
 
 def between_markers(stack, workload, rounds):
     """Only what the updates cost: between the marker instructions."""
-    measured, others = [], []
-    walks = Walks.none()
+    measured, others, parts = [], [], []
     while len(measured) < rounds:
         if len(others) > 1000 * rounds:
             raise RuntimeError('rounds are over before their markers can be looked at: the '
                                'machine is too busy to measure')
         others += workload.rounds_until_now()   # some, where the machine is busy
         latest = workload.next_round()
-        cost = marked_walks(stack.qmp('query-x86-dseg-markers'), latest.number,
-                            workload)
-        if cost:
-            walks += cost
-            measured.append(latest)
-        else:
-            others.append(latest)
-    return measured, walks, others
+        marked = marked_parts(stack.markers(), latest.number, workload.phases)
+        parts += marked
+        (measured if marked else others).append(latest)
+    return measured, Walks.of(parts, workload.world, 'user'), others
 
 
 def between_rounds(stack, workload, rounds):
@@ -181,24 +155,15 @@ def between_rounds(stack, workload, rounds):
     return measured, Walks.from_reply(reply, workload.area.world, 'user'), late
 
 
-def marked_walks(markers, number, workload):
-    """The workload's user walks of round @number: see linux/workloads/common.h.
+def marked_parts(markers, number, phases):
+    """The pairs of markers around the updates of round @number: see linux/workloads/common.h.
 
-    None if its markers are not there any more: reset, or passed again in a later round.
+    None of them if they are not there any more: reset, or passed again in a later round.
     """
-    snapshots = {marker['label']: marker for marker in markers}
-    first = FIRST_LABEL + 4 * (number % 4)
-    if any(label not in snapshots for label in range(first, first + 2 * workload.phases)):
-        return None     # it began before the counters were reset, which forgets them
-    walks = Walks.none()
-    for begin in (first, first + 2)[:workload.phases]:
-        before, after = (snapshots[label]['walks'] for label in (begin, begin + 1))
-        # Counters only grow, so this is the begin of a later round.
-        if before['total']['walks'] > after['total']['walks']:
-            return None
-        # And this one lies between its two phases.
-        if before['total']['walks'] < snapshots[first]['walks']['total']['walks']:
-            return None
-        walks += (Walks.from_reply([after], workload.world, 'user')
-                  - Walks.from_reply([before], workload.world, 'user'))
-    return walks
+    labels = updates_of(number)[:phases]
+    if any(label not in markers for pair in labels for label in pair):
+        return []       # it began before the counters were reset, which forgets them
+    parts = [(markers[begin], markers[end]) for begin, end in labels]
+    walked = [marker['walks']['total']['walks'] for part in parts for marker in part]
+    # Counters only grow: out of order, some are of a later round.
+    return parts if walked == sorted(walked) else []

@@ -9,14 +9,16 @@ a clock that counts instructions, and differ by more than their modes.
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from .. import run_main
 from ..base import options
-from ..base.atomically import write_text
+from ..base.progress import Narrator
+from ..reports.table import line, markdown
+from ..stack.counting import counting
 from ..stack.stack import Machine, qemu_binary
 from .marked import MarkedRun
+from .provenance import hashes, provenance, write_numbers
 
 # Name to program, whether it runs in L2, and which part of the run is looked at.
 RUNS = {
@@ -30,7 +32,8 @@ POLICIES = ('lru', 'plru', 'fifo', 'random')
 DEFAULT_POLICIES = ('lru', 'fifo', 'random')
 LIMITS = {'lru': 0.03, 'plru': 0.03, 'fifo': 0.01, 'random': 0.01}     # of page walks
 EXACT_CLOCK = ('-icount', 'shift=1,sleep=off', '-rtc', 'clock=vm,base=2026-01-01', '-seed', '7')
-COLUMNS = ('walks', 'l1 data misses', 'l1 fetch misses', 'walk cycles')
+COLUMNS = {'walks': 'walks, exact (inclusive)', 'l1 data misses': 'L1 data misses',
+           'l1 fetch misses': 'L1 fetch misses', 'walk cycles': 'walk cycles'}
 TIMEOUT = 4 * 3600
 
 
@@ -65,7 +68,7 @@ def count(name, geometry, mode, folder):
     if nested:
         same = {'extra_args': EXACT_CLOCK}
     with MarkedRun(program, nested=nested, l1_memory='1G', l2_memory='256M', holes=False,
-                   cpu_extra=f'dseg=on,dseg-tlb={file},dseg-tlb-mode={mode},dseg-caches=on', **same) as run:
+                   cpu_extra=counting(file, mode, caches=True), **same) as run:
         run.wait(TIMEOUT)
         return run.tlb_counts()[stage]
 
@@ -83,15 +86,6 @@ def cell(found, column):
         ('(equal)' if equal else f'({difference(found, column):+.3%})')
 
 
-def row(name, policy, found):
-    """A line of the Markdown table."""
-    return f'| {name} | {policy} | ' + ' | '.join(cell(found, c) for c in COLUMNS) + ' |'
-
-
-HEADER = ('| run | L1 policy | walks, exact (inclusive) | L1 data misses | L1 fetch misses | '
-          'walk cycles |\n| --- | --- | --- | --- | --- | --- |')
-
-
 def parse_arguments(arguments):
     parser = options.Parser('scripts/tlb-accuracy')
     parser.add_argument('--json', type=options.new_file)
@@ -103,26 +97,25 @@ def parse_arguments(arguments):
 
 def main(arguments):
     args = parse_arguments(arguments)
+    origin = provenance(hashes(), ['scripts/tlb-accuracy', *arguments])
     geometry = preset(args.geometry)
     results, far = [], []
-    begin = time.monotonic()
-    print(HEADER, flush=True)
+    say = Narrator()
+    print(markdown(('run', 'L1 policy', *COLUMNS.values())), flush=True)
     with tempfile.TemporaryDirectory(prefix='dseg-') as folder:
         for name in args.run or RUNS:
             for policy in args.policy or DEFAULT_POLICIES:
                 found = {}
                 for mode in ('inclusive', 'exact'):
-                    print(f'{time.monotonic() - begin:6.0f} s  {name}, {policy}, {mode}',
-                          file=sys.stderr, flush=True)
+                    say(f'{name}, {policy}, {mode}')
                     found[mode] = count(name, with_policy(geometry, policy), mode, Path(folder))
-                print(row(name, policy, found), flush=True)
+                print(line((name, policy, *(cell(found, column) for column in COLUMNS))), flush=True)
                 results.append({'run': name, 'policy': policy, **found})
                 if abs(difference(found, 'walks')) > LIMITS[policy]:
                     far.append(f'{name}, {policy}: walks differ by more than '
                                f'{LIMITS[policy]:.0%}')
     if args.json:
-        write_text(args.json, json.dumps({'schema': 2, 'geometry': args.geometry,
-                                          'results': results}, indent=1) + '\n')
+        write_numbers(args.json, origin, {'geometry': args.geometry, 'results': results}, schema=2)
     for text in far:
         print(f'tlb-accuracy: {text}', file=sys.stderr)
     return 1 if far else 0

@@ -3,8 +3,8 @@
 
 from dataclasses import dataclass, replace
 
-# Modes with a guest segment, and what they are without it.
-WITHOUT = {'guest-direct': 'base', 'dual-direct': 'vmm-direct', 'native-direct': 'native'}
+from ..stack.modes import MODES, without_guest_segment
+
 PAGES = {'4k': 4 << 10, '2m': 2 << 20, '1g': 1 << 30, 'thp': 2 << 20}
 HUGE = ('2m', '1g')             # those that a program has to ask for
 
@@ -13,7 +13,6 @@ HUGE = ('2m', '1g')             # those that a program has to ask for
 class Configuration:
     """A bar of the field's figures."""
     name: str
-    world: str          # where the workload runs: 'native' (L1) or 'nested' (L2)
     guest: str          # pages of the workload, where no segment translates: a key of PAGES
     host: str           # pages of L2's memory; 'segment' with a VMM segment, None in L1
     mode: str           # of stack/modes.py
@@ -21,18 +20,23 @@ class Configuration:
     label: str          # as figures have it
 
     @property
+    def world(self):
+        """Where the workload runs: 'native' (L1) or 'nested' (L2)."""
+        return MODES[self.mode].world
+
+    @property
     def guest_segment(self):
         """Whether the workload has a primary region."""
-        return self.mode in WITHOUT
+        return MODES[self.mode].guest
 
     @property
     def without_guest_segment(self):
         """The same where no primary region can be made, so that page tables translate."""
-        return replace(self, mode=WITHOUT.get(self.mode, self.mode))
+        return replace(self, mode=without_guest_segment(self.mode))
 
     @property
     def vmm_segment(self):
-        return self.host == 'segment'
+        return MODES[self.mode].vmm
 
     @property
     def page(self):
@@ -57,12 +61,11 @@ class Configuration:
 
 def _native(pages, mode='native', label=None):
     name = 'ds' if mode == 'native-direct' else pages
-    return Configuration(f'native-{name}', 'native', pages, None, mode, 'nested',
-                         label or pages.upper())
+    return Configuration(f'native-{name}', pages, None, mode, 'nested', label or pages.upper())
 
 
 def _nested(name, guest, host, mode='base', paging='nested', label=None):
-    return Configuration(name, 'nested', guest, host, mode, paging, label or name.upper())
+    return Configuration(name, guest, host, mode, paging, label or name.upper())
 
 
 def _both(guest, host):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The table behind each figure: a header, and rows of texts."""
 
-from . import cached, figures, models, stepcells
+from . import figures, models, stepcells
 from .results import SHARES
 from .table import share, special
 
@@ -58,9 +58,6 @@ def steps(_, results, points):
     rows = []
     for point in points:
         found = stepcells.of_point(results, point)
-        for row, column, cell in found.in_order() if found else ():
-            rows.append((point.axes['workload'], special(results, point),
-                         stepcells.column_name(column), stepcells.row_name(row),
-                         f'{cell.cycles:.2f}',
-                         *(share(cell.shares.get(place, 0)) for place in cached.PLACES)))
-    return ('workload', 'configuration', 'of', 'entry', 'cycles per walk', *cached.PLACES), rows
+        rows += [(point.axes['workload'], special(results, point), *line)
+                 for line in (found.lines() if found else ())]
+    return ('workload', 'configuration', *stepcells.HEADER), rows

@@ -1,38 +1,128 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""scripts/experiment compare: two runs side by side, with what has changed beyond noise.
+"""What has changed from one run to another, beyond noise.
 
 Points with a clock that counts instructions are the same each time, so any difference is a change.
 Others have noise: a value has changed if the 95 % interval of the difference of the means of the
 repeats does not have 0 in it.
 """
 
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
 from statistics import mean
 
-from . import results, table
+from ..points.axes import value_text
+from . import results
 from .claims import name_of
 from .noise import interval, welch
 
 VALUES = ('walks', 'refs-per-walk', 'checks-per-walk', 'exits', 'overhead', 'measured-overhead')
 CHANGED, SAME, UNKNOWN = 'changed', 'same', 'one repeat only'
+HEADER = ('point', 'value', 'A', 'B', 'change', '')
+SEVERAL = 'several'     # what a run has where its points differ
 
 
-def verdict(left, right, deterministic):
-    """Whether a value has changed: its repeats on both sides."""
-    if deterministic:
-        return CHANGED if sorted(left) != sorted(right) else SAME
-    if min(len(left), len(right)) < 2:
-        return UNKNOWN
-    change, half = welch(left, right)
-    return CHANGED if abs(change) > half else SAME
+@dataclass(frozen=True)
+class Change:
+    """A value of a case, in both runs."""
+    case: 'Case'
+    value: str          # of VALUES
+    left: list          # of each repeat
+    right: list
+    verdict: str
+
+    @property
+    def share(self):
+        """How far the mean is above that of the first run, as a share of it; None if that is 0."""
+        base = mean(self.left)
+        return mean(self.right) / base - 1 if base else None
+
+    @property
+    def line(self):
+        """As texts, below HEADER."""
+        return (self.case.name, self.value, say(self.value, self.left), say(self.value, self.right),
+                '-' if self.share is None else f'{self.share:+.2%}', self.verdict)
 
 
-def cases(run, ignored):
-    """The points of each case, which repeats share: by the axes that are not ignored."""
-    found = {}
-    for point in run.points:
-        axes = {name: value for name, value in point.axes.items() if name not in ignored}
-        found.setdefault(results.key(axes), []).append(point)
-    return found
+@dataclass(frozen=True)
+class Case:
+    """The points of both runs that are repeats of each other; of one side there may be none."""
+    name: str
+    axes: dict          # that all of them share
+    left: list
+    right: list
+
+
+class Comparison:
+    """Two runs, point by point."""
+
+    def __init__(self, left, right):
+        """left, right: Results"""
+        self.left, self.right = left, right
+        self.axes = whole_difference(left, right)       # in which they differ: by axis, of both
+        self._ignored = {'repeat', *self.axes}
+        self.varying = self._varying_axes()             # those that cases differ in
+        found = self._find_cases()
+        self.cases = [case for case in found if case.left and case.right]
+        self.lone = [('A' if case.left else 'B', case.name) for case in found
+                     if not (case.left and case.right)]
+
+    def _varying_axes(self):
+        points = [*self.left.points, *self.right.points]
+        return [axis for axis in results.AXES if axis not in self._ignored
+                and (axis in ('workload', 'configuration')
+                     or len({str(point.axes.get(axis)) for point in points}) > 1)]
+
+    def _find_cases(self):
+        """Of all points that are measured."""
+        found = {}
+        for side, run in enumerate((self.left, self.right)):
+            for point in run.points:
+                axes = {name: value for name, value in point.axes.items()
+                        if name not in self._ignored}
+                if point.record:
+                    found.setdefault(results.key(axes), (axes, [], []))[1 + side].append(point)
+        return [Case(name_of((left or right)[0], self.varying) or 'the only one', axes, left, right)
+                for axes, left, right in found.values()]
+
+    @cached_property
+    def changes(self):
+        """All values that both runs have."""
+        found = []
+        for case in self.cases:
+            for value in VALUES:
+                left, right = self.numbers(case, value)
+                if left and right:
+                    found.append(Change(case, value, left, right,
+                                        verdict(left, right, is_deterministic(case))))
+        return found
+
+    def numbers(self, case, value):
+        """Of each repeat on both sides, as far as it is known."""
+        return [[number for point in points if (number := run.value(point, value)) is not None]
+                for run, points in ((self.left, case.left), (self.right, case.right))]
+
+    @cached_property
+    def differences(self):
+        """(what, of A, of B): axes, and provenance, in which one run differs from the other."""
+        axes = [(axis, *map(value_text, pair)) for axis, pair in self.axes.items()]
+        return axes + [row for row in self._origins() if row[1] != row[2]]
+
+    @property
+    def common(self):
+        """(what, of both): the rest of the provenance."""
+        return [row[:2] for row in self._origins() if row[1] == row[2] != SEVERAL]
+
+    def _origins(self):
+        ours, theirs = (origin_of(run) for run in (self.left, self.right))
+        return [(name, ours.get(name, '-'), theirs.get(name, '-'))
+                for name in dict.fromkeys([*ours, *theirs])]
+
+    @property
+    def counts(self):
+        """In words, how many values have each verdict."""
+        found = Counter(change.verdict for change in self.changes)
+        return ', '.join(f'{found[state]} {state}' for state in (CHANGED, SAME, UNKNOWN) if found[state])
 
 
 def whole_difference(left, right):
@@ -45,35 +135,28 @@ def whole_difference(left, right):
     return found
 
 
-def compare(left, right):
-    """(rows, what only one side has): a row is case, value, text of each side, change, verdict."""
-    ignored = {'repeat', *whole_difference(left, right)}
-    ours, theirs = cases(left, ignored), cases(right, ignored)
-    every = [point for run in (left, right) for point in run.points]
-    varying = [axis for axis in results.AXES if axis not in ignored
-               and (axis in ('workload', 'configuration')
-                    or len({str(point.axes.get(axis)) for point in every}) > 1)]
-    rows = []
-    for case in ours:
-        name = name_of(ours[case][0], varying)
-        for value in VALUES if case in theirs else ():
-            sides = [[number for point in side[case]
-                      if (number := run.value(point, value)) is not None]
-                     for run, side in ((left, ours), (right, theirs))]
-            if all(sides):
-                rows.append(row(name, value, *sides, ours[case][0].axes['clock'] == 'instructions'))
-    lone = [(side, name_of(points[case][0], varying))
-            for side, points, others in (('A', ours, theirs), ('B', theirs, ours))
-            for case in points if case not in others]
-    return rows, lone
+def origin_of(run):
+    """The provenance of a run's points, as texts; what they do not share is SEVERAL."""
+    found = {}
+    for point in run.points:
+        for name, value in point.origin.items():
+            found.setdefault(name, set()).add(str(value))
+    return {name: min(values) if len(values) == 1 else SEVERAL for name, values in found.items()}
 
 
-def row(name, value, left, right, deterministic):
-    """A line of the comparison."""
-    base = mean(left)
-    change = f'{mean(right) / base - 1:+.2%}' if base else '-'
-    return (name, value, say(value, left), say(value, right), change,
-            verdict(left, right, deterministic))
+def is_deterministic(case):
+    """Whether its points count the same each time."""
+    return all(point.axes['clock'] == 'instructions' for point in (*case.left, *case.right))
+
+
+def verdict(left, right, deterministic):
+    """Whether a value has changed: its repeats on both sides."""
+    if deterministic:
+        return CHANGED if sorted(left) != sorted(right) else SAME
+    if min(len(left), len(right)) < 2:
+        return UNKNOWN
+    change, half = welch(left, right)
+    return CHANGED if abs(change) > half else SAME
 
 
 def say(value, numbers):
@@ -86,35 +169,3 @@ def say(value, numbers):
         return text(mean(numbers))
     middle, half = interval(numbers)
     return f'{text(middle)} ± {text(half)}'
-
-
-def differences(left, right):
-    """What the provenance of all points of one side has, and the other not."""
-    def common(run):
-        found = [point.provenance for point in run.points if point.provenance]
-        return {name: value for name, value in (found[0] if found else {}).items()
-                if all(each.get(name) == value for each in found)}
-    ours, theirs = common(left), common(right)
-    return [(name, str(ours.get(name, '-')), str(theirs.get(name, '-')))
-            for name in dict.fromkeys([*ours, *theirs]) if ours.get(name) != theirs.get(name)]
-
-
-def main(first, second):
-    """Print the comparison of two folders; returns 0."""
-    (_, left), (_, right) = results.read(first), results.read(second)
-    print(f'A: {first}\nB: {second}')
-    about = [(axis, *map(str, pair)) for axis, pair in whole_difference(left, right).items()]
-    about += differences(left, right)
-    if about:
-        print('\n' + table.aligned([('differs', 'A', 'B'), *about], left=3))
-    rows, lone = compare(left, right)
-    changed = [each for each in rows if each[-1] != SAME]
-    if changed:
-        header = ('point', 'value', 'A', 'B', 'change', '')
-        print('\n' + table.aligned([header, *changed], left=2))
-    counted = {state: sum(each[-1] == state for each in rows) for state in (CHANGED, SAME, UNKNOWN)}
-    print('\n' + ', '.join(f'{count} {state}' for state, count in counted.items() if count)
-          + f' of {len(rows)} values' if rows else '\nThey have no point in common.')
-    for side, name in lone:
-        print(f'only {side} has {name}')
-    return 0

@@ -65,10 +65,19 @@ def false_escape_share(total):
 
 def bars(record, world=None, privilege=None):
     """The histogram: walks by references of both dimensions."""
+    return _histogram(record['refs'], lambda bar: (bar['guest'], bar['nested']), world, privilege)
+
+
+def checks(record, world=None, privilege=None):
+    """The histogram: walks by base-bound checks."""
+    return _histogram(record['checks'], lambda bar: bar['checks'], world, privilege)
+
+
+def _histogram(table, key, world, privilege):
     found = Counter()
-    for bar in record['refs']:
+    for bar in table:
         if world in (None, bar['world']) and privilege in (None, bar['privilege']):
-            found[bar['guest'], bar['nested']] += bar['walks']
+            found[key(bar)] += bar['walks']
     return found
 
 

@@ -2,15 +2,15 @@
 """The figures that an experiment file wants (wanted.py); the same input gives the same file.
 
     figure = make(wanted, results)
-    svg(figure), save(figure, 'name.pdf')
+    plotting.save(figure, 'name.pdf')
 """
 
-import io
 import textwrap
 from collections import Counter
 from itertools import cycle, product
+from statistics import mean
 
-from ..drawing.chart import GUEST, NESTED, plain, pyplot
+from ..drawing.plotting import CHECKS, GUEST, NESTED, SETTINGS, TEXT, plain, pyplot
 from ..points.axes import value_text
 from . import costs, falseescapes, heatmap, stepcells
 from .claims import THEORY, name_of, varying_axes
@@ -18,8 +18,8 @@ from .noise import interval
 from .results import SHARES, VALUES
 from .table import differing, special
 
-# Two more from the colour-blind safe set of Okabe and Ito; and all of it, for lines.
-CHECKS, HITS, TEXT = '#009e73', '#bbbbbb', '#222222'
+HITS = '#bbbbbb'
+# The colour-blind safe set of Okabe and Ito.
 COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#000000')
 DASHES, MARKERS = ('-', '--', ':'), 'osv^D'
 PARTS = (('guest', 'guest (or native) dimension', GUEST), ('nested', 'nested dimension', NESTED),
@@ -28,9 +28,6 @@ WIDTH = 10.0            # inches, of all figures
 BARS = 64               # the most in a row
 EVENT = 0.18            # inches of a line that says what happened
 TICK, TICK_LINE = 14, 0.14      # characters of a line below a mark, and inches of one more
-# Texts are outlines, so that they look the same where a font is missing.
-SETTINGS = {'svg.fonttype': 'path', 'svg.hashsalt': 'dseg', 'pdf.fonttype': 42, 'font.size': 9,
-            'text.color': TEXT, 'axes.labelcolor': TEXT, 'xtick.color': TEXT, 'ytick.color': TEXT}
 
 
 def make(wanted, results):
@@ -41,27 +38,6 @@ def make(wanted, results):
         return draw[wanted['kind']](wanted, results, points)
 
 
-def svg(figure):
-    """The figure as text."""
-    file = io.StringIO()
-    with pyplot.rc_context(SETTINGS):
-        figure.savefig(file, format='svg', metadata={'Date': None, 'Creator': None})
-    return file.getvalue()
-
-
-def save(figure, file):
-    """Write the figure; the suffix, svg or pdf, is the format."""
-    nothing = {'Date': None, 'Creator': None}
-    if str(file).endswith('.pdf'):
-        nothing = {'CreationDate': None, 'Creator': None, 'Producer': None}
-    with pyplot.rc_context(SETTINGS):
-        figure.savefig(file, metadata=nothing)
-
-
-def close(figure):
-    pyplot.close(figure)
-
-
 def bars(wanted, results, points):
     """Overheads: a group of bars for each workload, a bar for each configuration."""
     points, chosen = with_overhead(wanted, results, points)
@@ -70,14 +46,33 @@ def bars(wanted, results, points):
     groups = {}             # by workload: the shares of each part, by what the bar is called
     for point in points:
         bar = groups.setdefault(point.axes['workload'], {}).setdefault(name_bar(results, point), [])
-        bar.append([results.parts(point, chosen).share(part)
-                                                    for part, *_ in PARTS])
-    in_rows = into_rows(groups)
+        bar.append(shares_of(results.parts(point, chosen)))
+    return in_groups(wanted['title'], groups, draw_bar, lambda bar: [bar])
+
+
+def shares_of(parts):
+    """Of each of PARTS over the ideal time."""
+    return [parts.share(part) for part, *_ in PARTS]
+
+
+def in_groups(title, groups, draw, bars_of, *, y='overhead', room=0.25, most=BARS):
+    """A figure with a group of places for each workload, in rows.
+
+    groups: by workload what is at each place, by its name
+    draw: draws that: (axes, x, what, whether it is the first, the highest bar of the row)
+    bars_of: the bars of a place; each is a list of repeats, which are lists of parts
+    room: above the highest bar, as a share of it; most: places in a row
+    """
+    in_rows = into_rows(groups, most)
     below = 0.15 + 0.066 * max(len(name) for group in groups.values() for name in group)
-    figure, rows = stack(wanted['title'], [1.8] * len(in_rows), above=0.3, below=below)
+    figure, rows = stack(title, [1.8] * len(in_rows), above=0.3, below=below)
     places = max(len_of(groups, names) for names in in_rows)
     for axes, names in zip(rows, in_rows):
-        draw_row(axes, {name: groups[name] for name in names}, places)
+        highest = max(top_of(bar) for name in names for place in groups[name].values()
+                      for bar in bars_of(place)) or 0.01
+        draw_row(axes, {name: groups[name] for name in names}, draw, highest)
+        axes.set_xlim(-0.8, max(places, 12) - 0.2)
+        finish_row(axes, y, highest, room)
     legend(figure, *rows[0].get_legend_handles_labels(), columns=4)
     return figure
 
@@ -118,11 +113,6 @@ def name_bar(results, point):
     return ', '.join(words)
 
 
-def mean(numbers):
-    numbers = list(numbers)
-    return sum(numbers) / len(numbers)
-
-
 def half_interval(numbers):
     """Half the 95 % interval of the mean of repeats, where they differ."""
     return interval(numbers)[1] if len(set(numbers)) > 1 else 0
@@ -133,41 +123,42 @@ def len_of(groups, names):
     return sum(len(groups[name]) for name in names) + len(names) - 1
 
 
-def into_rows(groups):
-    """The workloads of each row: as few rows as BARS allows, and as even as they can be."""
-    total = len_of(groups, groups)
-    most = max(total / -(-total // BARS), *(len(bars) for bars in groups.values()))
+def into_rows(groups, most):
+    """The workloads of each row: as few rows as so many places in one allow."""
     found = [[]]
     for name in groups:
-        if found[-1] and len_of(groups, [*found[-1], name]) > max(most, BARS):
+        if found[-1] and len_of(groups, [*found[-1], name]) > most:
             found.append([])
         found[-1].append(name)
     return found
 
 
-def draw_row(axes, groups, places):
-    """Some workloads beside each other; each row has a scale of its own."""
-    highest = max(mean(sums) + half_interval(sums) for group in groups.values()
-                  for sums in ([sum(repeat) for repeat in bar] for bar in group.values()))
-    highest = highest or 0.01
+def top_of(repeats):
+    """Where a bar and its interval end."""
+    sums = [sum(repeat) for repeat in repeats]
+    return mean(sums) + half_interval(sums)
+
+
+def draw_row(axes, groups, draw, highest):
+    """Some workloads beside each other."""
     at, ticks, names = 0, [], []
-    first = True
     for workload, group in groups.items():
-        begin = at
-        for name, repeats in group.items():
-            draw_bar(axes, at, repeats, first, highest)
-            first = False
+        axes.text(at + (len(group) - 1) / 2, 1.02, workload, ha='center', va='bottom', weight='bold',
+                  transform=axes.get_xaxis_transform())
+        for name, place in group.items():
+            draw(axes, at, place, not ticks, highest)
             ticks.append(at)
             names.append(name)
             at += 1
-        axes.text((begin + at - 1) / 2, 1.27 * highest, workload, ha='center', va='bottom',
-                  weight='bold')
         at += 1
     axes.set_xticks(ticks, names, rotation=90, fontsize=7.5)
-    axes.set_xlim(-0.8, max(places, 12) - 0.2)
-    axes.set_ylim(0, 1.25 * highest)
+
+
+def finish_row(axes, y, highest, room):
+    """Each row has a scale of its own."""
+    axes.set_ylim(0, (1 + room) * highest)
     axes.yaxis.set_major_formatter(lambda value, _: f'{100 * value:g} %')
-    axes.set_ylabel('overhead')
+    axes.set_ylabel(y)
     plain(axes)
     axes.tick_params(axis='x', length=0)
     axes.grid(axis='y', color='#dddddd', linewidth=0.6)
@@ -176,17 +167,22 @@ def draw_row(axes, groups, places):
 
 def draw_bar(axes, at, repeats, labelled, highest):
     """One bar of stacked parts, with its height in numbers above it."""
+    height, top = draw_parts(axes, at, 0.8, repeats, labelled)
+    text = f'{100 * height:.1f}' if height < 1 else f'{100 * height:.0f}'
+    axes.text(at, top + 0.015 * highest, text, rotation=90, ha='center', va='bottom', fontsize=6.5)
+
+
+def draw_parts(axes, at, width, repeats, labelled, parts=PARTS, **style):
+    """One bar of stacked parts, means of repeats, and an interval; returns its height and its top."""
     bottom = 0
-    for (_, about, colour), share in zip(PARTS, map(mean, zip(*repeats))):
-        axes.bar(at, share, 0.8, bottom=bottom, color=colour, label=about if labelled else None)
+    for (_, about, colour), share in zip(parts, map(mean, zip(*repeats))):
+        axes.bar(at, share, width, bottom=bottom, color=colour, label=about if labelled else None,
+                 **style)
         bottom += share
-    text, top = f'{100 * bottom:.1f}' if bottom < 1 else f'{100 * bottom:.0f}', bottom
-    half = half_interval([sum(repeat) for repeat in repeats])
-    if half:
+    half = top_of(repeats) - bottom
+    if half > 0:
         axes.errorbar(at, bottom, half, color=TEXT, elinewidth=0.8, capsize=1.5)
-        top += half
-    axes.text(at, top + 0.015 * highest, text, rotation=90, ha='center', va='bottom',
-              fontsize=6.5)
+    return bottom, bottom + half
 
 
 def lines(wanted, results, points):

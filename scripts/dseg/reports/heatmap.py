@@ -6,12 +6,12 @@
 
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-from ..drawing.chart import pyplot
+from ..drawing.plotting import TEXT, pyplot
 from .stepcells import column_name, row_name
 
 # Black text can be read on each of them.
 COLOURS = LinearSegmentedColormap.from_list('cycles', ('#ffffff', '#ffd9a0', '#f0a030'))
-NOTHING, LINES, TEXT = '#eeeeee', '#888888', '#222222'
+NOTHING, LINES = '#eeeeee', '#888888'
 BESIDE = 2              # maps in a row
 CELL = 0.52             # inches, of the height of a cell
 LINE = 3                # texts of a cell, at most

@@ -1,54 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One HTML file with all of a report: no script, nothing from a network, for phones and paper."""
+"""The page of a report: claims, figures, all models, points, closed forms, provenance."""
 
 import re
 from collections import Counter
 from html import escape
 
 from . import behind, claims, costs, forms, models, table
+from .page import details, make_table, picture, whole
 
-STYLE = '''
-:root { color-scheme: light; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 72rem; background: #fff; color: #1a1a1a;
-  font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; overflow-wrap: break-word; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .5rem; }
-h2 { font-size: 1.25rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid #999; }
-h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
-h2, h3 { break-after: avoid; }
-p { max-width: 46rem; margin: .5rem 0; }
-nav a { margin-right: 1rem; white-space: nowrap; }
-a { color: #004a80; }
-figcaption { font-size: .85rem; }
-figure { margin: 1rem 0; break-inside: avoid; }
-.wide { overflow-x: auto; }
-.wide svg { display: block; width: 100%; min-width: 44rem; height: auto; }
-table { border-collapse: collapse; font-size: .85rem; margin: .3rem 0; }
-th, td { padding: .15rem .6rem .15rem 0; text-align: left; vertical-align: top; }
-th { border-bottom: 1px solid #666; }
-td { border-bottom: 1px solid #ddd; }
-.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.k { white-space: nowrap; }
-.t { min-width: 14rem; }
-.met { color: #005f3c; font-weight: bold; white-space: nowrap; }
-.not-met { color: #a30000; font-weight: bold; white-space: nowrap; }
-.not-measured { color: #555; font-weight: bold; white-space: nowrap; }
-summary { cursor: pointer; padding: .3rem 0; }
-code { font-size: .85em; overflow-wrap: anywhere; }
-@media (max-width: 40rem) {
-  .claims thead { display: none; } .claims tr, .claims td { display: block; border: 0; }
-  .claims tr { padding: .4rem 0; border-bottom: 1px solid #ddd; }
-  .claims td::before { content: attr(data-name); color: #555; font-weight: normal; }
-}
-@media print {
-  body { max-width: none; padding: 0; font-size: 10pt; }
-  .wide { overflow: visible; } .wide svg { min-width: 0; }
-  table { font-size: 6.5pt; } nav { display: none; } tr { break-inside: avoid; }
-  .t { min-width: 0; } td, th { padding-right: .25rem; }
-  details::details-content { content-visibility: visible; display: block; }
-}
-'''
-NUMBER = re.compile(r'-?[\d.]+(?:[eE][+-]?\d+)? ?%?|-')
 CAPTIONS = {
     'timeline': 'Walks of the updates of each round. Where there are none, the VM stands still.',
     'overhead-bars': 'Time of translation over ideal time. The numbers are percent. Each row has a '
@@ -71,14 +30,7 @@ def page(experiment, results, outcomes, drawn):
              ('points', 'Points', points_part(results)),
              ('forms', 'Closed forms', forms_part(results)),
              ('provenance', 'Provenance', provenance_part(experiment, results))]
-    title = escape(experiment['title'])
-    links = ' '.join(f'<a href="#{name}">{about}</a>' for name, about, _ in parts)
-    body = '\n'.join(f'<section id="{name}"><h2>{about}</h2>\n{text}</section>'
-                     for name, about, text in parts)
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f'<title>{title}</title>\n<style>{STYLE}</style></head>\n<body>\n<h1>{title}</h1>\n'
-            f'{summary(experiment, results, outcomes)}<nav>{links}</nav>\n{body}\n</body></html>\n')
+    return whole(experiment['title'], summary(experiment, results, outcomes), parts)
 
 
 def summary(experiment, results, outcomes):
@@ -91,27 +43,6 @@ def summary(experiment, results, outcomes):
     return (f'<p>{measured} of {len(results.points)} points of <code>{escape(experiment["source"])}'
             f'</code>, size {escape(sizes)}, are measured; {failed} failed. '
             f'Claims: {said}.</p>\n')
-
-
-def make_table(header, rows, texts=()):
-    """A table that scrolls sideways; texts: columns whose cells may be long."""
-    def cell(column, text):
-        text = str(text)
-        kind = 't' if column in texts else 'n' if NUMBER.fullmatch(text) else 'k'
-        return f'<td class="{kind}">{escape(text)}</td>'
-    numeric = {column for column in range(len(header))
-               if rows and all(NUMBER.fullmatch(str(row[column])) for row in rows)}
-    head = ''.join(f'<th{" class=n" if column in numeric else ""}>{escape(name)}</th>'
-                   for column, name in enumerate(header))
-    body = ''.join('<tr>' + ''.join(cell(*each) for each in enumerate(row)) + '</tr>\n'
-                   for row in rows)
-    return (f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n'
-            f'<tbody>{body}</tbody></table></div>\n')
-
-
-def details(about, text):
-    """What a click shows."""
-    return f'<details><summary>{escape(about)}</summary>\n{text}</details>\n'
 
 
 def claims_part(outcomes):
@@ -146,32 +77,11 @@ def figures_part(results, drawn):
     """Each figure with the table behind it."""
     parts = []
     for number, (wanted, svg) in enumerate(drawn, 1):
-        name = escape(wanted['title'], quote=True)
-        if svg is None:
-            parts.append(f'<h3>{name}</h3><p>Nothing that this figure shows is measured.</p>\n')
-            continue
-        parts.append(f'<figure><div class="wide">{embedded(svg, f"f{number}-", name)}</div>'
-                     f'{caption(wanted)}</figure>\n'
-                     + details('The table behind it', make_table(*behind.table(wanted, results))))
+        text = picture(number, wanted['title'], svg, CAPTIONS.get(wanted['kind']))
+        if svg:
+            text += details('The table behind it', make_table(*behind.table(wanted, results)))
+        parts.append(text)
     return ''.join(parts) or '<p>This experiment has no figures.</p>\n'
-
-
-def caption(wanted):
-    """What a figure does not say of itself."""
-    about = CAPTIONS.get(wanted['kind'])
-    return f'<figcaption>{about}</figcaption>' if about else ''
-
-
-def embedded(svg, prefix, name):
-    """An SVG as a part of the page: its names are its own, and its size is that of the place."""
-    svg = svg[svg.index('<svg'):]
-    svg = re.sub(r'\b(id=")([^"]+")', rf'\1{prefix}\2', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf'\1{prefix}', svg)
-    svg = re.sub(r'<metadata>.*?</metadata>', '', svg, flags=re.S)
-    svg = re.sub(r'<!--.*?-->\s*', '', svg, flags=re.S)
-    head, rest = svg.split('>', 1)
-    head = re.sub(r' (?:width|height)="[^"]*"', '', head)
-    return f'{head} role="img" aria-label="{name}">{rest}'
 
 
 def models_part(results):
@@ -280,8 +190,7 @@ def forms_part(results):
 
 def provenance_part(experiment, results):
     """What all points have in common, and what each has of its own."""
-    found = {point.id: flat({**point.provenance, 'axes': {}})
-             for point in results.points if point.record}
+    found = {point.id: point.origin for point in results.points if point.record}
     names = list(dict.fromkeys(name for each in found.values() for name in each))
     values = {name: {str(each.get(name, '-')) for each in found.values()} for name in names}
     common = [('experiment', experiment['source'])]
@@ -292,15 +201,3 @@ def provenance_part(experiment, results):
             for point in results.points if point.record]
     return (make_table(('of all points', ''), common, texts=(1,))
             + details('Of each point', make_table(('workload', 'configuration', 'id', *own), rows)))
-
-
-def flat(tables, before=''):
-    """Tables in tables as one, with names such as qemu.version."""
-    found = {}
-    for name, value in tables.items():
-        if isinstance(value, dict):
-            found.update(flat(value, f'{before}{name}.'))
-        else:
-            text = ' '.join(map(str, value)) if isinstance(value, list) else value
-            found[f'{before}{name}'] = text
-    return found

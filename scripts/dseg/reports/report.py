@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/experiment report: claims, met or not, and the numbers, figures and pages behind them."""
 
-import re
 import sys
-from pathlib import Path
 
-from ..base.atomically import beside, write_text
+from ..base.atomically import write_text
 from . import claims, costs, forms, models, results, table, wanted
-
-FORMATS = ('svg', 'pdf')
 
 
 def check(tables):
@@ -53,37 +49,16 @@ def main(folder, options):
 def write(experiment, found, outcomes, asked, options):
     """The files that were asked for."""
     if options.csv:
-        write_text(options.csv, table.to_csv(found))
+        write_text(options.csv, table.to_csv(table.COLUMNS, table.rows(found)))
     if options.json:
         write_text(options.json, table.to_json(found, outcomes))
     if not (options.html or options.svg or options.pdf):
         return
-    from . import figures, html     # pylint: disable=import-outside-toplevel  (matplotlib)
-    drawn = []
-    for number, figure in enumerate(asked, 1):
-        made = figures.make(figure, found)
-        drawn.append((figure, made and figures.svg(made)))
-        for suffix in FORMATS:
-            if made and getattr(options, suffix):
-                save(figures, made, getattr(options, suffix),
-                     f'{number}-{plain_name(figure["title"])}.{suffix}')
-        if made:
-            figures.close(made)
+    from . import figures, html, pictures     # pylint: disable=import-outside-toplevel  (matplotlib)
+    drawn = [(figure, pictures.keep(number, figure['title'], figures.make(figure, found), options))
+             for number, figure in enumerate(asked, 1)]
     if options.html:
         write_text(options.html, html.page(experiment, found, outcomes, drawn))
-
-
-def save(figures, made, folder, name):
-    """A figure as a file in a folder."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with beside(folder / name) as part:
-        figures.save(made, part)
-
-
-def plain_name(title):
-    """A title as a part of a file's name."""
-    return re.sub(r'[^a-z0-9]+', '-', title.lower()).strip('-')[:60] or 'figure'
 
 
 def in_text(experiment, found, outcomes):

@@ -53,6 +53,11 @@ class Point:
     error: str = ''
     provenance: dict = field(default_factory=dict)
 
+    @property
+    def origin(self):
+        """The provenance, but for the axes, with names such as inputs.qemu."""
+        return flat({**self.provenance, 'axes': {}})
+
 
 class Results:
     """What a run of an experiment has, in the order of its points."""
@@ -172,6 +177,18 @@ class Results:
         runs = [models.run_of(each.record, self.parts(each), self.configuration(each))
                 for each in (point, four, two)]
         return models.overheads(*runs, self.parts(two).ideal)
+
+
+def flat(tables, before=''):
+    """Tables in tables as one, with names such as qemu.version."""
+    found = {}
+    for name, value in tables.items():
+        if isinstance(value, dict):
+            found.update(flat(value, f'{before}{name}.'))
+        else:
+            text = ' '.join(map(str, value)) if isinstance(value, list) else value
+            found[f'{before}{name}'] = text
+    return found
 
 
 def key(axes):

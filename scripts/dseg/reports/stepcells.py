@@ -10,10 +10,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from . import cached, counts
+from .table import share
 
 LEVELS = 4
 OWN = 'entry'           # the row of the guest's entries
 LEAST = 0.005           # of a share that is said
+HEADER = ('of', 'entry', 'cycles per walk', *cached.PLACES)
 SHORT = {'l1': 'L1', 'l2': 'L2', 'llc': 'LLC', 'memory': 'mem', cached.SPARED: 'spared'}
 
 
@@ -39,10 +41,12 @@ class Cells:
     rows: tuple         # levels of nested entries, the root's first, and OWN
     cells: dict         # by (row, column); one that no walk has is left out
 
-    def in_order(self):
-        """(row, column, Cell) of each step, as the hardware makes them."""
-        return [(row, column, self.cells[row, column]) for column in self.columns
-                for row in self.rows if (row, column) in self.cells]
+    def lines(self):
+        """As texts, below HEADER, in the order in which the hardware makes the steps."""
+        return [(column_name(column), row_name(row), f'{found.cycles:.2f}',
+                 *(share(found.shares.get(place, 0)) for place in cached.PLACES))
+                for column in self.columns for row in self.rows
+                if (found := self.cells.get((row, column)))]
 
     @property
     def cycles(self):

@@ -80,12 +80,12 @@ def rows(results):
     return [row(results, point) for point in results.points]
 
 
-def to_csv(results):
-    """The text of a CSV file."""
+def to_csv(columns, lines):
+    """The text of a CSV file; a line is a dict."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator='\n')
+    writer = csv.DictWriter(text, columns, lineterminator='\n')
     writer.writeheader()
-    writer.writerows(rows(results))
+    writer.writerows(lines)
     return text.getvalue()
 
 
@@ -140,6 +140,16 @@ def differing(results):
 def to_text(results):
     """The table for people."""
     return aligned([header(results), *(shown(results, point) for point in results.points)], left=2)
+
+
+def markdown(header, rows=()):
+    """A table as documents have it."""
+    return '\n'.join(map(line, (header, ['---'] * len(header), *rows)))
+
+
+def line(cells):
+    """A line of it."""
+    return '| ' + ' | '.join(cells).lstrip() + ' |'
 
 
 def aligned(lines, left=1):

@@ -8,6 +8,7 @@ import threading
 from .. import positive_number, run_main
 from ..base import options
 from ..base.progress import Line
+from .counting import counting
 from .layout import Layout
 from .modes import MODES
 from .stack import Stack, qemu_binary
@@ -55,8 +56,7 @@ def cpu_of(args):
     """What -cpu has besides."""
     if args.dseg == 'off':
         return ''
-    caches = ',dseg-caches=on' if args.caches else ''
-    return f'dseg=on,dseg-tlb={args.tlb}{caches}' if args.tlb else 'dseg=on'
+    return counting(args.tlb, caches=args.caches)
 
 
 def stack_of(args, progress):

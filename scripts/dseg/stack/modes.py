@@ -38,6 +38,13 @@ MODES = {
 }
 
 
+def without_guest_segment(name):
+    """The mode that is left where there is no guest segment."""
+    wanted = MODES[name]
+    return next(left for left, mode in MODES.items() if not mode.guest
+                and (mode.world, mode.vmm) == (wanted.world, wanted.vmm))
+
+
 @dataclass(frozen=True)
 class WorkArea:
     """The memory of a workload."""

@@ -114,10 +114,6 @@ class Exact(Stack):
             raise StackError(f'{len(passed)} markers have stopped the machine, not 1')
         return passed[0]
 
-    def markers(self):
-        """The last of each label since the state was loaded."""
-        return {marker['label']: marker for marker in self.qmp('query-x86-dseg-markers')}
-
     def _stop_at(self, *more):
         self.qmp('x86-dseg-stop-at', labels=[*TURNS.values(), *more])
 

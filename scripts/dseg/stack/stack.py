@@ -325,6 +325,10 @@ class Stack:
         return '\n'.join([f'; {state}{self._qemu_says()}',
                           *(console.last_lines() for console in (self.l1, self.l2))])
 
+    def markers(self):
+        """The last one of each label since the counters were reset, or a state was loaded."""
+        return {marker['label']: marker for marker in self.qmp('query-x86-dseg-markers')}
+
     def event(self, name, timeout=60):
         """Wait for QEMU's next event of that name, and drop others; returns its data, if it has any."""
         timeout = patient(timeout)

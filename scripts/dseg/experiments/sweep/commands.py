@@ -14,8 +14,8 @@ from ...points.plan import Plan, minutes, total_memory
 from ...points.store import EXPERIMENT, Store, described
 from ...reports.costs import NAMES
 from ...reports.report import check
+from ..provenance import hashes
 from . import status
-from .built import hashes
 from .local import WORKER, Local
 from .run import Sweep, show_failed
 from .slurm import Slurm
@@ -27,7 +27,7 @@ COMMANDS = {
     'run': ('size', 'folder', 'jobs', 'slurm', 'retry', 'only'),
     'status': ('size', 'folder'),
     'report': ('size', 'folder', 'costs', 'html', 'csv', 'json', 'svg', 'pdf'),
-    'compare': (),
+    'compare': ('size', 'costs', 'html', 'csv', 'json', 'svg', 'pdf'),
 }
 
 
@@ -168,10 +168,8 @@ def report(args):
 
 
 def compare(args):
-    """compare: the second folder is the option other"""
-    args.size = None
-    args.other = folder_of(args, args.what[1])
-    return _reports('compare').main(folder_of(args, args.what[0]), args.other)
+    """compare"""
+    return _reports('compared').main([folder_of(args, what) for what in args.what], args)
 
 
 def _reports(name):

@@ -12,12 +12,11 @@ The last line that a command prints is how much it has done, for the text; nothi
 from types import SimpleNamespace
 
 from ...base.sizes import MiB, size_text
+from ...stack.ways import VMM
 from ..tradeoffs import Range, vm as vms
-from ..tradeoffs.sharing import KSM
-from ..tradeoffs.swap import DEVICE, SAMPLE
+from ..tradeoffs.sharing import KSM, SCAN, SCANS
+from ..tradeoffs.swap import DEVICE, SAMPLE, make_device
 
-VMM = '$(pidof qemu-system-x86_64)'     # L2's, in L1
-SCANS = 2               # whole ones of KSM: the first sees what does not change, the second merges
 BALLOON = 32 * MiB
 ZRAM = '64M'
 TARGET = '127.0.0.1:4446'       # in L1, of the VMM that a VM moves to
@@ -50,8 +49,7 @@ class Ksm:
         pass
 
     def lose(self):
-        scan = (f'cd {KSM} && echo 10000 >pages_to_scan && echo 0 >sleep_millisecs && echo 1 >run '
-                f'&& until [ $(cat full_scans) -ge {SCANS} ]; do sleep 0.2; done')
+        scan = f'{SCAN} && until [ $(cat full_scans) -ge {SCANS} ]; do sleep 0.2; done'
         return [('KSM merges {} pages', f'{STANDING.format(scan)}; cat {KSM}/pages_sharing')]
 
     def restore(self):
@@ -86,9 +84,8 @@ class Swap:
 
     def lose(self):
         memory = self._vm.hva(Range(0, self._vm.memory.bytes))
-        out = (f'modprobe zram && echo {ZRAM} >/sys/block/zram0/disksize && mkswap {DEVICE} && '
-               f'swapon {DEVICE} && pages --pid {self._vm.pid} --at {memory.start:#x} '
-               f'--bytes {memory.bytes} --page-out {SAMPLE} >/tmp/swapped')
+        out = (f'{make_device(ZRAM)} && swapon {DEVICE} && pages --pid {self._vm.pid} '
+               f'--at {memory.start:#x} --bytes {memory.bytes} --page-out {SAMPLE} >/tmp/swapped')
         return [('the VMM gives up the segment', f'dseg-vm detach {VMM}; echo 1'),
                 ('L1 swaps out {} pages', STANDING.format(out) + '; sed -n '
                  "'s/.*\"swapped\": \\([0-9]*\\).*/\\1/p' /tmp/swapped")]

@@ -15,7 +15,7 @@ from ... import Failure, run_main
 from ...base.locks import alone
 from ...points.store import Store
 from ...stack.console import StackError
-from .provenance import provenance
+from ..provenance import provenance
 
 
 def run_points(store, ids, measure):
@@ -36,7 +36,7 @@ def _run_point(store, point, measure):
             return True
         print(f'{point} begins', flush=True)
         try:
-            store.write_provenance(point, provenance(store, point))
+            store.write_provenance(point, origin_of(store, point))
             begin = time.monotonic()
             measured = measure(point, store.folder)
             store.write_record(point, {'seconds': round(time.monotonic() - begin, 1), **measured})
@@ -46,6 +46,15 @@ def _run_point(store, point, measure):
             store.write_error(point, traceback.format_exc())
         print(f'{point} {"is done" if store.is_done(point) else "has failed"}', flush=True)
         return store.is_done(point)
+
+
+def origin_of(store, point):
+    """The provenance of a record. The command has a folder of its own: this one has the record."""
+    size = store.experiment['size']
+    words = ['scripts/experiment', 'run', store.experiment['source'],
+             *(['--size', size] if size else []),
+             '--folder', f'out/experiments/{point.id}', '--only', f'id={point.id}']
+    return {**provenance(point.inputs, words), 'axes': point.axes}
 
 
 def main(arguments):

@@ -9,10 +9,11 @@
 
 from ...base.sizes import GiB, MiB, size_text
 from ...points.configurations import HUGE, PAGES
+from ...stack.counting import counting
 from ...stack.orders import Exact
+from ...stack.ways import VMM
 from ..tradeoffs import vm
 
-VMM = '$(pidof qemu-system-x86_64)'     # L2's, in L1
 ATTACH_SECONDS = 600
 FRAGMENT_SECONDS = 600
 SHADOW = 'rmmod kvm_amd && modprobe kvm_amd npt=0'
@@ -47,15 +48,14 @@ def settings_of_l2(pages, grows=False):
     return f'{machine}L2_PAGES={size_text(PAGES[pages])}{hole}'
 
 
-def how_to_count(point, measures):
+def how_to_count(point, tlb, measures):
     """Properties of the CPU. measures: a program runs; guests boot in the mode that is quickest.
 
     State does not depend on that: it has neither TLB nor caches in it.
     """
     if not measures:
-        return 'dseg-tlb-mode=inclusive'
-    caches = ',dseg-caches=on' if point.axes['caches'] else ''
-    return f'dseg-tlb-mode={point.axes["tlb-mode"]}{caches}'
+        return counting(tlb, 'inclusive')
+    return counting(tlb, point.axes['tlb-mode'], point.axes['caches'])
 
 
 class Guests:
@@ -71,7 +71,7 @@ class Guests:
         self.stack = Exact(
             l1_memory=self._memory.l1, l2_memory=self._memory.l2 or NO_L2, l2_split=True,
             holes=False, with_programs=point.inputs['programs'] is not None,
-            cpu_extra=f'dseg=on,dseg-tlb={tlb},{how_to_count(point, state is not None)}',
+            cpu_extra=how_to_count(point, tlb, state is not None),
             append=self._l1_words(), log_dir=log_dir, state=state,
             counts_time=point.axes['clock'] == 'instructions',
             progress=progress)

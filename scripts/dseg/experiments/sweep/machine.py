@@ -17,14 +17,14 @@ from ...points.store import Store
 from ...points.workloads import without_region
 from ...reports.forms import broken, forms
 from ...stack.console import CommandError, StackError
+from ...stack.ways import VMM
+from ..counted import counts, instructions, updates_of
 from . import mapping
-from .counted import counts, instructions
-from .guests import ATTACH_SECONDS, VMM, Guests
+from .guests import ATTACH_SECONDS, Guests
 from .remedies import REMEDIES
 from .timeline import Timeline
 
-UPDATES = ((0x104, 0x105), (0x106, 0x107))      # of round 1: linux/workloads/common.h
-PROGRAM = {'l1': (0x200, 0x201), 'l2': (0x202, 0x203)}      # linux/workloads/marked.c
+UPDATES = updates_of(1)
 AREA = 0x600000000000                           # of the workloads, by default
 TIMEOUT = 3600
 ROUND = re.compile(r'round 1 .* checksum ([0-9a-f]+) (ok|BAD) errors (\d+)$', re.M)

@@ -9,25 +9,18 @@ second one it is undone: L1 is told so by orders, typed while the machine is sto
 import re
 
 from ...points.axes import EVENT_ROUNDS
+from ...reports.counts import rows
 from ...stack.console import StackError
-from .counted import counts
+from ..counted import ROUNDS, updates_of, walk_counts
 from .events import EVENTS, give_way
 
 SHOWN = 12                      # of the rounds, one in so many at least is of each phase
-PHASES = 4                      # of rounds, each with labels of its own: linux/workloads/common.h
-FIRST_LABEL, LABELS = 0x100, 4
 SECONDS = 2e-9                  # of an instruction, by the guests' clock (-icount shift=1)
 ORDER_SECONDS = 600
 ROUND = re.compile(r'round (\d+) .* checksum ([0-9a-f]+) (ok|BAD) errors (\d+)$', re.M)
 
 
-def labels_of(number):
-    """Where the updates of a round begin and end."""
-    first = FIRST_LABEL + LABELS * (number % PHASES)
-    return first, first + 1
-
-
-ENDS = tuple(labels_of(number)[1] for number in range(PHASES))
+ENDS = tuple(updates_of(number)[0][1] for number in range(ROUNDS))
 
 
 class Timeline:
@@ -51,7 +44,7 @@ class Timeline:
     def take(self, marker):
         """A round's updates have ended: note its walks, and do what is to be done now."""
         number = len(self.samples) + 1
-        begin_label, end_label = labels_of(number)
+        begin_label, end_label = updates_of(number)[0]
         if marker['label'] != end_label:
             raise StackError(f'round {number} has not ended with marker {end_label:#x}, but with '
                              f'{marker["label"]:#x}')
@@ -119,7 +112,6 @@ class Timeline:
 def walks_of(begin, end):
     """The program's walks between two markers, by regime."""
     found = {}
-    for row in counts([(begin, end)])['walks']:
-        if row['privilege'] == 'user' and not row['regime'].startswith('native'):
-            found[row['regime']] = found.get(row['regime'], 0) + row['walks']
+    for row in rows(walk_counts([(begin, end)]), 'nested', 'user'):
+        found[row['regime']] = found.get(row['regime'], 0) + row['walks']
     return found

@@ -8,6 +8,7 @@ segment the same ranges tell what the base mode allows.
 """
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 __all__ = ['Counts', 'Outcome', 'Range']
@@ -89,3 +90,13 @@ def count_pages(console, ranges, options='', timeout=120):
         for name, number in json.loads(text).items():
             sums[name] = sums.get(name, 0) + number
     return sums
+
+
+@contextmanager
+def stopped(console, pid):
+    """A process of a guest does not run inside the with statement."""
+    console.run(f'kill -STOP {pid}')
+    try:
+        yield
+    finally:
+        console.run(f'kill -CONT {pid}')

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guest OS swapping: L2's kernel is asked to swap out memory of programs in it."""
 
-from . import Counts, Outcome, count_pages
+from . import Counts, Outcome, count_pages, stopped
 from .swap import SAMPLE, swap
 
 
@@ -18,6 +18,6 @@ def attempt(stack, inside, outside, segment_kept=lambda: True):
 
 
 def swap_out(console, work, part):
-    with work.paused():                 # it would bring them back
+    with stopped(console, work.pid):    # it would bring them back
         found = count_pages(console, [part], f'--pid {work.pid} --page-out {SAMPLE}')
     return Counts(found['asked'], found['swapped'])

@@ -86,13 +86,11 @@ class Setting:
 
     def _has_guest_segment(self):
         """Whether the program's walks go through it: only one program has any."""
-        before = self._walks()
+        before = self._stack.qmp('query-x86-dseg-walks')
         self._work.is_right()
-        found = (self._walks() - before).regimes
+        found = Walks.from_reply(self._stack.qmp('query-x86-dseg-walks'), 'nested', 'user',
+                                 since=before).regimes
         return found['guest-direct'] + found['dual-direct'] > 0
-
-    def _walks(self):
-        return Walks.from_reply(self._stack.qmp('query-x86-dseg-walks'), 'nested', 'user')
 
     def _attach(self):
         if self._wanted.vmm:

@@ -10,6 +10,7 @@ from . import Counts, Outcome
 from .vm import vmm_with
 
 KSM = '/sys/kernel/mm/ksm'
+SCAN = f'cd {KSM} && echo 10000 >pages_to_scan && echo 0 >sleep_millisecs && echo 1 >run'
 SCANS = 2               # whole ones: the first sees what does not change, the second merges that
 SCAN_SECONDS = 400
 BOOT_SECONDS = 300
@@ -78,8 +79,7 @@ def ksm(console, vm):
     """KSM has merged what it can, and goes on; afterwards all pages are separate again."""
     try:
         with vm.stopped():              # for the CPU's time
-            console.run(f'cd {KSM} && echo 10000 >pages_to_scan && echo 0 >sleep_millisecs && '
-                        'echo 1 >run')
+            console.run(SCAN)
             end = time.monotonic() + SCAN_SECONDS
             while int(console.run(f'cat {KSM}/full_scans')) < SCANS:
                 if time.monotonic() > end:

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/tradeoffs: the poster's table of trade-offs, each cell an experiment that has run."""
 
-import json
 import sys
-import time
 
 from ... import run_main
 from ...base import options
-from ...base.atomically import write_text
+from ...base.progress import Narrator
+from ...reports.table import aligned
 from ...stack.modes import MODES
 from ...stack.stack import Stack
 from ...stack.ways import Modified
 from ...stack.workload import Workload
 from ..measure import measure
+from ..provenance import hashes, provenance, write_numbers
 from .setting import PROGRAM, Setting
 from .sharing import Twin
 from .vm import MONITOR
@@ -25,8 +25,8 @@ SHARE = 0.9             # of a program's walks that must be of a mode for it to 
 # Gandhi, Basu, Hill, Swift: the poster's section 5, in the order of COLUMNS.
 POSTER = {
     'Page walk dimensions': ('2D', '0D', '1D', '1D'),
-    '# of memory accesses for most page walks': ('24', '0', '4', '4'),
-    '# of base-bound checks for page walks': ('0', '1', '5', '1'),
+    '# of memory accesses for most page walks': tuple(str(MODES[mode].refs) for mode in COLUMNS),
+    '# of base-bound checks for page walks': tuple(str(MODES[mode].checks) for mode in COLUMNS),
     'Guest OS modifications': ('none', 'required', 'none', 'required'),
     'VMM modifications': ('none', 'required', 'required', 'none'),
     'Application category': ('any', 'big memory', 'any', 'big memory'),
@@ -59,17 +59,14 @@ class Table:
         return tuple(self.cells[name][mode] for mode in COLUMNS) == POSTER[name]
 
     def to_json(self):
-        return {'schema': 1,
-                'rows': [{'property': name, **self.cells[name],
+        return {'rows': [{'property': name, **self.cells[name],
                           'matches_poster': self.matches(name)} for name in POSTER],
                 'evidence': self.evidence, 'problems': self.problems()}
 
     def to_text(self):
         rows = [('', *COLUMNS)]
         rows += [(name, *(self.cells[name][mode] for mode in COLUMNS)) for name in POSTER]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        return '\n'.join('  '.join(f'{cell:<{width}}' for cell, width in zip(row, widths)).rstrip()
-                         for row in rows)
+        return aligned(rows, left=len(rows[0]))
 
     def problems(self):
         """What is not as the poster says and why, and what does not prove anything, in words."""
@@ -173,17 +170,14 @@ def parse_arguments(arguments):
 
 def main(arguments):
     args = parse_arguments(arguments)
-    begin = time.monotonic()
-
-    def say(text):
-        print(f'{time.monotonic() - begin:6.1f} s  {text}', file=sys.stderr, flush=True)
-
+    origin = provenance(hashes(), ['scripts/tradeoffs', *arguments])
+    say = Narrator()
     with Stack(cpu_extra='dseg=on', holes=False, l2_memory=L2_MEMORY, log_dir=args.logs,
                progress=say) as stack:
         table = make_table(stack, say)
     print(f'\n{table.to_text()}\n')
     if args.json:
-        write_text(args.json, json.dumps(table.to_json(), indent=1) + '\n')
+        write_numbers(args.json, origin, table.to_json())
         print(f'numbers: {args.json}')
     problems = table.problems()
     for problem in problems:

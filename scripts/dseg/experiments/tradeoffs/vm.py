@@ -4,11 +4,10 @@
 import json
 import re
 import shlex
-from contextlib import contextmanager
 
 from ...base.sizes import MiB
 from ...stack.console import StackError
-from . import Range, count_pages
+from . import Range, count_pages, stopped
 
 MAPPING = re.compile(r'^([0-9a-f]+)-([0-9a-f]+) rw-p 00000000 00:00 0 *$', re.M)
 ALIGNMENT = 2 * MiB     # of the VMM's for what may be in huge pages
@@ -64,14 +63,9 @@ class Vm:
         return count_pages(self._l1, [self.hva(part) for part in ranges],
                            f'--pid {self.pid} {options}', timeout)
 
-    @contextmanager
     def stopped(self):
         """It does not run inside the with statement."""
-        self._l1.run(f'kill -STOP {self.pid}')
-        try:
-            yield
-        finally:
-            self._l1.run(f'kill -CONT {self.pid}')
+        return stopped(self._l1, self.pid)
 
     def qmp(self, command, **arguments):
         """A command of its VMM's monitor."""

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A workload that runs beside an experiment, in the background, and checks its data."""
 
-from contextlib import contextmanager
-
 from ...stack.console import StackError
 
 NAMES = iter(range(1, 1 << 30))
@@ -56,15 +54,6 @@ class Work:
             raise StackError(f'{self._console.name}: process {self.pid} has no page at '
                              f'{address:#x} in memory')
         return (entry & ((1 << 55) - 1)) * 4096
-
-    @contextmanager
-    def paused(self):
-        """It does not run inside the with statement."""
-        self._console.run(f'kill -STOP {self.pid}')
-        try:
-            yield
-        finally:
-            self._console.run(f'kill -CONT {self.pid}')
 
     def stop(self):
         self._run(f'kill {self.pid}; wait {self.pid}; true')
