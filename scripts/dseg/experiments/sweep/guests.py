@@ -71,7 +71,8 @@ class Guests:
         self.stack = Exact(
             l1_memory=self._memory.l1, l2_memory=self._memory.l2 or NO_L2, l2_split=True,
             holes=False, with_programs=point.inputs['programs'] is not None,
-            cpu_extra=f'dseg=on,dseg-tlb={tlb},{how_to_count(point, state is not None)}',
+            cpu_extra=f'dseg=on,dseg-filter-bits={point.axes["filter-bits"]},dseg-tlb={tlb},'
+                      f'{how_to_count(point, state is not None)}',
             append=self._l1_words(), log_dir=log_dir, state=state,
             counts_time=point.axes['clock'] == 'instructions',
             progress=progress)
