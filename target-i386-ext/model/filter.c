@@ -105,6 +105,13 @@ bool dseg_filter_test(const DsegFilter *filter, uint64_t gpa)
     return true;
 }
 
+bool dseg_filter_empty(const DsegFilter *filter)
+{
+    static const uint64_t zeros[DSEG_FILTER_MAX_WORDS];
+
+    return !memcmp(filter->word, zeros, sizeof(zeros));
+}
+
 bool dseg_filter_same(const DsegFilter *a, const DsegFilter *b)
 {
     return a->scale == b->scale && !memcmp(a->word, b->word, sizeof(a->word));

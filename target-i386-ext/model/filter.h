@@ -64,16 +64,17 @@ void dseg_filter_add(DsegFilter *filter, uint64_t gpa);
 /* Whether the page of byte address @gpa may have been added. */
 bool dseg_filter_test(const DsegFilter *filter, uint64_t gpa);
 
-static inline bool dseg_filter_empty(const DsegFilter *filter)
+/*
+ * Whether it is known at a glance that no page passes: of whatever size, its
+ * first partition lies in these words.
+ */
+static inline bool dseg_filter_none_passes(const DsegFilter *filter)
 {
-    uint64_t any = 0;
-
-    for (unsigned i = 0; i < dseg_filter_words(filter); i++) {
-        any |= filter->word[i];
-    }
-    return !any;
+    return !(filter->word[0] | filter->word[1] |
+             filter->word[2] | filter->word[3]);
 }
 
+bool dseg_filter_empty(const DsegFilter *filter);
 bool dseg_filter_same(const DsegFilter *a, const DsegFilter *b);
 
 /* Whether it has no bit beyond its size. */

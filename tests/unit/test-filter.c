@@ -316,6 +316,22 @@ static void test_not_empty_with_any_bit(gconstpointer bits)
     }
 }
 
+/* Not all filters that let none pass are known by that, but no other one is. */
+static void test_none_passes_at_a_glance(gconstpointer bits)
+{
+    g_autoptr(GRand) rand = random_new();
+
+    for (uint64_t n = random_rounds(2000); n && !g_test_failed(); n--) {
+        uint64_t page = random_bits(rand, 40) << PAGE_BITS;
+        DsegFilter filter = empty_of(bits);
+
+        g_assert_true(dseg_filter_none_passes(&filter));
+        dseg_filter_add(&filter, page);
+        g_assert_true(dseg_filter_test(&filter, page));
+        g_assert_false(dseg_filter_none_passes(&filter));
+    }
+}
+
 /* Each bit of each word counts, and so does the size. */
 static void test_same_if_all_words_are(gconstpointer bits)
 {
@@ -612,6 +628,7 @@ static const struct {
     { "hash/lone-page-is-alone-in-its-gib", test_lone_page_within_a_gib, 256 },
     { "starts-empty", test_starts_empty, 64 },
     { "not-empty-with-any-bit", test_not_empty_with_any_bit, 64 },
+    { "none-passes-at-a-glance", test_none_passes_at_a_glance, 64 },
     { "same-if-all-words-are", test_same_if_all_words_are, 64 },
     { "valid-without-bits-beyond-the-size",
       test_valid_without_bits_beyond_the_size, 64 },
