@@ -16,6 +16,9 @@
 #include "system/tcg.h"
 #include "cpu.h"
 
+/* Of the escape filter, by default: the CPU property dseg-filter-bits. */
+#define X86_DSEG_FILTER_BITS 256
+
 typedef struct X86DsegState X86DsegState;
 typedef struct X86DsegWalk X86DsegWalk;
 typedef struct X86DsegDebug X86DsegDebug;
@@ -44,7 +47,9 @@ static inline bool x86_dseg_realize(X86CPU *cpu, Error **errp)
         const char *other = cpu->dseg_verify ? "dseg-verify" :
                             cpu->dseg_tlb ? "dseg-tlb" :
                             cpu->dseg_tlb_mode ? "dseg-tlb-mode" :
-                            cpu->dseg_caches ? "dseg-caches" : NULL;
+                            cpu->dseg_caches ? "dseg-caches" :
+                            cpu->dseg_filter_bits != X86_DSEG_FILTER_BITS ?
+                            "dseg-filter-bits" : NULL;
 
         if (other) {
             error_setg(errp, "CPU property '%s' needs 'dseg' (-cpu "

@@ -36,13 +36,14 @@
 #define DSEG_CPUID_FILTER (1 << 2)
 #define DSEG_CPUID_COUNTERS (1 << 3)
 #define DSEG_CPUID_MARKER (1 << 4)
+#define DSEG_CPUID_FILTER_WORDS(ecx) ((ecx) & 0xff)     /* ECX */
 
 /* MSRs, in host mode only. */
 #define DSEG_MSR_BASE 0x44534700
 #define DSEG_MSR_LIMIT 0x44534701
 #define DSEG_MSR_OFFSET 0x44534702
 #define DSEG_MSR_FILTER_ADD 0x44534703
-#define DSEG_MSR_FILTER(i) (0x44534704 + (i))   /* 0 to 3 */
+#define DSEG_MSR_FILTER(i) (0x44534704 + (i))   /* one for each word */
 
 /* Offsets of the guest's CR9 to CR12 in a VMCB. */
 #define DSEG_VMCB_CR(n) (0x580 + 8 * ((n) - 9))

@@ -27,12 +27,17 @@ DECLARE_TRACE(kvm_entry, TP_PROTO(struct kvm_vcpu *vcpu), TP_ARGS(vcpu));
 /* What this CPU's registers hold. */
 static DEFINE_PER_CPU(struct vmm_segment *, loaded);
 
-static bool has_vmm_segment(void)
+/* Words of 64 bits that the escape filter has. */
+static unsigned int filter_words;
+
+/* How many words that is, too; false if the CPU has no VMM segment. */
+static bool find_vmm_segment(void)
 {
 	u32 eax, features, ecx, edx;
 	u32 wanted = DSEG_CPUID_VMM_SEGMENT | DSEG_CPUID_FILTER;
 
 	cpuid_count(DSEG_CPUID_LEAF, 0, &eax, &features, &ecx, &edx);
+	filter_words = DSEG_CPUID_FILTER_WORDS(ecx);
 	return eax == DSEG_CPUID_SIGNATURE && (features & wanted) == wanted;
 }
 
@@ -41,7 +46,7 @@ static void load_filter(const struct vmm_segment *segment)
 {
 	unsigned int i;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < filter_words; i++)
 		wrmsrl(DSEG_MSR_FILTER(i), 0);
 	for (i = 0; segment && i < segment->nr_escapes; i++)
 		wrmsrl(DSEG_MSR_FILTER_ADD,
@@ -165,7 +170,7 @@ int vmm_segment_init(void)
 {
 	int err;
 
-	if (!has_vmm_segment())
+	if (!find_vmm_segment())
 		return -ENODEV;
 	err = dseg_tracepoint_on("sched_switch", on_sched_switch);
 	if (err)

@@ -12,7 +12,10 @@
 
 #include "region.h"
 
-/* The most pages that can escape from a segment: the filter has 256 bits. */
+/*
+ * The most pages that can escape from a segment.  With as many in a filter of
+ * 256 bits one in six of all others is a false escape.
+ */
 #define VMM_ESCAPES_MAX 64
 
 /**

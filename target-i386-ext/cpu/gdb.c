@@ -32,7 +32,27 @@ static const Register registers[] = {
     { "vmm_filter1", .msr = DSEG_MSR_FILTER0 + 1 },
     { "vmm_filter2", .msr = DSEG_MSR_FILTER0 + 2 },
     { "vmm_filter3", .msr = DSEG_MSR_FILTER0 + 3 },
+    { "vmm_filter4", .msr = DSEG_MSR_FILTER0 + 4 },
+    { "vmm_filter5", .msr = DSEG_MSR_FILTER0 + 5 },
+    { "vmm_filter6", .msr = DSEG_MSR_FILTER0 + 6 },
+    { "vmm_filter7", .msr = DSEG_MSR_FILTER0 + 7 },
+    { "vmm_filter8", .msr = DSEG_MSR_FILTER0 + 8 },
+    { "vmm_filter9", .msr = DSEG_MSR_FILTER0 + 9 },
+    { "vmm_filter10", .msr = DSEG_MSR_FILTER0 + 10 },
+    { "vmm_filter11", .msr = DSEG_MSR_FILTER0 + 11 },
+    { "vmm_filter12", .msr = DSEG_MSR_FILTER0 + 12 },
+    { "vmm_filter13", .msr = DSEG_MSR_FILTER0 + 13 },
+    { "vmm_filter14", .msr = DSEG_MSR_FILTER0 + 14 },
+    { "vmm_filter15", .msr = DSEG_MSR_FILTER0 + 15 },
 };
+QEMU_BUILD_BUG_ON(ARRAY_SIZE(registers) != DSEG_MSR_LAST - DSEG_MSR_BASE + 5);
+
+/* How many of them there are: as many as the filter has words. */
+static unsigned register_count(CPUX86State *env)
+{
+    return ARRAY_SIZE(registers) - DSEG_FILTER_MAX_WORDS +
+           dseg_filter_words(&env->dseg->registers.escapes.filter);
+}
 
 static uint64_t get(CPUX86State *env, const Register *r)
 {
@@ -47,8 +67,10 @@ static uint64_t get(CPUX86State *env, const Register *r)
 
 static int gdb_get(CPUState *cs, GByteArray *buffer, int i)
 {
-    return i < ARRAY_SIZE(registers) ?
-           gdb_get_reg64(buffer, get(cpu_env(cs), &registers[i])) : 0;
+    CPUX86State *env = cpu_env(cs);
+
+    return i < register_count(env) ?
+           gdb_get_reg64(buffer, get(env, &registers[i])) : 0;
 }
 
 /* Returns 0 if @buffer breaks a rule; nothing changes then. */
@@ -58,7 +80,7 @@ static int gdb_set(CPUState *cs, uint8_t *buffer, int i)
     const Register *r = &registers[i];
     uint64_t value;
 
-    if (i >= ARRAY_SIZE(registers)) {
+    if (i >= register_count(env)) {
         return 0;
     }
     value = ldq_le_p(buffer);
@@ -85,7 +107,7 @@ void x86_dseg_gdb_init(CPUState *cs)
 
         gdb_feature_builder_init(&builder, &feature, "org.qemu.i386.dseg",
                                  "i386-dseg.xml", cs->gdb_num_regs);
-        for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
+        for (unsigned i = 0; i < register_count(cpu_env(cs)); i++) {
             gdb_feature_builder_append_reg(&builder, registers[i].name, 64, i,
                                            "int", "system");
         }
@@ -94,9 +116,18 @@ void x86_dseg_gdb_init(CPUState *cs)
     gdb_register_coprocessor(cs, gdb_get, gdb_set, &feature, 0);
 }
 
+/* Four words of the filter are a line. */
+static bool ends_line(const Register *r)
+{
+    return r->cr == DSEG_CR_COUNT || r->msr == DSEG_MSR_OFFSET ||
+           (r->msr >= DSEG_MSR_FILTER0 && (r->msr - DSEG_MSR_FILTER0) % 4 == 3);
+}
+
 void x86_dseg_do_dump(CPUX86State *env, FILE *f)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
+    unsigned count = register_count(env);
+
+    for (unsigned i = 0; i < count; i++) {
         g_autofree char *name = g_ascii_strup(registers[i].name, -1);
 
         if (registers[i].msr && !x86_dseg_has_vmm(env)) {
@@ -104,8 +135,6 @@ void x86_dseg_do_dump(CPUX86State *env, FILE *f)
         }
         qemu_fprintf(f, "%s=%016" PRIx64 "%c", name,
                      get(env, &registers[i]),
-                     registers[i].cr == DSEG_CR_COUNT ||
-                     registers[i].msr == DSEG_MSR_OFFSET ||
-                     i == ARRAY_SIZE(registers) - 1 ? '\n' : ' ');
+                     ends_line(&registers[i]) || i == count - 1 ? '\n' : ' ');
     }
 }

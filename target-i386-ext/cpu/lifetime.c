@@ -20,6 +20,18 @@ static bool same(const char *property, const char *value, const char *others,
     return false;
 }
 
+static bool same_filter(X86CPU *cpu, X86CPU *other, Error **errp)
+{
+    if (cpu->dseg_filter_bits == other->dseg_filter_bits) {
+        return true;
+    }
+    error_setg(errp, "CPU property 'dseg-filter-bits' must be the same for all "
+               "CPUs, as software asks one of them: it is %u, but %u for CPU %d",
+               cpu->dseg_filter_bits, other->dseg_filter_bits,
+               CPU(other)->cpu_index);
+    return false;
+}
+
 bool x86_dseg_same_as_others(X86CPU *cpu, Error **errp)
 {
     X86CPU *other = first_cpu ? X86_CPU(first_cpu) : cpu;
@@ -32,7 +44,24 @@ bool x86_dseg_same_as_others(X86CPU *cpu, Error **errp)
            same("dseg-tlb-mode", cpu->dseg_tlb_mode ?: "inclusive",
                 other->dseg_tlb_mode ?: "inclusive", index, errp) &&
            same("dseg-caches", cpu->dseg_caches ? "on" : "off",
-                other->dseg_caches ? "on" : "off", index, errp);
+                other->dseg_caches ? "on" : "off", index, errp) &&
+           same_filter(cpu, other, errp);
+}
+
+QEMU_BUILD_BUG_ON(X86_DSEG_FILTER_BITS != DSEG_FILTER_BITS);
+
+static bool create_filters(X86CPU *cpu, Error **errp)
+{
+    X86DsegState *dseg = cpu->env.dseg;
+    uint32_t bits = cpu->dseg_filter_bits;
+
+    if (dseg_filter_init(&dseg->registers.escapes.filter, bits) &&
+        dseg_filter_init(&dseg->monitor.escapes.filter, bits)) {
+        return true;
+    }
+    error_setg(errp, "CPU property 'dseg-filter-bits' must be 64, 128, 256, 512 "
+               "or 1024, not %u", bits);
+    return false;
 }
 
 bool x86_dseg_do_realize(X86CPU *cpu, Error **errp)
@@ -44,7 +73,7 @@ bool x86_dseg_do_realize(X86CPU *cpu, Error **errp)
         return false;
     }
     env->dseg = g_new0(X86DsegState, 1);
-    if (!x86_dseg_create_tlb(cpu, errp)) {
+    if (!create_filters(cpu, errp) || !x86_dseg_create_tlb(cpu, errp)) {
         g_clear_pointer(&env->dseg, g_free);
         return false;
     }
@@ -63,7 +92,7 @@ void x86_dseg_do_unrealize(X86CPU *cpu)
 void x86_dseg_do_reset(CPUX86State *env)
 {
     /* What the monitor owns stays, and so do the counters. */
-    env->dseg->registers = (DsegRegisters) {};
+    dseg_registers_reset(&env->dseg->registers);
     env->dseg->control_is_guests = false;
     x86_dseg_tlb_reset(env);
 }

@@ -46,7 +46,8 @@ bool x86_dseg_do_cpuid(CPUX86State *env, uint32_t *eax, uint32_t *ebx,
     *ebx = DSEG_CPUID_GUEST_SEGMENT | DSEG_CPUID_COUNTERS | DSEG_CPUID_MARKER |
            (vmm ? DSEG_CPUID_VMM_SEGMENT | DSEG_CPUID_FILTER : 0) |
            (cycles ? DSEG_CPUID_CYCLES : 0);
-    *ecx = DSEG_REVISION << 16 | DSEG_FILTER_HASHES << 8 | DSEG_FILTER_HASHES;
+    *ecx = DSEG_REVISION << 16 | DSEG_FILTER_HASHES << 8 |
+           dseg_filter_words(&env->dseg->registers.escapes.filter);
     *edx = DSEG_MSR_BASE;
     return true;
 }

@@ -114,6 +114,7 @@ struct X86DsegState {
         DsegCounters counters;
         uint64_t counter_words[X86_DSEG_COUNTERS]; /* for vmstate.c */
     };
+    uint32_t saved_filter_bits; /* of a snapshot; see vmstate.c */
     GHashTable *markers;        /* by label; see marker.c */
     GArray *stop_labels;        /* uint32_t; NULL: no marker stops the machine */
     X86DsegTlb *tlb;            /* NULL: a walk is a fill of QEMU's own */

@@ -25,12 +25,15 @@ static const VMStateDescription vmstate_segment = {
     }
 };
 
+/* The words that a filter of the default size has; see vmstate_filter. */
+#define FILTER_WORDS (DSEG_FILTER_BITS / 64)
+
 static const VMStateDescription vmstate_escapes = {
     .name = "cpu/dseg/escapes",
     .version_id = 1,
     .minimum_version_id = 1,
     .fields = (const VMStateField[]) {
-        VMSTATE_UINT64_ARRAY(filter.word, DsegEscapes, DSEG_FILTER_HASHES),
+        VMSTATE_UINT64_SUB_ARRAY(filter.word, DsegEscapes, 0, FILTER_WORDS),
         VMSTATE_UINT32(count, DsegEscapes),
         VMSTATE_UINT64_ARRAY(page, DsegEscapes, DSEG_ESCAPES_MAX),
         VMSTATE_END_OF_LIST()
@@ -114,7 +117,8 @@ static const char *find_broken(CPUX86State *env)
     if (!dseg_vmm_valid(&dseg->registers, phys_bits)) {
         return "the VMM segment's MSRs";
     }
-    if (!dseg_escapes_valid(&dseg->registers.escapes, phys_bits)) {
+    if (!dseg_escapes_valid(&dseg->registers.escapes, phys_bits) ||
+        !dseg_filter_valid(&dseg->registers.escapes.filter)) {
         return "the escape filter's MSRs";
     }
     if (!scoped_valid(&dseg->monitor.guest, DSEG_GUEST, env)) {
@@ -133,8 +137,16 @@ static const char *find_broken(CPUX86State *env)
 static int dseg_post_load(void *opaque, int version_id)
 {
     X86CPU *cpu = opaque;
-    const char *broken = find_broken(&cpu->env);
+    const char *broken;
 
+    if (cpu->env.dseg->saved_filter_bits != cpu->dseg_filter_bits) {
+        error_report("CPU %d: direct segments: the state to load has an escape "
+                     "filter of %u bits, but the CPU's property "
+                     "'dseg-filter-bits' is %u", CPU(cpu)->cpu_index,
+                     cpu->env.dseg->saved_filter_bits, cpu->dseg_filter_bits);
+        return -EINVAL;
+    }
+    broken = find_broken(&cpu->env);
     if (broken) {
         error_report("CPU %d: direct segments: the state to load breaks a rule "
                      "in %s", CPU(cpu)->cpu_index, broken);
@@ -164,8 +176,63 @@ static int dseg_pre_load(void *opaque)
                      CPU(cpu)->cpu_index);
         return -EINVAL;
     }
+    cpu->env.dseg->saved_filter_bits = DSEG_FILTER_BITS;
     return 0;
 }
+
+static bool filter_needed(void *opaque)
+{
+    X86CPU *cpu = opaque;
+
+    return cpu->dseg_filter_bits != DSEG_FILTER_BITS;
+}
+
+static int filter_pre_save(void *opaque)
+{
+    X86CPU *cpu = opaque;
+
+    cpu->env.dseg->saved_filter_bits = cpu->dseg_filter_bits;
+    return 0;
+}
+
+static const VMStateDescription vmstate_more_words = {
+    .name = "cpu/dseg/filter/words",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64_SUB_ARRAY(word, DsegFilter, FILTER_WORDS,
+                                 DSEG_FILTER_MAX_WORDS - FILTER_WORDS),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+static const VMStateDescription vmstate_filter_state = {
+    .name = "cpu/dseg/filter/state",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT32(saved_filter_bits, X86DsegState),
+        VMSTATE_STRUCT(registers.escapes.filter, X86DsegState, 1,
+                       vmstate_more_words, DsegFilter),
+        VMSTATE_STRUCT(monitor.escapes.filter, X86DsegState, 1,
+                       vmstate_more_words, DsegFilter),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+/* Only where the filters are of another size than the default. */
+static const VMStateDescription vmstate_filter = {
+    .name = "cpu/dseg/filter",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = filter_needed,
+    .pre_save = filter_pre_save,
+    .fields = (const VMStateField[]) {
+        VMSTATE_STRUCT_POINTER(env.dseg, X86CPU, vmstate_filter_state,
+                               X86DsegState),
+        VMSTATE_END_OF_LIST()
+    }
+};
 
 const VMStateDescription vmstate_x86_dseg = {
     .name = "cpu/dseg",
@@ -177,5 +244,9 @@ const VMStateDescription vmstate_x86_dseg = {
     .fields = (const VMStateField[]) {
         VMSTATE_STRUCT_POINTER(env.dseg, X86CPU, vmstate_state, X86DsegState),
         VMSTATE_END_OF_LIST()
+    },
+    .subsections = (const VMStateDescription *const []) {
+        &vmstate_filter,
+        NULL
     }
 };

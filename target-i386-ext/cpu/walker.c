@@ -148,7 +148,7 @@ static DsegNestedHow nested_how(X86DsegWalk *walk, hwaddr gpa)
     if (!walk->vmm || !dseg_segment_contains(walk->vmm, gpa)) {
         return DSEG_NESTED_WALKED;
     }
-    if (dseg_filter_empty(&escapes->filter) ||
+    if (dseg_filter_none_passes(&escapes->filter) ||
         !dseg_filter_test(&escapes->filter, gpa)) {
         return DSEG_NESTED_SEGMENT;
     }

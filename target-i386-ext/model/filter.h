@@ -4,8 +4,9 @@
  *
  * "Escape filter stores few pages with permanent 'hard' faults; checked in
  * parallel with VMM segment register; if found in escape filter, get alternate
- * translation through paging" (the poster, section 6).  A Bloom filter of 256
- * bits in four partitions of 64, one H3 hash function each.
+ * translation through paging" (the poster, section 6).  A Bloom filter in four
+ * partitions, one H3 hash function each.  By default it has 256 bits; other sizes
+ * are for experiments.
  *
  * Plain C: no QEMU headers, so that unit tests can compile it by itself.
  */
@@ -17,22 +18,45 @@
 #include <stdint.h>
 
 #define DSEG_FILTER_HASHES 4
-#define DSEG_FILTER_PARTITION_BITS 64
+#define DSEG_FILTER_BITS 256    /* by default */
 
 /* gPA page numbers have at most 52 - 12 bits; the hash looks at all of them. */
 #define DSEG_FILTER_KEY_BITS 40
 
-/* Word i is partition i; hash function i names one bit of it. */
-typedef struct DsegFilter {
-    uint64_t word[DSEG_FILTER_HASHES];
-} DsegFilter;
+/* 64 to 1024 bits, which are 1 to 16 words. */
+#define DSEG_FILTER_MIN_SCALE (-2)
+#define DSEG_FILTER_MAX_SCALE 2
+#define DSEG_FILTER_MAX_WORDS 16
 
 /*
- * Hash function @i (0 to 3) of page number @pfn: 0 to 63.  H3: the exclusive
- * or of one constant for each bit that is set in @pfn, so that
- * hash(a ^ b) == hash(a) ^ hash(b) and hash(0) == 0.
+ * Partition i is the i-th quarter of its bits; hash function i names one of them.
+ * All zeros is an empty filter of the default size.
  */
-unsigned dseg_filter_hash(unsigned i, uint64_t pfn);
+typedef struct DsegFilter {
+    int scale;                            /* it has 256 * 2^scale bits */
+    uint64_t word[DSEG_FILTER_MAX_WORDS]; /* those that it does not have are 0 */
+} DsegFilter;
+
+/* Makes it an empty one of @bits bits.  False if there is no such size. */
+bool dseg_filter_init(DsegFilter *filter, unsigned bits);
+
+static inline unsigned dseg_filter_words(const DsegFilter *filter)
+{
+    return DSEG_FILTER_MAX_WORDS >> (DSEG_FILTER_MAX_SCALE - filter->scale);
+}
+
+static inline unsigned dseg_filter_bits(const DsegFilter *filter)
+{
+    return 64 * dseg_filter_words(filter);
+}
+
+/*
+ * Hash function @i (0 to 3) of page number @pfn: a bit of partition i.  H3: the
+ * exclusive or of one constant for each bit that is set in @pfn, so that
+ * hash(a ^ b) == hash(a) ^ hash(b) and hash(0) == 0.  In a filter of half the
+ * size it is half of that: what passes a filter passes all smaller ones.
+ */
+unsigned dseg_filter_hash(const DsegFilter *filter, unsigned i, uint64_t pfn);
 
 /* Adds the page of byte address @gpa. */
 void dseg_filter_add(DsegFilter *filter, uint64_t gpa);
@@ -40,21 +64,26 @@ void dseg_filter_add(DsegFilter *filter, uint64_t gpa);
 /* Whether the page of byte address @gpa may have been added. */
 bool dseg_filter_test(const DsegFilter *filter, uint64_t gpa);
 
-static inline bool dseg_filter_empty(const DsegFilter *filter)
+/*
+ * Whether it is known at a glance that no page passes: of whatever size, its
+ * first partition lies in these words.
+ */
+static inline bool dseg_filter_none_passes(const DsegFilter *filter)
 {
     return !(filter->word[0] | filter->word[1] |
              filter->word[2] | filter->word[3]);
 }
 
-static inline bool dseg_filter_same(const DsegFilter *a, const DsegFilter *b)
-{
-    return a->word[0] == b->word[0] && a->word[1] == b->word[1] &&
-           a->word[2] == b->word[2] && a->word[3] == b->word[3];
-}
+bool dseg_filter_empty(const DsegFilter *filter);
+bool dseg_filter_same(const DsegFilter *a, const DsegFilter *b);
+
+/* Whether it has no bit beyond its size. */
+bool dseg_filter_valid(const DsegFilter *filter);
 
 /*
- * The most pages that a list holds.  A filter of 256 bits is of no use long
- * before that: with 46 pages already one in 14 of all others is a false escape.
+ * The most pages that a list holds.  A filter is of no use long before that: of
+ * 256 bits, with 46 pages one in 14 of all others is a false escape, and of 1024
+ * with 184.
  */
 #define DSEG_ESCAPES_MAX 256
 

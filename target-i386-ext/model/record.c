@@ -68,7 +68,7 @@ void dseg_record_filter(DsegRecord *record, const DsegFilter *filter,
     DsegStep *step = add(record, DSEG_STEP_FILTER, true);
 
     for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
-        step->filter.bit[i] = dseg_filter_hash(i,
+        step->filter.bit[i] = dseg_filter_hash(filter, i,
                                                record->gpa >> DSEG_PAGE_BITS);
     }
     step->filter.passes = dseg_filter_test(filter, record->gpa);

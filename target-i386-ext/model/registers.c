@@ -7,6 +7,13 @@
 #include "model/page-tables.h"
 #include "model/counter-select.h"
 
+void dseg_registers_reset(DsegRegisters *registers)
+{
+    *registers = (DsegRegisters) {
+        .escapes.filter.scale = registers->escapes.filter.scale,
+    };
+}
+
 static bool aligned(uint64_t value)
 {
     return !(value & ~DSEG_PAGE_MASK);
@@ -86,11 +93,20 @@ static void filter_add(DsegRegisters *registers, uint64_t gpa,
     dseg_filter_add(&escapes->filter, gpa);
 }
 
-static void filter_write(DsegRegisters *registers, unsigned i, uint64_t word)
+/* The word of the filter that @msr is; NULL if it has none there. */
+static const uint64_t *filter_word(const DsegRegisters *registers, uint32_t msr)
+{
+    const DsegFilter *filter = &registers->escapes.filter;
+    uint32_t i = msr - DSEG_MSR_FILTER0;
+
+    return i < dseg_filter_words(filter) ? &filter->word[i] : NULL;
+}
+
+static void filter_write(DsegRegisters *registers, uint64_t *at, uint64_t word)
 {
     DsegEscapes *escapes = &registers->escapes;
 
-    escapes->filter.word[i] = word;
+    *at = word;
     if (dseg_filter_empty(&escapes->filter)) {
         dseg_escapes_clear(escapes);
         registers->escapes_unknown = false;
@@ -102,10 +118,11 @@ static void filter_write(DsegRegisters *registers, unsigned i, uint64_t word)
 bool dseg_msr_write(DsegRegisters *registers, uint32_t msr, uint64_t value,
                     unsigned phys_bits)
 {
+    const uint64_t *word = filter_word(registers, msr);
     uint64_t end = UINT64_C(1) << phys_bits;
 
-    if (msr >= DSEG_MSR_FILTER0 && msr <= DSEG_MSR_LAST) {
-        filter_write(registers, msr - DSEG_MSR_FILTER0, value);
+    if (word) {
+        filter_write(registers, (uint64_t *)word, value);
         return true;
     }
     if (!aligned(value)) {
@@ -144,6 +161,12 @@ bool dseg_msr_write(DsegRegisters *registers, uint32_t msr, uint64_t value,
 bool dseg_msr_read(const DsegRegisters *registers, uint32_t msr,
                    uint64_t *value)
 {
+    const uint64_t *word = filter_word(registers, msr);
+
+    if (word) {
+        *value = *word;
+        return true;
+    }
     switch (msr) {
     case DSEG_MSR_BASE:
         *value = registers->vmm.base;
@@ -153,9 +176,6 @@ bool dseg_msr_read(const DsegRegisters *registers, uint32_t msr,
         return true;
     case DSEG_MSR_OFFSET:
         *value = registers->vmm.offset;
-        return true;
-    case DSEG_MSR_FILTER0 ... DSEG_MSR_LAST:
-        *value = registers->escapes.filter.word[msr - DSEG_MSR_FILTER0];
         return true;
     default:
         return false;

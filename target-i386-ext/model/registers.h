@@ -39,7 +39,7 @@ typedef enum DsegMsr {
     DSEG_MSR_OFFSET,
     DSEG_MSR_FILTER_ADD,    /* can only be written */
     DSEG_MSR_FILTER0,
-    DSEG_MSR_LAST = DSEG_MSR_FILTER0 + DSEG_FILTER_HASHES - 1,
+    DSEG_MSR_LAST = DSEG_MSR_FILTER0 + DSEG_FILTER_MAX_WORDS - 1,
 } DsegMsr;
 
 /* What belongs to an address space, and is switched with the world. */
@@ -54,6 +54,9 @@ typedef struct DsegRegisters {
     DsegEscapes escapes;    /* the pages are those written to FILTER_ADD */
     bool escapes_unknown;   /* the filter has others: words were written */
 } DsegRegisters;
+
+/* What RESET and INIT do: all is 0, and the filter has the size that it had. */
+void dseg_registers_reset(DsegRegisters *registers);
 
 /*
  * Writes a control register, CR9 to CR12.  False if @value breaks a rule, or
@@ -70,13 +73,15 @@ uint64_t dseg_cr_read(const DsegControl *control, unsigned cr);
 bool dseg_control_valid(const DsegControl *control, unsigned virt_bits);
 
 /*
- * Writes an MSR.  False if @value breaks a rule; nothing changes then.
- * @phys_bits is MAXPHYADDR.
+ * Writes an MSR.  False if @value breaks a rule, or there is no such MSR; nothing
+ * changes then.  @phys_bits is MAXPHYADDR.
  */
 bool dseg_msr_write(DsegRegisters *registers, uint32_t msr, uint64_t value,
                     unsigned phys_bits);
 
-/* Reads an MSR into *@value.  False if it can only be written. */
+/*
+ * Reads an MSR into *@value.  False if it can only be written, or there is none.
+ */
 bool dseg_msr_read(const DsegRegisters *registers, uint32_t msr,
                    uint64_t *value);
 

@@ -124,12 +124,25 @@ static void print_segment(Monitor *mon, const char *name,
     monitor_printf(mon, "\n");
 }
 
-static void print_numbers(Monitor *mon, const char *name, int digits,
-                          const struct uint64List *list)
+static void print_escapes(Monitor *mon, const struct uint64List *page)
 {
-    monitor_printf(mon, "%s%s", name, list ? "" : " none");
-    for (; list; list = list->next) {
-        monitor_printf(mon, " 0x%0*" PRIx64, digits, list->value);
+    monitor_printf(mon, "  escapes%s", page ? "" : " none");
+    for (; page; page = page->next) {
+        monitor_printf(mon, " 0x%" PRIx64, page->value);
+    }
+    monitor_printf(mon, "\n");
+}
+
+/* Four in a line. */
+static void print_words(Monitor *mon, const char *name,
+                        const struct uint64List *word)
+{
+    for (unsigned i = 0; word; word = word->next, i++) {
+        if (i % 4 == 0) {
+            monitor_printf(mon, "%s  %*s", i ? "\n" : "", (int)strlen(name),
+                           i ? "" : name);
+        }
+        monitor_printf(mon, " 0x%016" PRIx64, word->value);
     }
     monitor_printf(mon, "\n");
 }
@@ -142,7 +155,7 @@ static void print_registers(Monitor *mon, const X86DsegRegisters *r)
     monitor_printf(mon, "  MSRs: base 0x%" PRIx64 ", limit 0x%" PRIx64
                    ", offset 0x%" PRIx64 "\n",
                    r->vmm_base, r->vmm_limit, r->vmm_offset);
-    print_numbers(mon, "  MSR filter", 16, r->vmm_filter);
+    print_words(mon, "MSR filter", r->vmm_filter);
 }
 
 static void hmp_info_dseg(Monitor *mon, const QDict *qdict)
@@ -171,8 +184,8 @@ static void hmp_info_dseg(Monitor *mon, const QDict *qdict)
         print_registers(mon, info->registers);
         print_segment(mon, "guest", info->guest, "CR3");
         print_segment(mon, "vmm", info->vmm, "nested CR3");
-        print_numbers(mon, "  filter", 16, info->filter);
-        print_numbers(mon, "  escapes", 1, info->escapes);
+        print_words(mon, "filter", info->filter);
+        print_escapes(mon, info->escapes);
     }
     hmp_handle_error(mon, err);
 }

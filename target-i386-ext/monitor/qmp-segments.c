@@ -283,7 +283,7 @@ static X86DsegRegisters *describe_registers(const DsegRegisters *r)
     out->vmm_base = r->vmm.base;
     out->vmm_limit = r->vmm.limit;
     out->vmm_offset = r->vmm.offset;
-    for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
+    for (unsigned i = 0; i < dseg_filter_words(&r->escapes.filter); i++) {
         QAPI_LIST_APPEND(word, r->escapes.filter.word[i]);
     }
     return out;
@@ -312,7 +312,7 @@ static void do_query(CPUState *cs, run_on_cpu_data data)
     for (unsigned i = 0; i < owned->escapes.count; i++) {
         QAPI_LIST_APPEND(escape, owned->escapes.page[i]);
     }
-    for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
+    for (unsigned i = 0; i < dseg_filter_words(&owned->escapes.filter); i++) {
         QAPI_LIST_APPEND(word, owned->escapes.filter.word[i]);
     }
     QAPI_LIST_APPEND(*tail, info);

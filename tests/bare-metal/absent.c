@@ -55,7 +55,7 @@ static void control_registers_in_guest(unsigned n, unsigned cpl)
 /* Unknown: QEMU ignores writes of such MSRs, and reads are 0. */
 static void msrs(void)
 {
-    for (uint32_t msr = MSR_VMM_BASE; msr <= MSR_FILTER(3); msr++) {
+    for (uint32_t msr = MSR_VMM_BASE; msr < MSR_FILTER(MAX_FILTER_WORDS); msr++) {
         uint64_t value = 0;
 
         case_begin("dseg=off: MSR 0x%x keeps nothing", msr);

@@ -1,20 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The escape filter: which bits a page has, what passes, and which escapes are
- * counted as false (docs/spec/registers.rst).
+ * The escape filter, of FILTER_BITS bits: which registers it has, which bits a
+ * page has, what passes, and which escapes are counted as false
+ * (docs/spec/registers.rst).
  */
 #include "lib/cpu.h"
 #include "lib/invariants.h"
 #include "lib/tap.h"
+#include "lib/trap.h"
 #include "lib/vm.h"
 
+#ifndef FILTER_BITS
+#define FILTER_BITS 256
+#endif
+#define LEAF 0x44534547
 #define KNOWN_PAGES 256             /* that the CPU tells false escapes by */
+#define RANDOM_SETS 60
 
 static const struct vm_shape shape = { 4, 1, 4, 1 };
 
-static void expect_words(const uint64_t words[FILTER_WORDS])
+static void enumeration(void)
 {
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    struct cpuid r = cpuid(LEAF, 0);
+
+    case_begin("CPUID has %u words and 4 hash functions", FILTER_BITS / 64);
+    expect("ECX bits 7:0", FILTER_BITS / 64, r.ecx & 0xff);
+    expect("ECX bits 15:8", FILTER_HASHES, r.ecx >> 8 & 0xff);
+    case_end();
+}
+
+/* A word for each 64 bits, which keeps what is written; and no other. */
+static void words_that_are_there(void)
+{
+    uint64_t now;
+
+    case_begin("FILTER0 to FILTER%u are there, and independent",
+               FILTER_BITS / 64 - 1);
+    dseg_reset();
+    for (unsigned i = 0; i < FILTER_BITS / 64; i++) {
+        expect("write", 0, try_write_msr(MSR_FILTER(i), ~0ull - i));
+    }
+    for (unsigned i = 0; i < FILTER_BITS / 64; i++) {
+        expect("read", 0, try_read_msr(MSR_FILTER(i), &now));
+        expect("value", ~0ull - i, now);
+    }
+    case_end();
+    for (unsigned i = FILTER_BITS / 64; i < MAX_FILTER_WORDS; i++) {
+        case_begin("FILTER%u is not there", i);
+        expect("read", TRAP(VECTOR_GP, 0), try_read_msr(MSR_FILTER(i), &now));
+        expect("write of 0", TRAP(VECTOR_GP, 0),
+               try_write_msr(MSR_FILTER(i), 0));
+        case_end();
+    }
+}
+
+static void expect_words(const uint64_t words[MAX_FILTER_WORDS])
+{
+    for (unsigned i = 0; i < filter_words(); i++) {
         expect("filter word", words[i], read_msr(MSR_FILTER(i)));
     }
 }
@@ -22,10 +64,10 @@ static void expect_words(const uint64_t words[FILTER_WORDS])
 /* Each address bit by itself, and some pages together. */
 static void added_bits(void)
 {
-    uint64_t together[FILTER_WORDS] = { 0 };
+    uint64_t together[MAX_FILTER_WORDS] = { 0 };
 
     for (unsigned bit = 12; bit < 40; bit++) {
-        uint64_t words[FILTER_WORDS] = { 0 };
+        uint64_t words[MAX_FILTER_WORDS] = { 0 };
 
         case_begin("FILTER_ADD of 2^%u sets the bits of the hash functions",
                    bit);
@@ -47,17 +89,20 @@ static void added_bits(void)
     case_end();
 }
 
-/* A page that is not this one and has its bit in that word. */
-static uint64_t page_with_bit_of(uint64_t gpa, unsigned word)
+/* A page that shares the bit of hash function @i with this one, and no other. */
+static uint64_t page_with_bit_of(uint64_t gpa, unsigned i)
 {
-    uint64_t wanted[FILTER_WORDS] = { 0 };
+    unsigned wanted[FILTER_HASHES], bits[FILTER_HASHES];
 
-    filter_bits(gpa, wanted);
+    filter_hash(gpa, wanted);
     for (uint64_t other = 0;; other += PAGE) {
-        uint64_t bits[FILTER_WORDS] = { 0 };
+        unsigned shared = 0;
 
-        filter_bits(other, bits);
-        if (other != gpa && bits[word] == wanted[word]) {
+        filter_hash(other, bits);
+        for (unsigned j = 0; j < FILTER_HASHES; j++) {
+            shared |= (bits[j] == wanted[j]) << j;
+        }
+        if (shared == 1u << i) {
             return other;
         }
     }
@@ -87,20 +132,36 @@ static void make(struct vm *vm)
     set_vmm_segment(segment(to_gpa(0), MEMORY_END, 0));
 }
 
+/*
+ * Of each partition in @set just the bit of that page, of the others all but
+ * that.
+ */
+static void write_partitions(uint64_t gpa, unsigned set)
+{
+    uint64_t words[MAX_FILTER_WORDS] = { 0 };
+    unsigned hash[FILTER_HASHES];
+
+    filter_hash(gpa, hash);
+    for (unsigned bit = 0; bit < FILTER_BITS; bit++) {
+        unsigned i = bit / (FILTER_BITS / FILTER_HASHES);
+        uint64_t on = (bit == hash[i]) == (set >> i & 1);
+
+        words[bit / 64] |= on << bit % 64;
+    }
+    for (unsigned i = 0; i < filter_words(); i++) {
+        write_msr(MSR_FILTER(i), words[i]);
+    }
+}
+
 static void all_four_bits(void)
 {
-    uint64_t words[FILTER_WORDS] = { 0 };
     struct vm vm;
 
     for (unsigned set = 0; set < 16; set++) {
-        case_begin("a page with the bits in words 0x%x of its four %s", set,
-                   set == 15 ? "escapes" : "does not escape");
+        case_begin("a page with the bits in partitions 0x%x of its four %s",
+                   set, set == 15 ? "escapes" : "does not escape");
         make(&vm);
-        __builtin_memset(words, 0, sizeof(words));
-        filter_bits(to_gpa(vm.data_hpa), words);
-        for (unsigned i = 0; i < FILTER_WORDS; i++) {
-            write_msr(MSR_FILTER(i), set >> i & 1 ? words[i] : ~words[i]);
-        }
+        write_partitions(to_gpa(vm.data_hpa), set);
         expect_load(&vm, set == 15, 0);
         case_end();
     }
@@ -114,7 +175,7 @@ static void false_escapes(void)
     make(&vm);
     gpa = to_gpa(vm.data_hpa);
     case_begin("a page that others let pass is a false escape");
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < FILTER_HASHES; i++) {
         expect_load(&vm, 0, 0);
         filter_add(page_with_bit_of(gpa, i));
     }
@@ -130,7 +191,7 @@ static void false_escapes(void)
                "escape");
     filter_clear();
     expect_load(&vm, 0, 0);
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < FILTER_HASHES; i++) {
         filter_add(page_with_bit_of(gpa, i));
     }
     expect_load(&vm, 1, 1);
@@ -140,7 +201,7 @@ static void false_escapes(void)
     write_msr(MSR_FILTER(0), read_msr(MSR_FILTER(0)));
     expect_load(&vm, 1, 0);
     filter_clear();
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < FILTER_HASHES; i++) {
         filter_add(page_with_bit_of(gpa, i));
     }
     expect_load(&vm, 1, 1);
@@ -156,11 +217,11 @@ static void too_many(void)
     gpa = to_gpa(vm.data_hpa);
     case_begin("after %u pages escapes are counted as false, after one more "
                "not", KNOWN_PAGES);
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < FILTER_HASHES; i++) {
         filter_add(page_with_bit_of(gpa, i));
     }
     /* The others' own bits do not matter. No page is this one. */
-    for (unsigned i = FILTER_WORDS; i < KNOWN_PAGES; i++) {
+    for (unsigned i = FILTER_HASHES; i < KNOWN_PAGES; i++) {
         filter_add(PHYSICAL_END / 2 + i * PAGE);
     }
     expect_load(&vm, 1, 1);
@@ -169,11 +230,63 @@ static void too_many(void)
     case_end();
 }
 
+/* Whether a page has its four bits in words. */
+static bool passes(const uint64_t words[MAX_FILTER_WORDS], uint64_t gpa)
+{
+    unsigned bits[FILTER_HASHES], set = 0;
+
+    filter_hash(gpa, bits);
+    for (unsigned i = 0; i < FILTER_HASHES; i++) {
+        set += words[bits[i] / 64] >> bits[i] % 64 & 1;
+    }
+    return set == FILTER_HASHES;
+}
+
+/* As many pages at random as a partition has bits: then one in six passes. */
+static void random_sets(void)
+{
+    const unsigned pages = FILTER_BITS < 1024 ? FILTER_BITS / FILTER_HASHES
+                                              : KNOWN_PAGES;
+    uint64_t random = 1, gpa;
+    unsigned found = 0;
+    struct vm vm;
+
+    make(&vm);
+    gpa = to_gpa(vm.data_hpa);
+    for (unsigned n = 0; n < RANDOM_SETS; n++) {
+        uint64_t words[MAX_FILTER_WORDS] = { 0 };
+        bool expected;
+
+        filter_clear();
+        for (unsigned i = 0; i < pages; i++) {
+            random = random * 6364136223846793005ull + 1442695040888963407ull;
+            /* In the upper half, where this page is not. */
+            filter_add(PHYSICAL_END / 2 | (random >> 25 & -PAGE));
+            filter_bits(PHYSICAL_END / 2 | (random >> 25 & -PAGE), words);
+        }
+        expected = passes(words, gpa);
+        found += expected;
+        case_begin("random set %u of %u pages: the page %s", n, pages,
+                   expected ? "is a false escape" : "does not escape");
+        expect_words(words);
+        expect_load(&vm, expected, expected);
+        case_end();
+    }
+    case_begin("of %u random sets some are enough, and some are not",
+               RANDOM_SETS);
+    expect("of each three at least", true,
+           found >= 3 && found <= RANDOM_SETS - 3);
+    case_end();
+}
+
 void tests(void)
 {
+    enumeration();
+    words_that_are_there();
     added_bits();
     all_four_bits();
     false_escapes();
     too_many();
+    random_sets();
     check_invariants();
 }

@@ -77,16 +77,20 @@ static void filter_add_rules(void)
     uint64_t now;
 
     for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+        unsigned set = 0;
+
         case_begin("FILTER_ADD %s 0x%lx",
                    values[i].refused ? "refuses" : "takes", values[i].value);
         dseg_reset();
         expect("write", values[i].refused ? TRAP(VECTOR_GP, 0) : 0,
                try_write_msr(MSR_FILTER_ADD, values[i].value));
-        for (unsigned word = 0; word < FILTER_WORDS; word++) {
-            now = read_msr(MSR_FILTER(word));
-            expect("one bit in each word, or none", values[i].refused ? 0 : 1,
-                   now && !(now & (now - 1)));
+        for (unsigned word = 0; word < filter_words(); word++) {
+            for (now = read_msr(MSR_FILTER(word)); now; now &= now - 1) {
+                set++;
+            }
         }
+        expect("one bit for each hash function, or none",
+               values[i].refused ? 0 : FILTER_HASHES, set);
         case_end();
     }
     case_begin("FILTER_ADD can't be read");
@@ -137,7 +141,7 @@ void tests(void)
         write(row);
     }
     filter_add_rules();
-    for (uint32_t msr = MSR_VMM_BASE; msr <= MSR_FILTER(3); msr++) {
+    for (uint32_t msr = MSR_VMM_BASE; msr <= msr_last(); msr++) {
         for (unsigned bits = 0; bits < 8; bits++) {
             in_guest(msr, bits & 1, bits & 2, bits & 4 ? 3 : 0);
         }

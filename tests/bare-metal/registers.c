@@ -9,6 +9,7 @@
 #define LEAF 0x44534547
 #define MAGIC 0x47455344
 #define FEATURES 0x1f
+#define WORDS 4
 #define HIGHEST 0xfffffffffffff000ull
 
 /* Values for CR9 to CR11; and which of them a write refuses. */
@@ -153,7 +154,7 @@ static void leaf(void)
         case_begin("CPUID leaf DSEG, subleaf %u", subleaf);
         expect("EAX", MAGIC, r.eax);
         expect("EBX", FEATURES, r.ebx);
-        expect("ECX", 4 | 4 << 8 | 1 << 16, r.ecx);
+        expect("ECX", WORDS | 4 << 8 | 1 << 16, r.ecx);
         expect("EDX", MSR_VMM_BASE, r.edx);
         case_end();
     }
@@ -166,7 +167,7 @@ static void at_first(void)
     expect("CR10", 0, read_cr10());
     expect("CR11", 0, read_cr11());
     expect("CR12", 0, read_cr12());
-    for (uint32_t msr = MSR_VMM_BASE; msr <= MSR_FILTER(3); msr++) {
+    for (uint32_t msr = MSR_VMM_BASE; msr <= msr_last(); msr++) {
         if (msr != MSR_FILTER_ADD) {
             expect("MSR", 0, read_msr(msr));
         }

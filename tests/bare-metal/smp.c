@@ -20,7 +20,7 @@ static const struct vm_shape shape = { 4, 1, 4, 1 };
  * number.
  */
 static struct {
-    uint64_t cr[4], msr[8], walks;
+    uint64_t cr[4], msr[4 + MAX_FILTER_WORDS], walks;
 } found;
 
 static void look(void)
@@ -29,7 +29,7 @@ static void look(void)
     found.cr[1] = read_cr10();
     found.cr[2] = read_cr11();
     found.cr[3] = read_cr12();
-    for (uint32_t msr = MSR_VMM_BASE; msr <= MSR_FILTER(3); msr++) {
+    for (uint32_t msr = MSR_VMM_BASE; msr <= msr_last(); msr++) {
         if (msr != MSR_FILTER_ADD) {
             found.msr[msr - MSR_VMM_BASE] = read_msr(msr);
         }
@@ -49,7 +49,7 @@ static void fill(void)
     write_msr(MSR_VMM_BASE, 0x3000);
     write_msr(MSR_VMM_LIMIT, 0x2000);
     write_msr(MSR_VMM_OFFSET, 0x1000);
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < filter_words(); i++) {
         write_msr(MSR_FILTER(i), ~0ull);
     }
     found.walks = counter(WALKS);
@@ -61,7 +61,7 @@ static void expect_zeros(void)
     for (unsigned i = 0; i < 4; i++) {
         expect("CR9 to CR12 of the second CPU", 0, found.cr[i]);
     }
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 4 + filter_words(); i++) {
         expect("MSR of the second CPU", 0, found.msr[i]);
     }
 }

@@ -177,14 +177,14 @@ static void msrs_stay(void)
     case_begin("a world switch leaves the MSRs alone");
     make(&vm);
     set_vmm_segment((struct segment) { 0x7000, 0x6000, 0x5000 });
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < filter_words(); i++) {
         write_msr(MSR_FILTER(i), i + 1);
     }
     l2_run(&vm.guest, l2_nothing, 0, 0);
     expect("VMM_BASE", 0x7000, read_msr(MSR_VMM_BASE));
     expect("VMM_LIMIT", 0x6000, read_msr(MSR_VMM_LIMIT));
     expect("VMM_OFFSET", 0x5000, read_msr(MSR_VMM_OFFSET));
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < filter_words(); i++) {
         expect("filter word", i + 1, read_msr(MSR_FILTER(i)));
     }
     case_end();

@@ -105,7 +105,7 @@ static void msrs_are_forbidden(void)
 {
     uint64_t value;
 
-    for (uint32_t msr = MSR_VMM_BASE; msr <= MSR_FILTER(3); msr++) {
+    for (uint32_t msr = MSR_VMM_BASE; msr < MSR_FILTER(MAX_FILTER_WORDS); msr++) {
         case_begin("MSR 0x%x is #GP", msr);
         expect("write", TRAP(VECTOR_GP, 0), try_write_msr(msr, 0));
         expect("read", TRAP(VECTOR_GP, 0), try_read_msr(msr, &value));

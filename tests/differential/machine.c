@@ -21,13 +21,11 @@ static void load_filter(const struct world *world)
 {
     const struct ref_state *state = &world->state;
 
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
-        write_msr(MSR_FILTER(i), 0);
-    }
+    filter_clear();
     for (unsigned i = 0; i < state->added_count; i++) {
         write_msr(MSR_FILTER_ADD, state->added[i]);
     }
-    for (unsigned i = 0; i < FILTER_WORDS && world->writes_filter; i++) {
+    for (unsigned i = 0; i < filter_words() && world->writes_filter; i++) {
         write_msr(MSR_FILTER(i), state->filter[i]);
     }
 }

@@ -106,7 +106,7 @@ void native_unload(void)
 /* Write one of the registers that drop all translations, as it is. */
 static void drop_translations(unsigned which)
 {
-    unsigned msr = MSR_VMM_BASE + which - 3;
+    uint32_t msr = MSR_VMM_BASE + which - 3;
 
     switch (which) {
     case 0:
@@ -119,6 +119,7 @@ static void drop_translations(unsigned which)
         write_cr11(read_cr11());
         break;
     default:
+        msr = msr < msr_last() ? msr : msr_last();
         write_msr(msr, msr == MSR_FILTER_ADD ? 0 : read_msr(msr));
         break;
     }

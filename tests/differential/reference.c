@@ -67,26 +67,30 @@ void ref_hash_init(struct ref_hash *hash)
     uint64_t state = 0x64736567;
 
     for (unsigned n = 0; n < 4 * 40; n++) {
-        unsigned constant;
+        uint64_t output;
 
         do {
-            constant = splitmix64(&state) >> 58;
-        } while (!constant);
-        hash->row[n / 40][n % 40] = constant;
+            output = splitmix64(&state);
+        } while (!(output >> 58));
+        hash->row[n / 40][n % 40] = output >> 56;
     }
 }
 
-void ref_filter_bits(const struct ref_hash *hash, uint64_t gpa, unsigned bit[4])
+void ref_filter_bits(const struct ref_state *state, uint64_t gpa,
+                     unsigned bit[4])
 {
+    unsigned partition = state->filter_bits / 4;
     uint64_t page = gpa >> 12;
 
     for (unsigned i = 0; i < 4; i++) {
-        bit[i] = 0;
+        unsigned hash = 0;
+
         for (unsigned j = 0; j < 40; j++) {
             if (page >> j & 1) {
-                bit[i] ^= hash->row[i][j];
+                hash ^= state->hash->row[i][j];
             }
         }
+        bit[i] = i * partition + hash * partition / 256;
     }
 }
 
@@ -94,9 +98,9 @@ bool ref_filter_passes(const struct ref_state *state, uint64_t gpa)
 {
     unsigned bit[4];
 
-    ref_filter_bits(state->hash, gpa, bit);
+    ref_filter_bits(state, gpa, bit);
     for (unsigned i = 0; i < 4; i++) {
-        if (!(state->filter[i] >> bit[i] & 1)) {
+        if (!(state->filter[bit[i] / 64] >> bit[i] % 64 & 1)) {
             return false;
         }
     }

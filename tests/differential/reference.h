@@ -39,6 +39,9 @@ struct ref_paging {
     uint64_t cr0, cr3, cr4, efer;
 };
 
+/* Of the largest filter. */
+#define REF_FILTER_WORDS 16
+
 /* The constants of the filter's hash functions, which ref_hash_init() makes. */
 struct ref_hash {
     uint8_t row[4][40];
@@ -51,7 +54,8 @@ struct ref_state {
     unsigned maxphyaddr;            /* bits */
     uint32_t pkru;
     struct ref_segment guest_segment, vmm_segment;
-    uint64_t filter[4];
+    unsigned filter_bits;           /* its size */
+    uint64_t filter[REF_FILTER_WORDS];
     const struct ref_hash *hash;
     /*
      * gPAs written to FILTER_ADD since the filter was empty, if they are known.
@@ -106,8 +110,11 @@ void ref_hash_init(struct ref_hash *hash);
 /* Whether the page of a gPA passes the filter. */
 bool ref_filter_passes(const struct ref_state *state, uint64_t gpa);
 
-/* The four bits that FILTER_ADD sets for a gPA: bit[i] of FILTERi. */
-void ref_filter_bits(const struct ref_hash *hash, uint64_t gpa,
+/*
+ * The four bits that FILTER_ADD sets for a gPA, from the first of FILTER0 on;
+ * hash and filter_bits of the state are all that matters.
+ */
+void ref_filter_bits(const struct ref_state *state, uint64_t gpa,
                      unsigned bit[4]);
 
 /* Translate the first byte of an access. Changes nothing but *result. */

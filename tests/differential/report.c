@@ -153,9 +153,11 @@ void report_world(const struct world *world)
     report_segment("segment of L1", &world->host_segment);
     report_segment("guest segment", &state->guest_segment);
     report_segment("VMM segment", &state->vmm_segment);
-    print("  filter: 0x%lx 0x%lx 0x%lx 0x%lx, %u pages added%s\n",
-          state->filter[0], state->filter[1], state->filter[2],
-          state->filter[3], state->added_count,
+    print("  filter:");
+    for (unsigned i = 0; i < state->filter_bits / 64; i++) {
+        print(" 0x%lx", state->filter[i]);
+    }
+    print(", %u pages added%s\n", state->added_count,
           state->added_known ? "" : ", not known");
 }
 

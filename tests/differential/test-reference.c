@@ -151,7 +151,7 @@ static void setup(struct fixture *f, const void *unused)
     f->state = (struct ref_state) {
         .guest = { CR0_PG_WP, GUEST_TABLES, CR4_PAE, EFER_LONG | EFER_NXE },
         .host = { CR0_PG_WP, NESTED_TABLES, CR4_PAE, EFER_LONG | EFER_NXE },
-        .maxphyaddr = 40, .hash = &f->hash, .added_known = true,
+        .maxphyaddr = 40, .hash = &f->hash, .filter_bits = 256, .added_known = true,
     };
     f->access = (struct ref_access) { .gva = GVA, .kind = REF_LOAD };
 }
@@ -437,22 +437,31 @@ static void test_canonical(struct fixture *f, const void *unused)
 static void test_hash(struct fixture *f, const void *unused)
 {
     static const struct {
+        unsigned bits;
         uint64_t page;
-        unsigned bit[4];
+        unsigned hash[4];
     } rows[] = {
-        { 0, { 0, 0, 0, 0 } },
-        { 1, { 48, 13, 37, 26 } },
-        { 0x12345, { 30, 63, 49, 19 } },
-        { 0xffffffffff, { 13, 58, 13, 1 } },
+        { 256, 0, { 0, 0, 0, 0 } },
+        { 256, 1, { 48, 13, 37, 26 } },
+        { 256, 0x12345, { 30, 63, 49, 19 } },
+        { 256, 0xffffffffff, { 13, 58, 13, 1 } },
+        { 64, 0, { 0, 0, 0, 0 } },
+        { 64, 1, { 12, 3, 9, 6 } },
+        { 128, 1, { 24, 6, 18, 13 } },
+        { 512, 1, { 96, 26, 74, 53 } },
+        { 1024, 1, { 193, 53, 148, 106 } },
+        { 1024, 3, { 1, 181, 195, 243 } },
     };
 
     (void)unused;
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         unsigned bit[4];
 
-        ref_filter_bits(&f->hash, rows[i].page << 12 | 0xabc, bit);
+        f->state.filter_bits = rows[i].bits;
+        ref_filter_bits(&f->state, rows[i].page << 12 | 0xabc, bit);
         for (unsigned j = 0; j < 4; j++) {
-            g_assert_cmpuint(bit[j], ==, rows[i].bit[j]);
+            g_assert_cmpuint(bit[j], ==,
+                             j * rows[i].bits / 4 + rows[i].hash[j]);
         }
     }
 }
@@ -462,12 +471,16 @@ static void test_passes_with_all_four(struct fixture *f, const void *unused)
     unsigned bit[4];
 
     (void)unused;
-    ref_filter_bits(&f->hash, GPA_PAGE, bit);
-    for (unsigned i = 0; i < 4; i++) {
-        g_assert_false(ref_filter_passes(&f->state, GPA_PAGE));
-        f->state.filter[i] = 1ull << bit[i];
+    for (unsigned bits = 64; bits <= 1024; bits *= 2) {
+        f->state.filter_bits = bits;
+        memset(f->state.filter, 0, sizeof(f->state.filter));
+        ref_filter_bits(&f->state, GPA_PAGE, bit);
+        for (unsigned i = 0; i < 4; i++) {
+            g_assert_false(ref_filter_passes(&f->state, GPA_PAGE));
+            f->state.filter[bit[i] / 64] |= 1ull << bit[i] % 64;
+        }
+        g_assert_true(ref_filter_passes(&f->state, GPA_PAGE | 0xfff));
     }
-    g_assert_true(ref_filter_passes(&f->state, GPA_PAGE | 0xfff));
 }
 
 static void test_escapes(struct fixture *f, const void *unused)

@@ -7,6 +7,7 @@
 
 #include "enter.h"
 #include "lib/cpu.h"
+#include "lib/dseg.h"
 #include "world-tables.h"
 
 #define CR0_PAGING 0x80000033ull            /* PG, NE, ET, MP, PE */
@@ -267,9 +268,9 @@ static void filter_add_page(struct world *world, uint64_t gpa)
     struct ref_state *state = &world->state;
     unsigned bit[4];
 
-    ref_filter_bits(state->hash, gpa, bit);
+    ref_filter_bits(state, gpa, bit);
     for (unsigned i = 0; i < 4; i++) {
-        state->filter[i] |= 1ull << bit[i];
+        state->filter[bit[i] / 64] |= 1ull << bit[i] % 64;
     }
     world->added[state->added_count++] = gpa;
 }
@@ -279,7 +280,7 @@ static void make_filter_words(struct world *world, struct random *random)
 {
     uint64_t ones = one_in(random, 4) ? ~0ull : 0;
 
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < world->state.filter_bits / 64; i++) {
         world->state.filter[i] |= ones | (random64(random) & random64(random));
     }
     world->state.added_known = false;
@@ -330,6 +331,7 @@ void world_make(struct world *world, struct random *random,
     static const uint8_t anomalies[] = { 0, 0, 0, 128, 64, 24, 8 };
 
     world->state.hash = hash;
+    world->state.filter_bits = 64 * filter_words();
     world->state.maxphyaddr = maxphyaddr;
     world->state.nested = !one_in(random, 5);
     world->state.pkru = random64(random) & random64(random);

@@ -9,14 +9,15 @@
 
 static void check(const DsegEscapes *escapes)
 {
-    DsegFilter rebuilt = { 0 };
+    DsegFilter rebuilt = { .scale = escapes->filter.scale };
 
     for (unsigned i = 0; i < escapes->count; i++) {
         assert(dseg_filter_test(&escapes->filter, escapes->page[i]));
         assert(dseg_escapes_contains(escapes, escapes->page[i] + 4095));
         dseg_filter_add(&rebuilt, escapes->page[i]);
     }
-    assert(!memcmp(&rebuilt, &escapes->filter, sizeof(rebuilt)));
+    assert(dseg_filter_same(&rebuilt, &escapes->filter));
+    assert(dseg_filter_valid(&rebuilt));
     assert(dseg_filter_empty(&escapes->filter) == !escapes->count);
 }
 
@@ -67,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned phys_bits = take_phys_bits(&in);
     DsegEscapes escapes = { 0 };
 
+    assert(dseg_filter_init(&escapes.filter, 64 << take_below(&in, 5)));
     while (in.left) {
         uint64_t gpa;
 

@@ -34,7 +34,7 @@ static void ref(Walker *w, bool nested)
 
 static void translate_gpa(Walker *w)
 {
-    static const DsegFilter filter = { { 1, 2, 4, 8 } };
+    static const DsegFilter filter = { .word = { 1, 2, 4, 8 } };
     const DsegSegment segment = { .base = 0, .limit = take_edge(w->in) };
     bool walked = true;
 

@@ -31,6 +31,12 @@ static void write_cr(DsegRegisters *r, Input *in, unsigned virt_bits)
     }
 }
 
+/* The filter's last word. */
+static uint32_t last_msr(const DsegRegisters *r)
+{
+    return DSEG_MSR_FILTER0 + dseg_filter_bits(&r->escapes.filter) / 64 - 1;
+}
+
 static void check_written(const DsegRegisters *r, uint32_t msr, uint64_t value)
 {
     uint64_t back;
@@ -46,11 +52,12 @@ static void check_written(const DsegRegisters *r, uint32_t msr, uint64_t value)
 }
 
 /* By the table of the specification: what can be written at all. */
-static void check_rule(uint32_t msr, uint64_t value, unsigned phys_bits)
+static void check_rule(uint32_t msr, uint32_t last, uint64_t value,
+                       unsigned phys_bits)
 {
     uint64_t end = UINT64_C(1) << phys_bits;
 
-    assert(msr >= DSEG_MSR_BASE && msr <= DSEG_MSR_LAST);
+    assert(msr >= DSEG_MSR_BASE && msr <= last);
     assert(msr >= DSEG_MSR_FILTER0 || value % 4096 == 0);
     assert(msr >= DSEG_MSR_FILTER0 || msr == DSEG_MSR_OFFSET ||
            value < end || (msr == DSEG_MSR_LIMIT && value == end));
@@ -60,12 +67,12 @@ static void check_rule(uint32_t msr, uint64_t value, unsigned phys_bits)
 static void write_msr(DsegRegisters *r, Input *in, unsigned phys_bits)
 {
     DsegRegisters before = *r;
-    uint32_t msr = DSEG_MSR_BASE - 1 + take_below(in, 10);
+    uint32_t msr = DSEG_MSR_BASE - 1 + take_below(in, 22);
     uint64_t end = UINT64_C(1) << phys_bits;
     uint64_t value = take_bool(in) ? take_near(in, end) : take_edge(in);
 
     if (dseg_msr_write(r, msr, value, phys_bits)) {
-        check_rule(msr, value, phys_bits);
+        check_rule(msr, last_msr(r), value, phys_bits);
         check_written(r, msr, value);
     } else {
         assert(!memcmp(&before, r, sizeof(before)));
@@ -85,7 +92,7 @@ static void fill_list(DsegEscapes *escapes)
 
 static void clear_filter(DsegRegisters *r)
 {
-    for (uint32_t msr = DSEG_MSR_FILTER0; msr <= DSEG_MSR_LAST; msr++) {
+    for (uint32_t msr = DSEG_MSR_FILTER0; msr <= last_msr(r); msr++) {
         assert(dseg_msr_write(r, msr, 0, 32));
     }
 }
@@ -96,6 +103,7 @@ static void check(const DsegRegisters *r, unsigned phys_bits,
     assert(dseg_control_valid(&r->control, virt_bits));
     assert(dseg_control_valid(&r->control, 57));
     assert(dseg_vmm_valid(r, phys_bits));
+    assert(dseg_filter_valid(&r->escapes.filter));
     if (dseg_filter_empty(&r->escapes.filter)) {
         assert(!r->escapes_unknown && !r->escapes.count);
     }
@@ -109,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     DsegRegisters r;
 
     memset(&r, 0, sizeof(r));
+    assert(dseg_filter_init(&r.escapes.filter, 64 << take_below(&in, 5)));
     if (take_below(&in, 4) == 1) {
         fill_list(&r.escapes);
     }

@@ -95,6 +95,17 @@ def test_wrong_words_about_the_tlb_are_refused_by_name(bare_qemu, cpu, words):
     assert words in refusal(bare_qemu, cpu)
 
 
+@pytest.mark.parametrize('cpu, words', [
+    ('EPYC,dseg-filter-bits=64', "'dseg-filter-bits' needs 'dseg'"),
+    *((f'EPYC,dseg=on,dseg-filter-bits={bits}', "'dseg-filter-bits' must be 64, 128, 256, 512 or "
+       f'1024, not {bits}') for bits in (0, 1, 4, 32, 63, 65, 192, 2048, 2**31, 2**32 - 1)),
+    ('EPYC,dseg=on,dseg-filter-bits=many', 'dseg-filter-bits'),
+    ('EPYC,dseg=on,dseg-filter-bits=4294967552', 'dseg-filter-bits'),       # 2^32 + 256
+])
+def test_a_filter_of_another_size_is_refused_by_name(bare_qemu, cpu, words):
+    assert words in refusal(bare_qemu, cpu)
+
+
 L1I = '{"level": "l1i", "pages": ["4k"], "entries": 64, "ways": 4}'
 
 
@@ -180,6 +191,10 @@ MIXED = [
     (f'dseg=on,{TLB}', f'dseg=on,{TLB},dseg-tlb-mode=exact',
      "'dseg-tlb-mode' .* 'exact', but 'inclusive' for CPU 0"),
     (f'dseg=on,{TLB}', f'dseg=on,{TLB},dseg-caches=on', "'dseg-caches' .* 'on', but 'off' for CPU 0"),
+    ('dseg=on,dseg-filter-bits=64', 'dseg=on,dseg-filter-bits=256',
+     "'dseg-filter-bits' must be the same for all CPUs, as software asks one of them: it is 256, but 64 "
+     'for CPU 0'),
+    ('dseg=on', 'dseg=on,dseg-filter-bits=1024', "'dseg-filter-bits' .* 1024, but 256 for CPU 0"),
 ]
 # The socket of the second CPU; -cpu is for the first one only.
 SECOND = 'socket-id=1,core-id=0,thread-id=0'

@@ -13,6 +13,7 @@ from dseg.stack.console import TimeOut
 from dseg.stack.modes import set_mode
 from dseg.stack.stack import Stack, qemu_binary
 from dseg.stack.workload import Workload
+from savedstate import load_small, save_small, subsection
 
 GUPS = 'gups --bytes 64M --updates 200000'
 PAGE = 4096
@@ -184,37 +185,6 @@ def test_stock_qemu_migrates_to_this_one_with_dseg_off(tmp_path):
                     return
             assert not go_on_right(stock, gups), 'stock QEMU goes on where this one does not'
     pytest.fail('stock QEMU has hung three times')
-
-
-def save_small(machine, path):
-    machine.cmd('migrate', uri=f'file:{path}')
-    deadline = time.monotonic() + patient(60)
-    while machine.cmd('query-migrate').get('status') != 'completed':
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def load_small(bare_qemu, cpu, path):
-    """What a QEMU that loads the state says, and whether it could."""
-    machine = bare_qemu(cpu, '-incoming', 'defer')
-    machine.cmd('migrate-incoming', uri=f'file:{path}', exit_on_error=False)
-    deadline = time.monotonic() + patient(60)
-    while True:
-        info = machine.cmd('query-migrate')
-        if info.get('status') in ('completed', 'failed'):
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    machine.shutdown()
-    return info['status'], machine.get_log()
-
-
-def subsection(data, name):
-    """Where the version and the fields of a subsection are."""
-    idstr = bytes([len(name)]) + name.encode()
-    at = data.index(idstr)
-    assert data.count(idstr) == 1
-    return at + len(idstr)
 
 
 @pytest.fixture

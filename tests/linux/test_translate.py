@@ -14,6 +14,7 @@ from dseg import patient
 from dseg.base.sizes import KiB
 from dseg.stack.modes import MODES, find_cr3, set_mode
 from dseg.stack.stack import MonitorError
+from escapefilter import filter_bits
 
 PAGE = 4 * KiB
 CODE = 0x401000                 # of GUPS: mapped, and read-only
@@ -188,34 +189,6 @@ def test_guest_segment_that_misses_is_a_check_more(stack, gups, cr3):
     assert reply['steps'][0]['result'] == 'miss'
     assert (reply['regime'], reply['cost']['checks']) == ('base', 1)
     assert len(references(reply)) == 24
-
-
-# The escape filter, from the specification.
-
-def splitmix64(state):
-    while True:
-        state = (state + 0x9e3779b97f4a7c15) % 2**64
-        x = state
-        x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9 % 2**64
-        x = (x ^ x >> 27) * 0x94d049bb133111eb % 2**64
-        yield x ^ x >> 31
-
-
-def filter_rows():
-    constants = (x >> 58 for x in splitmix64(0x64736567) if x >> 58)
-    return [[next(constants) for _ in range(40)] for _ in range(4)]
-
-
-ROWS = filter_rows()
-
-
-def filter_bits(gpa):
-    bits = [0, 0, 0, 0]
-    for i, row in enumerate(ROWS):
-        for j, constant in enumerate(row):
-            if gpa // PAGE >> j & 1:
-                bits[i] ^= constant
-    return bits
 
 
 def test_escape_is_walked_and_its_hash_is_the_specified_one(stack, gups, cr3):

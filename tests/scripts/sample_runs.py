@@ -199,8 +199,8 @@ MORE = {'native': 1.0, 'nested': 1.05}
 def axes_of(workload, configuration, **more):
     """The axes of a point."""
     return {'workload': workload, 'configuration': configuration, 'tlb': 'sandybridge-ep',
-            'tlb-mode': 'inclusive', 'caches': False, 'escapes': 0, 'fragmentation': 0.0,
-            'fragments': 'pinned', 'remedy': 'none', 'event': 'none',
+            'tlb-mode': 'inclusive', 'caches': False, 'escapes': 0, 'filter-bits': 256,
+            'fragmentation': 0.0, 'fragments': 'pinned', 'remedy': 'none', 'event': 'none',
             'size': 'small', 'clock': 'instructions', 'seed': 1, 'repeat': 1, **more}
 
 

@@ -26,9 +26,19 @@ def test_mode_and_caches_are_those_of_the_point_where_it_is_measured_and_not_to_
     axes = axes_of('gups', 'dd', caches=caches, **{'tlb-mode': 'exact'})
     point = points.make(axes, WORKLOAD, BUILT, None)
     guests.Guests(point, 'genoa', tmp_path, state=tmp_path / 'state')
-    assert asked['cpu_extra'] == f'dseg=on,dseg-tlb=genoa,dseg-tlb-mode=exact{told}'
+    cpu = 'dseg=on,dseg-filter-bits=256,dseg-tlb=genoa'
+    assert asked['cpu_extra'] == f'{cpu},dseg-tlb-mode=exact{told}'
     guests.Guests(point, 'genoa', tmp_path)
-    assert asked['cpu_extra'] == 'dseg=on,dseg-tlb=genoa,dseg-tlb-mode=inclusive'
+    assert asked['cpu_extra'] == f'{cpu},dseg-tlb-mode=inclusive'
+
+
+def test_guests_boot_with_the_filter_that_they_are_measured_with(monkeypatch, tmp_path):
+    asked = {}
+    monkeypatch.setattr(guests, 'Exact', lambda **options: asked.update(options))
+    point = points.make(axes_of('gups', 'dd', escapes=1, **{'filter-bits': 64}), WORKLOAD, BUILT, None)
+    for more in {}, {'state': tmp_path / 'state'}:
+        guests.Guests(point, 'genoa', tmp_path, **more)
+        assert ',dseg-filter-bits=64,' in asked['cpu_extra']
 
 
 @pytest.mark.parametrize('word, value', [('true', True), ('false', False), ('1', None)])

@@ -41,7 +41,7 @@ def test_a_combination_has_all_axes_with_the_defaults_of_those_not_given(file):
     [axes] = read(file(GOOD), WORKLOADS).combinations
     assert axes == {
         'workload': 'gups', 'configuration': 'dd', 'tlb': 'sandybridge-ep', 'tlb-mode': 'inclusive',
-        'caches': False, 'escapes': 0, 'fragmentation': 0.0,
+        'caches': False, 'escapes': 0, 'filter-bits': 256, 'fragmentation': 0.0,
         'fragments': 'pinned', 'remedy': 'none', 'event': 'none', 'size': 'small',
         'clock': 'instructions', 'seed': 1, 'repeat': 1}
 
@@ -143,6 +143,9 @@ BAD = [
      'exp.toml:5: product.configuration: "de" is no value of configuration: use native-4k, '),
     (f'[fixed]\nescapes = 65\n{GOOD}', 'exp.toml:2: fixed.escapes: 65 is no value of escapes: use '
      'a whole number from 0 to 64'),
+    (f'[fixed]\nfilter-bits = 96\n{GOOD}', 'exp.toml:2: fixed.filter-bits: 96 is no value of '
+     'filter-bits: use 64, 128, 256, 512, 1024'),
+    (f'[fixed]\nfilter-bits = 64.0\n{GOOD}', 'exp.toml:2: fixed.filter-bits: 64.0 is no value'),
     (f'[fixed]\nseed = true\n{GOOD}', 'exp.toml:2: fixed.seed: true is no value'),
     (f'[fixed]\nseed = 1.0\n{GOOD}', 'exp.toml:2: fixed.seed: 1.0 is no value'),
     (f'[fixed]\nfragmentation = 1.01\n{GOOD}', 'exp.toml:2: fixed.fragmentation: 1.01 is no'),

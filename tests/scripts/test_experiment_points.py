@@ -136,6 +136,7 @@ def test_points_share_a_boot_unless_it_depends_on_what_differs(plan):
     for name in points.BOOT:
         assert Point(one.axes, {**one.inputs, name: 'other'}).group != one.group
     assert Point(one.axes, {**one.inputs, 'memory': {'l1': 1, 'l2': 1}}).group != one.group
+    assert Point({**one.axes, 'filter-bits': 64}, one.inputs).group != one.group
     for name in 'command', 'geometry', 'work':
         assert Point(one.axes, {**one.inputs, name: 'other'}).group == one.group
 
@@ -216,6 +217,9 @@ def test_an_event_has_many_rounds_about_it_and_a_boot_of_its_own(plan):
     (experiment('"dd"', size='paper'), [
         'exp.toml:5: product.configuration: gups of size paper with dd needs 4.2G of memory in L2, of '
         'which a VMM segment can cover 3.0G: take a smaller size, or [[exclude]] it']),
+    (experiment('"dd", "4k+vd"', 'filter-bits = [256, 64]\n'), [
+        'exp.toml:6: product.filter-bits: 64 without escapes: an empty filter is the same, of '
+        'whatever size; [[exclude]] it for escapes = 0']),
     (experiment('"4k+4k", "native-4k"', 'event = ["ksm"]\n', workloads='"chase"'), [
         f'exp.toml:6: product.event: ksm with {name}: it ends a VMM segment, which this has not; '
         for name in ('4k+4k', 'native-4k')]),

@@ -20,7 +20,10 @@ pytest.importorskip('matplotlib')
     ({**LINES, 'x': 'time'}, 'x', 'none of: workload'),
     ({**LINES, 'y': 'slowdown'}, 'y', 'none of: overhead'),
     ({'over': 'seed'}, 'over', 'only lines may have it'),
-    ({**LINES, 'over': 'workload'}, 'over', 'none of: tlb, ')])
+    ({**LINES, 'over': 'workload'}, 'over', 'none of: tlb, '),
+    ({'scale': 'log'}, 'scale', 'only lines may have it'),
+    ({**LINES, 'x': 'filter-bits', 'scale': 'square'}, 'scale', 'must be "log", not \'square\''),
+    ({**LINES, 'x': 'escapes', 'scale': 'log'}, 'scale', 'log is for x = "filter-bits"')])
 def test_a_figure_that_can_not_be_is_refused(change, key, rule):
     with pytest.raises(Failure, match=f'^x.toml:3: figure.1.{key}: .*{rule}'):
         wanted.check([{**BARS, **change}], lambda *path: 'x.toml:3')
@@ -132,6 +135,32 @@ def test_false_escapes_have_a_line_of_theory_beside_them(folder):
     assert theory.get_label() == 'theory'
     assert list(theory.lines[0].get_ydata()) == pytest.approx([64 ** -4, 0.00246123], rel=1e-5)
     figures.pyplot.close(figure)
+
+
+def test_by_the_size_of_the_filter_there_is_a_line_of_theory_for_each_number_of_escapes(folder):
+    axes = [axes_of('gups', 'dd', escapes=number, **{'filter-bits': bits})
+            for number in (8, 16) for bits in (64, 1024)]
+    _, found = results.read(folder(all_axes=axes))
+    asked = {**LINES, 'x': 'filter-bits', 'y': 'false-escape-share', 'scale': 'log'}
+    figure = figures.make(asked, found)
+    theory = {each.get_label(): list(each.lines[0].get_ydata())
+              for each in figure.axes[0].containers[2:]}
+    assert theory == {
+        'theory, escapes 8': pytest.approx([(1 - (15 / 16) ** 8) ** 4, (1 - (255 / 256) ** 8) ** 4]),
+        'theory, escapes 16': pytest.approx([(1 - (15 / 16) ** 16) ** 4,
+                                             (1 - (255 / 256) ** 16) ** 4])}
+    assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == 'log'
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ['64', '1024']
+    assert figure.axes[0].get_ylim()[0] == pytest.approx((1 - (255 / 256) ** 8) ** 4 / 2)
+    figures.close(figure)
+
+
+def test_a_folder_from_before_there_was_an_axis_has_its_default(folder):
+    axes = [{name: value for name, value in axes_of('gups', 'dd', escapes=number).items()
+             if name != 'filter-bits'} for number in (0, 16)]
+    _, found = results.read(folder(all_axes=axes))
+    assert [point.axes['filter-bits'] for point in found.points] == [256, 256]
+    assert all(point.record for point in found.points)
 
 
 def test_a_timeline_has_the_events_of_each_point_that_has_one(folder):

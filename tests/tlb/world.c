@@ -78,6 +78,7 @@ static struct ref_state ref_state(struct world *world)
         .maxphyaddr = MAX_PHYSICAL_BITS,
         .guest_segment = { s->cr9, s->cr10, s->cr11 },
         .vmm_segment = { s->vmm_base, s->vmm_limit, s->vmm_offset },
+        .filter_bits = 256,
         .filter = { s->filter[0], s->filter[1], s->filter[2], s->filter[3] },
         .hash = &world->hash,
     };

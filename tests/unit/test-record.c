@@ -25,7 +25,7 @@
 static const DsegSegment segment = {
     .base = 0x1000, .limit = 0x100000, .offset = 0x40000000,
 };
-static const DsegFilter filter = { { 1, 2, 4, 8 } };
+static const DsegFilter filter = { .word = { 1, 2, 4, 8 } };
 
 typedef struct Machine {
     const char *name;
@@ -220,13 +220,13 @@ static void test_checks_and_lookups_keep_what_they_found(void)
     g_assert_false(record.step[2].filter.passes);
     for (unsigned i = 0; i < DSEG_FILTER_HASHES; i++) {
         g_assert_cmpuint(record.step[2].filter.bit[i], ==,
-                         dseg_filter_hash(i, 0x12345));
+                         dseg_filter_hash(&filter, i, 0x12345));
     }
 }
 
 static void test_lookup_of_an_added_page_passes(void)
 {
-    DsegFilter one = { { 0 } };
+    DsegFilter one = { 0 };
     DsegRecord record;
 
     dseg_filter_add(&one, 0x12345678);

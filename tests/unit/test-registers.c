@@ -456,7 +456,8 @@ static void test_filter_add_sets_four_bits(void)
     for (unsigned n = 0; n < G_N_ELEMENTS(pages); n++) {
         add_page(&r, pages[n]);
         for (unsigned i = 0; i < 4; i++) {
-            expected[i] |= UINT64_C(1) << dseg_filter_hash(i, pages[n]);
+            expected[i] |= UINT64_C(1) << dseg_filter_hash(&r.escapes.filter, i,
+                                                           pages[n]);
             g_assert_cmphex(read_msr(&r, FILTER0 + i), ==, expected[i]);
         }
     }
@@ -578,7 +579,7 @@ static void test_257th_page_sets_its_bits(void)
     write_msr(&r, FILTER0, 0);
     add_page(&r, 256);
     g_assert_cmphex(read_msr(&r, FILTER0), ==,
-                    UINT64_C(1) << dseg_filter_hash(0, 256));
+                    UINT64_C(1) << dseg_filter_hash(&r.escapes.filter, 0, 256));
 }
 
 /* Its bits are set again, though it is known already. */
@@ -609,10 +610,12 @@ static bool model_filter_empty(const Model *m)
 
 static void model_write(Model *m, unsigned which, uint64_t value)
 {
+    static const DsegFilter filter = { 0 };
+
     if (which == FILTER_ADD) {
         for (unsigned i = 0; i < 4; i++) {
             m->value[FILTER0 + i] |=
-                UINT64_C(1) << dseg_filter_hash(i, value / PAGE);
+                UINT64_C(1) << dseg_filter_hash(&filter, i, value / PAGE);
         }
         g_hash_table_add(m->pages, g_memdup2(&value, sizeof(value)));
         m->unknown |= g_hash_table_size(m->pages) > 256;
@@ -709,7 +712,7 @@ static void test_numbers(void)
     g_assert_cmphex(DSEG_MSR_OFFSET, ==, 0x44534702);
     g_assert_cmphex(DSEG_MSR_FILTER_ADD, ==, 0x44534703);
     g_assert_cmphex(DSEG_MSR_FILTER0, ==, 0x44534704);
-    g_assert_cmphex(DSEG_MSR_LAST, ==, 0x44534707);
+    g_assert_cmphex(DSEG_MSR_LAST, ==, 0x44534713);
     g_assert_cmpuint(DSEG_CR_BASE, ==, 9);
     g_assert_cmpuint(DSEG_CR_LIMIT, ==, 10);
     g_assert_cmpuint(DSEG_CR_OFFSET, ==, 11);

@@ -11,6 +11,8 @@ from .configurations import CONFIGURATIONS
 PRESETS = ('sandybridge-ep', 'sapphire-rapids', 'genoa')     # target-i386-ext/tlb/presets.c
 SIZES = ('smoke', 'small', 'paper')
 MOST_ESCAPES = 64
+FILTER_BITS = (64, 128, 256, 512, 1024)     # of the escape filter: docs/spec/registers.rst
+PAPER_FILTER = 256
 FRAGMENTS = ('pinned', 'movable')
 REMEDIES = ('none', 'compaction', 'self-balloon')
 EVENTS = ('none', 'ksm', 'balloon', 'swap', 'migration')
@@ -38,6 +40,10 @@ class Axis:
 
 def _one_of(words):
     return lambda value: value if isinstance(value, str) and value in words else None
+
+
+def _one_of_numbers(numbers):
+    return lambda value: value if type(value) is int and value in numbers else None
 
 
 def _whole(low, high):
@@ -73,6 +79,8 @@ def all_axes(workloads):
         Axis('tlb-mode', 'inclusive, exact', _one_of(('inclusive', 'exact')), 'inclusive'),
         Axis('caches', 'false, true', _switch, False),
         Axis('escapes', f'a whole number from 0 to {MOST_ESCAPES}', _whole(0, MOST_ESCAPES), 0),
+        Axis('filter-bits', ', '.join(map(str, FILTER_BITS)), _one_of_numbers(FILTER_BITS),
+             PAPER_FILTER),
         Axis('fragmentation', 'a number from 0.0 to 1.0', _share, 0.0),
         Axis('fragments', ', '.join(FRAGMENTS), _one_of(FRAGMENTS), FRAGMENTS[0]),
         Axis('remedy', ', '.join(REMEDIES), _one_of(REMEDIES), REMEDIES[0]),

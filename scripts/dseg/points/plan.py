@@ -12,7 +12,7 @@ import statistics
 
 from ..base.sizes import MiB
 from . import point as points
-from .axes import EVENT_ROUNDS, FRAGMENTS, REMEDIES
+from .axes import EVENT_ROUNDS, FRAGMENTS, PAPER_FILTER, REMEDIES
 from .configurations import CONFIGURATIONS, HUGE, PAGES
 from .memory import MOST_L2, gigabytes, memory_of
 from .problems import Problems
@@ -165,6 +165,9 @@ def _refuse(refusals, experiment, axes, workload):
     elif axes['escapes'] and not configuration.vmm_segment:
         add('escapes', f'{axes["escapes"]} with {configuration.name}: pages escape from a VMM '
             f'segment, which it has not; {leave_out}')
+    if axes['filter-bits'] != PAPER_FILTER and not axes['escapes']:
+        add('filter-bits', f'{axes["filter-bits"]} without escapes: an empty filter is the same, of '
+            'whatever size; [[exclude]] it for escapes = 0')
     for axis in ('fragments', 'remedy'):
         if axes[axis] not in (FRAGMENTS[0], REMEDIES[0]) and not axes['fragmentation']:
             add(axis, f'{axes[axis]} without fragmentation: there is nothing that it could change; '

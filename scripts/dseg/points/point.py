@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-from .axes import EVENT_ROUNDS
+from .axes import EVENT_ROUNDS, PAPER_FILTER
 from .configurations import CONFIGURATIONS
 from .memory import Memory, memory_of
 
@@ -43,9 +43,15 @@ class Point:
     def group(self):
         """The same for points that can start from one boot."""
         return identity({'configuration': self.axes['configuration'], 'clock': self.axes['clock'],
-                         'monitor': self.has_monitor, 'grows': self.grows,
+                         'monitor': self.has_monitor, 'grows': self.grows, **self._filter,
                          'memory': self.inputs['memory'], 'schema': self.inputs['schema'],
                          **{name: self.inputs.get(name) for name in (*BOOT, PROGRAMS)}})
+
+    @property
+    def _filter(self):
+        """The size of the escape filter where it is not the paper's, as in older folders."""
+        bits = self.axes.get('filter-bits', PAPER_FILTER)
+        return {} if bits == PAPER_FILTER else {'filter-bits': bits}
 
     @property
     def configuration(self):

@@ -212,11 +212,11 @@ def judge_theory(claim, results):
 
 def theory_of(results, points):
     """(mean, standard error of the mean) of the share of false escapes in points of random sets."""
-    escapes = points[0].axes['escapes']
-    errors = [falseescapes.deviation(escapes, falseescapes.concentration_of(
+    escapes, bits = points[0].axes['escapes'], points[0].axes['filter-bits']
+    errors = [falseescapes.deviation(escapes, bits, falseescapes.concentration_of(
         point.record['inputs']['work'], results.configuration(point).guest_segment))
               for point in points]
-    return falseescapes.share(escapes), math.hypot(*errors) / len(errors)
+    return falseescapes.share(escapes, bits), math.hypot(*errors) / len(errors)
 
 
 def not_measured(claim, rows):

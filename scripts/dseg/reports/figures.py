@@ -24,6 +24,7 @@ COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#0
 DASHES, MARKERS = ('-', '--', ':'), 'osv^D'
 PARTS = (('guest', 'guest (or native) dimension', GUEST), ('nested', 'nested dimension', NESTED),
          ('checks', 'checks', CHECKS), ('hits', 'hits of the L2 TLB', HITS))
+FILTER_AXES = 'escapes', 'filter-bits'      # what false escapes depend on in theory
 WIDTH = 10.0            # inches, of all figures
 BARS = 64               # the most in a row
 EVENT = 0.18            # inches of a line that says what happened
@@ -200,8 +201,8 @@ def lines(wanted, results, points):
     if not curves:
         return None
     places = list(dict.fromkeys(point.axes[x] for point in points))
-    if (x, y) == ('escapes', THEORY):
-        curves['theory'] = {place: [falseescapes.share(place)] for place in places}
+    if y == THEORY:
+        curves.update(theory(x, points))
     numeric = all(isinstance(place, (int, float)) for place in places)
     columns = max(1, min(6, 110 // (7 + max(map(len, curves)))))
     ticks = [] if numeric else [tick(place) for place in places]
@@ -220,8 +221,34 @@ def lines(wanted, results, points):
         axes.set_xticks(range(len(places)), ticks)
     axes.set_xlabel(x)
     finish(axes, f'{y} ({VALUES[y]})', percent=y in SHARES)
+    if wanted.get('scale') == 'log':
+        make_logarithmic(axes, places, [value for curve in curves.values()
+                                        for value in map(mean, curve.values()) if value > 0])
     legend(figure, *axes.get_legend_handles_labels(), columns, size=8)
     return figure
+
+
+def theory(x, points):
+    """Curves of false escapes by theory: one for each size of the filter, or number in it."""
+    if x not in FILTER_AXES:
+        return {}
+    other = FILTER_AXES[1 - FILTER_AXES.index(x)]
+    curves = {}
+    for point in points:
+        name = f'theory, {other} {point.axes[other]}' if other in varying_axes(points) else 'theory'
+        curves.setdefault(name, {})[point.axes[x]] = [
+            falseescapes.share(*(point.axes[axis] for axis in FILTER_AXES))]
+    return curves
+
+
+def make_logarithmic(axes, places, values):
+    """In both directions: what is not above 0 lies below the plot. values: those that are"""
+    axes.set_xscale('log', base=2)
+    axes.set_xticks(places, map(str, places))
+    axes.minorticks_off()
+    if values:
+        axes.set_yscale('log', nonpositive='clip')
+        axes.set_ylim(min(values) / 2, 2 * max(values))
 
 
 def tick(place):

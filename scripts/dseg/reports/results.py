@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from .. import Failure
 from ..base.atomically import read_json
 from ..points import workloads
-from ..points.axes import all_axes
+from ..points.axes import PAPER_FILTER, all_axes
 from ..points.configurations import CONFIGURATIONS
 from ..points.store import Store
 from . import counts, models
@@ -42,6 +42,8 @@ SHARES = (*OVERHEADS, 'slowdown', 'false-escape-share', 'segment-share',     # p
           'covered-32', 'merged-share',
           *(name for name in VALUES if name.startswith(SEGMENT_SHARE)))
 AXES = tuple(all_axes(()))     # names, in order
+DEFAULTS = {axis.name: axis.default for axis in all_axes(()).values()}
+NO_ESCAPES = {'escapes': 0, 'filter-bits': PAPER_FILTER}
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ class Results:
         """The point that differs in just these axes; None if there is none.
 
         A configuration without a VMM segment has no escapes: it stands beside any number of them.
+        And without escapes the filter is empty, so that its size does not matter.
         """
         wanted = {**point.axes, **change}
-        return self._by_axes.get(key(wanted)) or self._by_axes.get(key({**wanted, 'escapes': 0}))
+        return self._by_axes.get(key(wanted)) or self._by_axes.get(key({**wanted, **NO_ESCAPES}))
 
     def parts(self, point, costs=None):
         """The cycles of a point that has a record."""
@@ -221,7 +224,8 @@ def read(folder, costs=PRESETS[DEFAULT]):
             check_record(record, place / 'record.json')
             if costs.is_measured:
                 check_caches(point, record, place / 'record.json')
-        points.append(Point(point.id, point.axes, record, (store.error(point) or '').strip(),
-                            read_json(place / 'provenance.json')))
+        # An axis that is newer than the folder has its default there.
+        points.append(Point(point.id, {**DEFAULTS, **point.axes}, record,
+                            (store.error(point) or '').strip(), read_json(place / 'provenance.json')))
     classes = {name: workload.kind for name, workload in workloads.read().items()}
     return store.experiment, Results(points, CONFIGURATIONS, classes=classes, costs=costs)

@@ -39,11 +39,13 @@ def main(arguments):
                         help='only the I-th of N equal parts, which can run at the same time')
     parser.add_argument('--phys-bits', type=int, default=40, choices=range(36, 48),
                         metavar='36..47', help='MAXPHYADDR of the CPU (default: 40)')
+    parser.add_argument('--filter-bits', type=int, default=256, choices=(64, 128, 256, 512, 1024),
+                        help='of the escape filter (default: 256)')
     parser.add_argument('--qemu', metavar='FILE',
                         default=os.environ.get('DSEG_QEMU', OUT / 'qemu/qemu-system-x86_64'),
                         help='default: $DSEG_QEMU, or the one that scripts/build-qemu has built')
     options = parser.parse_args(arguments)
-    options.dseg = f'on,phys-bits={options.phys_bits}'
+    options.dseg = f'on,phys-bits={options.phys_bits},dseg-filter-bits={options.filter_bits}'
     if options.seed == 'random':
         options.seed = random.getrandbits(63)
     number, parts = options.part

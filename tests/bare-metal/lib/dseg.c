@@ -6,6 +6,7 @@
 #include "svm.h"
 #include "tap.h"
 
+#define LEAF 0x44534547
 #define HASH_INPUTS 40
 #define HASH_SEED 0x64736567
 
@@ -45,9 +46,14 @@ void set_vmm_segment(struct segment s)
     write_msr(MSR_VMM_LIMIT, s.limit);
 }
 
+unsigned filter_words(void)
+{
+    return cpuid(LEAF, 0).ecx & 0xff;
+}
+
 void filter_clear(void)
 {
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < filter_words(); i++) {
         write_msr(MSR_FILTER(i), 0);
     }
 }
@@ -74,24 +80,35 @@ static uint64_t splitmix64(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-void filter_bits(uint64_t gpa, uint64_t words[FILTER_WORDS])
+void filter_hash(uint64_t gpa, unsigned bits[FILTER_HASHES])
 {
+    unsigned partition = filter_words() * 64 / FILTER_HASHES;
     uint64_t state = HASH_SEED;
 
-    for (unsigned i = 0; i < FILTER_WORDS; i++) {
+    for (unsigned i = 0; i < FILTER_HASHES; i++) {
         unsigned hash = 0;
 
         for (unsigned j = 0; j < HASH_INPUTS; j++) {
-            uint64_t constant;
+            uint64_t output;
 
             do {
-                constant = splitmix64(&state) >> 58;
-            } while (!constant);
+                output = splitmix64(&state);
+            } while (!(output >> 58));
             if (gpa >> (12 + j) & 1) {
-                hash ^= constant;
+                hash ^= output >> 56;
             }
         }
-        words[i] |= BIT(hash);
+        bits[i] = i * partition + hash / (256 / partition);
+    }
+}
+
+void filter_bits(uint64_t gpa, uint64_t words[MAX_FILTER_WORDS])
+{
+    unsigned bits[FILTER_HASHES];
+
+    filter_hash(gpa, bits);
+    for (unsigned i = 0; i < FILTER_HASHES; i++) {
+        words[bits[i] / 64] |= BIT(bits[i] % 64);
     }
 }
 

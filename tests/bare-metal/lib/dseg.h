@@ -15,7 +15,8 @@ struct guest;
 #define MSR_VMM_OFFSET 0x44534702
 #define MSR_FILTER_ADD 0x44534703
 #define MSR_FILTER(i) (0x44534704 + (i))
-#define FILTER_WORDS 4
+#define MAX_FILTER_WORDS 16
+#define FILTER_HASHES 4
 
 /* The highest physical address + 1 of the CPU that the tests run on. */
 #define PHYSICAL_END (1ull << 40)
@@ -60,12 +61,21 @@ void set_guest_segment(struct guest *guest, struct segment s);
 void set_vmm_segment(struct segment s);
 
 /*
- * The escape filter: empty it; let a page escape; add the bits that a page has
- * in it.
+ * The escape filter: how many words it has, by CPUID; empty it; let a page
+ * escape; which bits a page has in it, one for each hash function; add these to
+ * words of it.
  */
+unsigned filter_words(void);
 void filter_clear(void);
 void filter_add(uint64_t gpa);
-void filter_bits(uint64_t gpa, uint64_t words[FILTER_WORDS]);
+void filter_hash(uint64_t gpa, unsigned bits[FILTER_HASHES]);
+void filter_bits(uint64_t gpa, uint64_t words[MAX_FILTER_WORDS]);
+
+/* The last MSR that the CPU has of direct segments. */
+static inline uint32_t msr_last(void)
+{
+    return MSR_FILTER(filter_words() - 1);
+}
 
 /* No segments, no escapes: what a test begins with. */
 void dseg_reset(void);

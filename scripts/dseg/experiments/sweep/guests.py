@@ -53,9 +53,9 @@ def how_to_count(point, tlb, measures):
 
     State does not depend on that: it has neither TLB nor caches in it.
     """
-    if not measures:
-        return counting(tlb, 'inclusive')
-    return counting(tlb, point.axes['tlb-mode'], point.axes['caches'])
+    counted = (counting(tlb, point.axes['tlb-mode'], point.axes['caches']) if measures
+               else counting(tlb, 'inclusive'))
+    return f'{counted},dseg-filter-bits={point.axes["filter-bits"]}'
 
 
 class Guests:
