@@ -110,7 +110,7 @@ def test_where_segments_are_beside_l1_their_hits_pass_too():
 
 def test_in_mode_inclusive_what_misses_l1_of_the_tlb_passes_and_no_more():
     record = record_for('native-4k', **{'tlb-mode': 'inclusive'})
-    name = 'what has passed = misses of L1 of the TLB'
+    name = 'what has passed = misses of L1 of the TLB + lines of sweeps'
     assert name in names(broken(forms(record)))
     found = record['caches']
     for kind in ('load', 'store', 'fetch'):
@@ -120,6 +120,11 @@ def test_in_mode_inclusive_what_misses_l1_of_the_tlb_passes_and_no_more():
         found['data'].append({'kind': kind, 'place': 'llc', 'count': misses})
     found['data-cycles'] = sum(row['count'] * LLC for row in found['data'])
     assert name in names(forms(record)) and not broken(forms(record))
+    found['swept']['load'] += 64
+    assert [form.name for form in broken(forms(record))] == [f'{name} (load)']
+    next(row for row in found['data'] if row['kind'] == 'load')['count'] += 64
+    found['data-cycles'] += 64 * LLC
+    assert not broken(forms(record))
 
 
 # Costs

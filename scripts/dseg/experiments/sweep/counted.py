@@ -60,6 +60,7 @@ def caches(parts):
     return {
         'geometry': parts[0][1]['tlb']['geometry']['caches'],
         'data': difference(parts, KEYS['data'], ('tlb', 'caches', 'data')),
+        'swept': difference_of_fields(parts, ('tlb', 'caches', 'swept')),
         'steps': difference(parts, KEYS['found'], ('tlb', 'caches', 'steps')),
         'walk-cycles': difference(parts, KEYS['walk-cycles'], ('tlb', 'caches', 'walk-cycles')),
         'data-cycles': sum(cycles[1::2]) - sum(cycles[::2]),
