@@ -13,6 +13,18 @@ void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
                            counters->data[access], &counters->cycles.data);
 }
 
+void dseg_caches_sweep(DsegCaches *caches, DsegCacheCounters *counters,
+                       uint64_t hpa, DsegAccess access)
+{
+    uint64_t page = hpa & DSEG_PAGE_MASK;
+    uint32_t line = dseg_caches_geometry(caches)->line;
+
+    for (uint64_t at = page; at < page + DSEG_PAGE_SIZE; at += line) {
+        dseg_caches_data(caches, counters, at, access);
+        counters->swept[access]++;
+    }
+}
+
 /* The level of the table that entry @i of @entries is in. */
 static unsigned level_of(const DsegEntries *entries, unsigned i)
 {

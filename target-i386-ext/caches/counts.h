@@ -42,6 +42,7 @@ typedef uint64_t DsegStepPlaces[DSEG_MAX_LEVELS + 1][DSEG_STEP_PLACES];
 /* Events since the last reset.  All members are uint64_t. */
 typedef struct DsegCacheCounters {
     uint64_t data[DSEG_ACCESS__MAX][DSEG_PLACE__MAX];
+    uint64_t swept[DSEG_ACCESS__MAX];   /* those of them that sweeps are of */
 
     /* By the level of the table. */
     DsegStepPlaces guest[DSEG_WORLD__MAX][DSEG_PRIVILEGE__MAX];
@@ -53,6 +54,10 @@ typedef struct DsegCacheCounters {
 /* Data, or a fetch, passes; for a fetch there must be an l1i. */
 void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
                       uint64_t hpa, DsegAccess access);
+
+/* All lines of the 4 KiB page of @hpa pass, as data. */
+void dseg_caches_sweep(DsegCaches *caches, DsegCacheCounters *counters,
+                       uint64_t hpa, DsegAccess access);
 
 /* A walk of @cost passes the entries that it has read. */
 void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,

@@ -35,6 +35,7 @@ void x86_dseg_caches_free(X86DsegCaches *caches)
 void x86_dseg_caches_empty(X86DsegCaches *caches)
 {
     dseg_caches_empty(caches->model);
+    dseg_sweeps_end_all(&caches->sweeps);
     caches->fetched_line = -1;
 }
 
@@ -155,4 +156,29 @@ void x86_dseg_caches_count_walk(X86DsegCaches *caches, const X86DsegWalk *walk,
     }
     dseg_caches_walk(caches->model, &caches->counters, entries, &walk->cost,
                      access, privilege);
+}
+
+bool x86_dseg_caches_seen(X86DsegCaches *caches, uint64_t va, uint64_t hpa,
+                          DsegAccess access, DsegTlbOutcome outcome)
+{
+    DsegSweeps *sweeps = &caches->sweeps;
+    bool hit_l1 = outcome == DSEG_TLB_HIT_L1;
+    bool beside_l1 = outcome == DSEG_TLB_HIT_SEGMENT_L1;
+
+    if (!hit_l1 && !beside_l1) {
+        x86_dseg_caches_access(caches, hpa, access);
+    }
+    if (access == DSEG_FETCH) {
+        return false;
+    }
+    if (beside_l1) {
+        dseg_sweeps_end(sweeps, va);
+    } else if (!hit_l1) {
+        dseg_sweeps_miss(sweeps, va);
+    } else if (dseg_sweeps_hit(sweeps, va,
+                               dseg_caches_geometry(caches->model)->line)) {
+        dseg_caches_sweep(caches->model, &caches->counters, hpa, access);
+        return true;
+    }
+    return false;
 }

@@ -11,7 +11,9 @@
 
 #include "cpu.h"
 #include "caches/counts.h"
+#include "caches/sweeps.h"
 #include "dseg.h"
+#include "tlb/tlb.h"
 
 /* The nested entries of a gPA, as QEMU's TLB of such translations was filled. */
 typedef struct X86DsegKnownGpa {
@@ -35,6 +37,8 @@ typedef struct X86DsegCaches {
      * one that it uses.
      */
     X86DsegKnownGpa known[X86_DSEG_KNOWN_GPAS];
+
+    DsegSweeps sweeps;      /* mode inclusive */
 
     /* Mode exact: see fetch.c. */
     bool watches_lines;     /* there is an l1i: each instruction passes */
@@ -101,5 +105,21 @@ static inline void x86_dseg_caches_access(X86DsegCaches *caches, uint64_t hpa,
         dseg_caches_data(caches->model, &caches->counters, hpa, access);
     }
 }
+
+/* Virtual addresses are those of another address space now.  NULL: nothing. */
+static inline void x86_dseg_caches_leave_space(X86DsegCaches *caches)
+{
+    if (caches) {
+        dseg_sweeps_end_all(&caches->sweeps);
+    }
+}
+
+/*
+ * Mode inclusive: an access to @va, translated to @hpa, has come to the model of
+ * the TLB with that outcome.  Returns whether the 4 KiB page behind that of @va is
+ * watched from now on.
+ */
+bool x86_dseg_caches_seen(X86DsegCaches *caches, uint64_t va, uint64_t hpa,
+                          DsegAccess access, DsegTlbOutcome outcome);
 
 #endif

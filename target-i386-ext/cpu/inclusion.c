@@ -96,6 +96,11 @@ void x86_dseg_tlb_hide(void *opaque, DsegTlbSlot slot)
     }
 }
 
+void x86_dseg_tlb_hide_data(X86DsegTlb *tlb, uint64_t va)
+{
+    hide(tlb, va & TARGET_PAGE_MASK, (1 << MMU_PHYS_IDX) - 1);
+}
+
 void x86_dseg_tlb_hide_others(X86DsegTlb *tlb)
 {
     DsegTlbSpace space = x86_dseg_tlb_space(tlb->env);

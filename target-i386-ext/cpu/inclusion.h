@@ -142,6 +142,9 @@ static inline void x86_dseg_tlb_back(X86DsegTlb *tlb, DsegTlbSpot spot,
  */
 void x86_dseg_tlb_hide(void *tlb, DsegTlbSlot slot);
 
+/* Hides the 4 KiB page of @va from loads and stores, whatever backs it. */
+void x86_dseg_tlb_hide_data(X86DsegTlb *tlb, uint64_t va);
+
 /*
  * Hides what is backed by entries that the current address space can't use:
  * those of another ASID, or of another PCID and not global.  They stay in the

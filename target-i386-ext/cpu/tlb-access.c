@@ -71,10 +71,23 @@ static DsegTlbKind kind_of(MMUAccessType access_type)
     return kinds[access_type];
 }
 
-/* What QEMU's TLB is to be filled with: in mode exact, for one access only. */
-static int fill_size(const X86DsegTlb *tlb, MMUAccessType access_type)
+/*
+ * Whether the next access to the page of @va has to come here, whatever it is: in
+ * mode exact, and if caches watch the page.
+ */
+static bool sees_next(const X86DsegTlb *tlb, uint64_t va,
+                      MMUAccessType access_type)
 {
-    return tlb->exact && access_type != MMU_INST_FETCH ? 1 : TARGET_PAGE_SIZE;
+    return access_type != MMU_INST_FETCH &&
+           (tlb->exact || (tlb->caches &&
+                           dseg_sweeps_is_watched(&tlb->caches->sweeps, va)));
+}
+
+/* What QEMU's TLB is to be filled with: if so, for one access only. */
+static int fill_size(const X86DsegTlb *tlb, uint64_t va,
+                     MMUAccessType access_type)
+{
+    return sees_next(tlb, va, access_type) ? 1 : TARGET_PAGE_SIZE;
 }
 
 /* Whether the model sees this fill of QEMU's TLB as an access. */
@@ -140,21 +153,23 @@ static bool show(CPUX86State *env, uint64_t va, hwaddr paddr, int prot,
                          prot, mmu_idx);
 }
 
-/*
- * An access to @paddr passes the caches, if there are any: in mode exact, each;
- * in mode inclusive, one that has missed L1.
- */
-static void pass(X86DsegTlb *tlb, MMUAccessType access_type, hwaddr paddr,
-                 bool missed)
+/* An access to @va, translated to @paddr, passes the caches, if there are any. */
+static void pass(X86DsegTlb *tlb, MMUAccessType access_type, uint64_t va,
+                 hwaddr paddr, DsegTlbOutcome outcome)
 {
+    DsegAccess access = x86_dseg_access_of(access_type);
+
     if (!tlb->caches) {
         return;
     }
-    if (access_type == MMU_INST_FETCH && tlb->exact) {
+    if (!tlb->exact) {
+        if (x86_dseg_caches_seen(tlb->caches, va, paddr, access, outcome)) {
+            x86_dseg_tlb_hide_data(tlb, va + TARGET_PAGE_SIZE);
+        }
+    } else if (access_type == MMU_INST_FETCH) {
         tlb->caches->fetched_hpa = paddr; /* passes in fetch.c */
-    } else if (tlb->exact || missed) {
-        x86_dseg_caches_access(tlb->caches, paddr,
-                               x86_dseg_access_of(access_type));
+    } else {
+        x86_dseg_caches_access(tlb->caches, paddr, access);
     }
 }
 
@@ -181,20 +196,22 @@ bool x86_dseg_do_access(CPUX86State *env, vaddr va, MMUAccessType access_type,
     paddr = va + found.data[DATA_OFFSET];
     prot = found.data[DATA_TAG] & 0xff;
     spot = dseg_tlb_hit(tlb->model, space, va, kind_of(access_type), &found);
-    pass(tlb, access_type, paddr, found.level != DSEG_TLB_L1);
+    pass(tlb, access_type, va, paddr,
+         found.level == DSEG_TLB_L1 ? DSEG_TLB_HIT_L1 : DSEG_TLB_HIT_L2);
     if (unlikely(tlb->exact)) {
         if (is_filled(env, va, access_type, mmu_idx)) {
             return true;
         }
     } else {
         x86_dseg_tlb_back(tlb, spot, va, mmu_idx);
-        if (show(env, va, paddr, prot, mmu_idx)) {
+        if (!sees_next(tlb, va, access_type) &&
+            show(env, va, paddr, prot, mmu_idx)) {
             return true;
         }
     }
     tlb_set_page_with_attrs(env_cpu(env), va & TARGET_PAGE_MASK,
                             paddr & TARGET_PAGE_MASK, cpu_get_mem_attrs(env),
-                            prot, mmu_idx, fill_size(tlb, access_type));
+                            prot, mmu_idx, fill_size(tlb, va, access_type));
     return true;
 }
 
@@ -231,7 +248,7 @@ void x86_dseg_do_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
         return; /* no translation of a virtual address */
     }
     tlb->pending = false;
-    *page_size = fill_size(tlb, access_type);
+    *page_size = fill_size(tlb, va, access_type);
     if (!is_access(tlb, access_type)) {
         return;
     }
@@ -255,8 +272,8 @@ void x86_dseg_do_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
     if (outcome >= DSEG_TLB_HIT_SEGMENT) {
         x86_dseg_count_walk(walk, access_type, idx);
     }
-    pass(tlb, access_type, paddr, outcome != DSEG_TLB_HIT_L1 &&
-                                  outcome != DSEG_TLB_HIT_SEGMENT_L1);
+    pass(tlb, access_type, va, paddr, outcome);
+    *page_size = fill_size(tlb, va, access_type); /* it may be watched now */
 }
 
 bool x86_dseg_do_show(CPUX86State *env, vaddr va, hwaddr paddr, int prot,
@@ -265,6 +282,8 @@ bool x86_dseg_do_show(CPUX86State *env, vaddr va, hwaddr paddr, int prot,
     X86DsegTlb *tlb = env->dseg->tlb;
 
     return tlb && !tlb->exact && x86_dseg_plain_idx(mmu_idx) < MMU_PHYS_IDX &&
+           !sees_next(tlb, va, mmu_idx < X86_DSEG_FETCH_IDX ? MMU_DATA_LOAD
+                                                            : MMU_INST_FETCH) &&
            show(env, va, paddr, prot, mmu_idx);
 }
 

@@ -104,6 +104,7 @@ void x86_dseg_do_mov_cr3(CPUX86State *env, uint64_t operand, uint64_t cr3)
         cpu_x86_update_cr3(env, cr3);
         return;
     }
+    x86_dseg_caches_leave_space(tlb->caches);
     load_cr3(env, cr3);
     if (pcids) {
         x86_dseg_tlb_hide_others(tlb);
@@ -209,6 +210,7 @@ static void enter_space(CPUX86State *env, uint32_t asid)
 
     tlb->asid = asid;
     tlb->fetched = -1;
+    x86_dseg_caches_leave_space(tlb->caches);
     if (!(env->cr[0] & CR0_PG_MASK)) {
         tlb_flush(env_cpu(env)); /* loading CR3 has not */
     }

@@ -80,6 +80,8 @@ void hmp_print_dseg_caches(Monitor *mon, const X86DsegCachesInfo *caches)
     for (X86DsegWalkCyclesList *c = caches->walk_cycles; c; c = c->next) {
         cycles += c->value->cycles;
     }
+    monitor_printf(mon, "  of these data of sweeps: %" PRIu64 " loads, %" PRIu64
+                   " stores\n", caches->swept->load, caches->swept->store);
     monitor_printf(mon, "  cycles of walks: %" PRIu64 ", of data: %" PRIu64
                    "\n", cycles, caches->data_cycles);
     for (X86DsegCacheUseList *u = caches->caches; u; u = u->next) {

@@ -72,6 +72,15 @@ static X86DsegCacheDataList *data_of(const DsegCacheCounters *counters)
     return list;
 }
 
+static X86DsegTlbKinds *swept_of(const DsegCacheCounters *counters)
+{
+    X86DsegTlbKinds *kinds = g_new0(X86DsegTlbKinds, 1);
+
+    kinds->load = counters->swept[DSEG_LOAD];
+    kinds->store = counters->swept[DSEG_STORE];
+    return kinds;
+}
+
 /* @entry has the members that all these steps share. */
 static void append_steps(X86DsegCacheStepsList ***tail,
                          const DsegStepPlaces steps, X86DsegCacheSteps entry)
@@ -177,6 +186,7 @@ x86_dseg_describe_caches(const DsegCachesGeometry *geometry,
     X86DsegCachesInfo *info = g_new0(X86DsegCachesInfo, 1);
 
     info->data = data_of(counters);
+    info->swept = swept_of(counters);
     info->steps = steps_of(counters);
     info->walk_cycles = cycles_of(counters);
     info->data_cycles = counters->cycles.data;

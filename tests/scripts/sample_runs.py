@@ -181,6 +181,7 @@ def with_caches(record):
                for world, _ in cycles}
     record['caches'] = {
         'geometry': CACHES, 'steps': steps, 'data': data,
+        'swept': {'load': 0, 'store': 0, 'fetch': 0},
         'walk-cycles': [{'regime': regimes[world], 'access': 'load', 'privilege': privilege,
                          'cycles': count} for (world, privilege), count in cycles.items()],
         'data-cycles': sum(row['count'] * (5 if row['kind'] == 'fetch' else LATENCIES[row['place']])

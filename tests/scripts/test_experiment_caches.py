@@ -53,8 +53,8 @@ def marker(**passed):
             'tlb': {'geometry': {'arrays': [], 'caches': CACHES}, 'hits': [], 'misses': [],
                     **{name: dict.fromkeys(KINDS, 0)
                        for name in ('walks', 'segment-hits', 'segment-hits-l1')},
-                    'caches': {'data': [], 'steps': [], 'walk-cycles': [], 'data-cycles': 0,
-                               **passed}}}
+                    'caches': {'data': [], 'swept': dict.fromkeys(KINDS, 0), 'steps': [],
+                               'walk-cycles': [], 'data-cycles': 0, **passed}}}
 
 
 STEP = {'world': 'nested', 'privilege': 'user', 'dimension': 'nested', 'for-level': 0,
@@ -66,6 +66,7 @@ BEGIN = marker(data=[{'kind': 'load', 'place': 'l1', 'count': 10}], steps=[STEP]
                    {'regime': 'base', 'access': 'load', 'privilege': 'user', 'cycles': 150}]})
 END = marker(data=[{'kind': 'load', 'place': 'l1', 'count': 10},
                    {'kind': 'load', 'place': 'memory', 'count': 2}],
+             swept={'load': 64, 'store': 0, 'fetch': 0},
              steps=[{**STEP, 'count': 7}, {**STEP, 'place': 'spared', 'count': 4}, OWN],
              **{'data-cycles': 440, 'walk-cycles': [
                  {'regime': 'base', 'access': 'load', 'privilege': 'user', 'cycles': 246}]})
@@ -74,6 +75,7 @@ END = marker(data=[{'kind': 'load', 'place': 'l1', 'count': 10},
 def test_a_record_has_what_caches_have_grown_by_and_what_they_are():
     assert counted.counts([(BEGIN, END)])['caches'] == {
         'geometry': CACHES, 'data': [{'kind': 'load', 'place': 'memory', 'count': 2}],
+        'swept': {'load': 64, 'store': 0, 'fetch': 0},
         'steps': [OWN, {**STEP, 'count': 2}, {**STEP, 'place': 'spared', 'count': 4}],
         'walk-cycles': [{'regime': 'base', 'access': 'load', 'privilege': 'user', 'cycles': 96}],
         'data-cycles': 400}

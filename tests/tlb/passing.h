@@ -39,9 +39,20 @@ typedef uint64_t step_counts[DIMENSIONS][MAX_LEVELS + 1][MAX_LEVELS + 1]
 
 struct passed {
     uint64_t data[KINDS][PLACES];
+    uint64_t swept[KINDS];      /* those of them that are lines of sweeps */
     step_counts steps[WORLDS][PRIVILEGES];
     uint64_t walk_cycles[REGIMES][KINDS][PRIVILEGES];
     uint64_t data_cycles;
+};
+
+#define WATCHES 8
+
+/* A page whose accesses are watched, in mode inclusive. */
+struct watch {
+    bool on;
+    uint64_t page;              /* virtual address of its first byte */
+    unsigned hits;              /* of its first line, so far */
+    uint64_t begun;             /* how many watches had begun before it */
 };
 
 struct passing {
@@ -49,6 +60,8 @@ struct passing {
     bool only_l1_misses;        /* dseg-tlb-mode=inclusive */
     enum privilege privilege;   /* of the accesses that follow */
     uint64_t fetched_line;      /* of the instruction that has passed last */
+    struct watch watch[WATCHES];
+    uint64_t watches;           /* that have begun */
     struct passed counts;
 };
 
@@ -57,6 +70,16 @@ void passing_begin(struct passing *passing);
 
 /* A load, a store, or (in mode inclusive) a fetch of the TLB. */
 void pass_access(struct passing *passing, enum kind kind, uint64_t hpa);
+
+/* How the TLB has answered an access to data. */
+enum answer { BESIDE_L1, L1_HIT, L1_MISS };
+
+/* Mode inclusive: what an access to data means to the watches of pages. */
+void pass_watched(struct passing *passing, enum kind kind, enum answer answer,
+                  uint64_t address, uint64_t hpa);
+
+/* Addresses mean other pages from here on. */
+void passing_end_watches(struct passing *passing);
 
 /* An instruction, if it is in another line than the one before, or any case. */
 void pass_instruction(struct passing *passing, uint64_t hpa, bool in_any_case);

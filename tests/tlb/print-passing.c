@@ -145,6 +145,8 @@ void print_passing(struct passing *passing)
     printf(",\n\"caches\": {");
     separator = "";
     print_data(counts);
+    printf(",\n  \"swept\": {\"load\": %" PRIu64 ", \"store\": %" PRIu64 "}",
+           counts->swept[LOAD], counts->swept[STORE]);
     print_steps(counts);
     print_walk_cycles(counts);
     printf(",\n  \"data-cycles\": %" PRIu64, counts->data_cycles);

@@ -136,24 +136,31 @@ static void after_l1_miss(struct simulator *s, uint64_t address, enum kind kind,
 /* The hPA of the address. */
 static uint64_t access(struct simulator *s, uint64_t address, enum kind kind)
 {
-    bool misses_l1 = false, passes = !s->passing.only_l1_misses &&
-                                     kind != FETCH;
+    bool inclusive = s->passing.only_l1_misses;
+    bool passes = !inclusive && kind != FETCH;
+    enum answer answer = L1_HIT;
     struct translation t;
 
     world_translate(&s->world, address, kind, &t);
     if (t.faults) {
         fail(s, "an access faults here that did not fault there");
-        passes = false;
-    } else if (!world_uses_tlb(&s->world)) {
-        passes = false;         /* and the address is physical */
-    } else if (s->segments_beside_l1 && t.by_segments_alone) {
+        return t.hpa;
+    }
+    if (!world_uses_tlb(&s->world)) {
+        return t.hpa;           /* the address is physical */
+    }
+    if (s->segments_beside_l1 && t.by_segments_alone) {
         s->counts.segment_hits_l1[kind]++;
+        answer = BESIDE_L1;
     } else if (!lookup(s, 1, address, kind)) {
         after_l1_miss(s, address, kind, &t);
-        misses_l1 = true;
+        answer = L1_MISS;
     }
-    if (passes || (misses_l1 && s->passing.only_l1_misses)) {
+    if (passes || (answer == L1_MISS && inclusive)) {
         pass_access(&s->passing, kind, t.hpa);
+    }
+    if (inclusive && kind != FETCH) {
+        pass_watched(&s->passing, kind, answer, address, t.hpa);
     }
     return t.hpa;
 }
@@ -335,6 +342,7 @@ static void mov_cr3(struct simulator *s, uint64_t operand)
         .keep_global = true, .any_address = true,
     };
 
+    passing_end_watches(&s->passing);
     /* With that bit it is no operation; a fetch follows all the same. */
     if (!pcide || !(operand & CR3_KEEP)) {
         invalidate(s, CAUSE_MOV_CR3, &which);
@@ -503,9 +511,11 @@ void simulator_operation(struct simulator *s,
         break;
     case OPERATION_VMRUN:
         tlb_control(s, value[0], after->asid);
+        passing_end_watches(&s->passing);
         s->fetched = false;
         break;
     case OPERATION_VMEXIT:
+        passing_end_watches(&s->passing);
         s->fetched = false;
         break;
     case OPERATION_PAGE_FAULT:

@@ -189,6 +189,83 @@ static void in_mode_inclusive_segment_hits_beside_l1_do_not_pass(void)
     end();
 }
 
+/* Accesses of eight bytes from a page's first one on, so many. */
+static void ascend(uint64_t page, unsigned accesses)
+{
+    for (unsigned i = 0; i < accesses; i++) {
+        simulator_load(&s, page + 8 * i, 8);
+    }
+}
+
+/* Lines have 16 bytes: the third access is to the second one. */
+static void a_sweep_passes_all_lines_of_a_page(void)
+{
+    start(BIG "mode inclusive\n");
+    ascend(0, 2);
+    EXPECT(1, DATA_AT(LOAD, IN_MEMORY));
+    ascend(16, 1);
+    EXPECT(256, DATA_AT(LOAD, IN_MEMORY));
+    EXPECT(1, DATA_AT(LOAD, IN_L1));            /* the first line, again */
+    EXPECT(256, s.passing.counts.swept[LOAD]);
+    ascend(24, 60);
+    EXPECT(256, DATA_AT(LOAD, IN_MEMORY));
+    EXPECT(0, s.passing.counts.swept[STORE]);
+    end();
+}
+
+static void a_sweep_is_of_the_kind_that_reaches_the_second_line(void)
+{
+    start(BIG "mode inclusive\n");
+    load(0);
+    store(16);
+    EXPECT(256, s.passing.counts.swept[STORE]);
+    EXPECT(255, DATA_AT(STORE, IN_MEMORY));
+    end();
+}
+
+static void what_is_no_sweep(void)
+{
+    start(BIG "mode inclusive\n");
+    load(1);                                    /* not from the first byte */
+    load(16);
+    load(PAGE);
+    load(PAGE + 17);                            /* not its first byte */
+    load(PAGE + 16);
+    load(2 * PAGE);
+    for (unsigned i = 0; i < 16; i++) {         /* as often as it has bytes */
+        load(2 * PAGE + 15);
+    }
+    load(2 * PAGE + 16);
+    load(3 * PAGE);
+    operation(OPERATION_MOV_CR3, 0, ROOT, 0);
+    load(3 * PAGE + 16);                        /* which misses, too */
+    EXPECT(0, s.passing.counts.swept[LOAD]);
+    EXPECT(5, DATA_AT(LOAD, IN_L1) + DATA_AT(LOAD, IN_MEMORY));
+    end();
+}
+
+static void eight_pages_are_watched(void)
+{
+    start(BIG "mode inclusive\n");
+    for (unsigned page = 0; page < 9; page++) {
+        load(page * PAGE);
+    }
+    load(16);                                   /* eight have begun since */
+    EXPECT(0, s.passing.counts.swept[LOAD]);
+    load(PAGE + 16);
+    EXPECT(256, s.passing.counts.swept[LOAD]);
+    end();
+}
+
+static void in_mode_exact_there_are_no_sweeps(void)
+{
+    start(BIG);
+    ascend(0, 3);
+    EXPECT(0, s.passing.counts.swept[LOAD]);
+    EXPECT(3, DATA_AT(LOAD, IN_L1) + DATA_AT(LOAD, IN_MEMORY));
+    end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -210,5 +287,10 @@ int main(int argc, char **argv)
          in_mode_inclusive_only_misses_of_l1_pass);
     CASE("inclusive-mode/segments-beside-l1",
          in_mode_inclusive_segment_hits_beside_l1_do_not_pass);
+    CASE("sweeps/all-lines-of-a-page", a_sweep_passes_all_lines_of_a_page);
+    CASE("sweeps/kind", a_sweep_is_of_the_kind_that_reaches_the_second_line);
+    CASE("sweeps/others", what_is_no_sweep);
+    CASE("sweeps/eight-at-most", eight_pages_are_watched);
+    CASE("sweeps/not-in-mode-exact", in_mode_exact_there_are_no_sweeps);
     return g_test_run();
 }

@@ -11,8 +11,8 @@ from collections import Counter
 
 import pytest
 
-from yardstick import (LABEL_BEGIN, LABEL_END, PROGRAMS, SYNTHETIC, cache_numbers, geometries,
-                       markers, simulate, step_numbers)
+from yardstick import (BLIND, FIRST, LABEL_BEGIN, LABEL_END, PROGRAMS, SYNTHETIC, cache_numbers,
+                       geometries, markers, measure, simulate, step_numbers)
 
 WITH_CACHES = [entry['name'] for entry in SYNTHETIC if 'caches' in entry['geometry']]
 LEVELS = (5, 4, 3, 2)       # of the entries that walk caches hold, as their hits are listed
@@ -146,6 +146,39 @@ def test_geometries_have_each_cache_evict(geometry, simulated):
     for cache in set(geometries()[geometry]['caches']) & {'l1d', 'l1i', 'l2', 'llc'}:
         assert any(row['evictions'] for program in PROGRAMS
                    for row in simulated(program, geometry)['caches'] if row['cache'] == cache)
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_in_mode_inclusive_misses_of_l1_pass_and_lines_of_sweeps(program, trace, tmp_path):
+    """And some program has sweeps by loads, and by stores."""
+    counts = simulate(trace(program), f'{FIRST}{BLIND}fifo', tmp_path, mode='inclusive')
+    swept = counts['caches']['swept']
+    for kind, lines in swept.items():
+        misses = sum(row['count'] for row in counts['misses']
+                     if (row['level'], row['kind']) == ('l1', kind))
+        assert passed(counts, kind) == misses + lines
+    assert program != 'sweeps' or min(swept.values()) > 1000
+
+
+def beyond_l1(counts, caches):
+    """What loads and stores have taken more than if they were all found in L1."""
+    return sum(row['count'] * (latency(caches, row['place']) - latency(caches, 'l1'))
+               for row in counts['data'] if row['kind'] != 'fetch')
+
+
+def test_modes_agree_where_random_updates_follow_ascending_stores(tmp_path):
+    """Without sweeps data would be in memory, for a cache that has all of it: five times as far."""
+    caches = geometries()[FIRST]['caches']
+    walks, data = {}, {}
+    for mode in ('exact', 'inclusive'):
+        begin, end = (counts['caches'] for counts in measure('table', FIRST, tmp_path, mode=mode))
+        walks[mode], data[mode] = (
+            value(end) - value(begin)
+            for value in (lambda counts: sum(row['cycles'] for row in counts['walk-cycles']),
+                          lambda counts: beyond_l1(counts, caches)))
+    assert walks['exact'] > 100000 and data['exact'] > 100000
+    assert walks['inclusive'] == pytest.approx(walks['exact'], rel=0.02)
+    assert data['inclusive'] == pytest.approx(data['exact'], rel=0.05)
 
 
 @pytest.mark.parametrize('geometry, lose', [

@@ -184,6 +184,8 @@ def cache_numbers(counts):
     for row in counts['walk-cycles']:
         flat['walk-cycles', row['regime'], row['access'], row['privilege']] = row['cycles']
     flat['data-cycles', ] = counts['data-cycles']
+    for kind in ('load', 'store'):
+        flat['swept', kind] = counts['swept'][kind]
     for row in counts['caches']:
         for name in ('evictions', 'back-invalidations'):
             flat[name, row['cache']] = row[name]

@@ -76,6 +76,7 @@ def caches(parts):
     return {
         'geometry': parts[0][1]['tlb']['geometry']['caches'],
         'data': difference(parts, 'data', 'tlb', 'caches', 'data'),
+        'swept': difference_of_fields(parts, 'tlb', 'caches', 'swept'),
         'steps': difference(parts, 'found', 'tlb', 'caches', 'steps'),
         'walk-cycles': difference(parts, 'walk-cycles', 'tlb', 'caches', 'walk-cycles'),
         'data-cycles': grown(parts, lambda marker: marker['tlb']['caches']['data-cycles']),

@@ -85,8 +85,10 @@ def each_step(record, found):
 
 
 def all_data(record, found):
-    """All accesses to data pass in mode exact, those that miss L1 of the TLB in mode inclusive."""
+    """All accesses to data pass in mode exact; in mode inclusive those that miss L1 of the TLB, and
+    lines of sweeps."""
     exact = record['axes']['tlb-mode'] == 'exact'
+    swept = found.get('swept', {})      # older records have none
     beside_l1 = record['tlb'].get('segment-hits-l1', {})
     for kind in counts.KINDS:
         misses = counts.lookups(record, 'misses', 'l1', kind)
@@ -94,5 +96,5 @@ def all_data(record, found):
             yield (f'data that has passed = accesses of the TLB ({kind})', passed(found, kind),
                    misses + counts.lookups(record, 'hits', 'l1', kind) + beside_l1.get(kind, 0))
         elif not exact and (kind in DATA or 'l1i' in found['geometry']):
-            yield (f'what has passed = misses of L1 of the TLB ({kind})', passed(found, kind),
-                   misses)
+            yield (f'what has passed = misses of L1 of the TLB + lines of sweeps ({kind})',
+                   passed(found, kind), misses + swept.get(kind, 0))

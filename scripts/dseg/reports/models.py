@@ -162,9 +162,9 @@ MEASURED_FORMULA = ('T = cycles of each step in the cache in which it was found,
                     'hits as above; I = instructions of all software x CPI + what data took beyond '
                     'a hit of L1; overhead = T / I. Two walkers that overlap fully are x0.5 of '
                     '--costs measured')
-LEFT_OUT = ('In mode inclusive data that hits L1 of the TLB does not pass the caches: its time is '
-            'missing, and so are its lines for what passes later. The time of data may be too '
-            'small or too large, and with it the overhead: say tlb-mode = "exact".')
+LEFT_OUT = ('In mode inclusive data that hits L1 of the TLB passes the caches only in sweeps of pages. '
+            'What is left out makes walks too quick and data quicker still, so that overheads are '
+            'too large, mostly: docs/caches.md has by how much. Mode exact leaves nothing out.')
 IDEAL_FORMULA = 'overhead = R / (R2m - T2m) - 1: the ideal time is that of the 2M run'
 
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Direct segments: which pages a program goes through from end to end
+ *
+ * Mode inclusive sees one access to such a page, though all of its lines are
+ * used.  docs/spec/caches.rst, Sweeps.
+ *
+ * Plain C: no QEMU headers, so that unit tests can compile it by itself.
+ */
+
+#ifndef DSEG_CACHES_SWEEPS_H
+#define DSEG_CACHES_SWEEPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "model/page-tables.h"
+
+#define DSEG_WATCHES 8
+
+/* The pages that are watched. */
+typedef struct DsegSweeps {
+    /* Bit n: perhaps one whose number modulo 64 is n.  Most are none. */
+    uint64_t hint;
+    uint64_t page[DSEG_WATCHES];    /* its number + 1; 0: none */
+    uint16_t hits[DSEG_WATCHES];    /* that its first line has had */
+    uint8_t next;                   /* where the next watch begins */
+} DsegSweeps;
+
+/* dseg_sweeps_is_watched() where the hint does not know. */
+bool dseg_sweeps_has(const DsegSweeps *sweeps, uint64_t va);
+
+/* Whether the page of @va is watched: each access to it has to be told of. */
+static inline bool dseg_sweeps_is_watched(const DsegSweeps *sweeps, uint64_t va)
+{
+    return sweeps->hint >> va / DSEG_PAGE_SIZE % 64 & 1 &&
+           dseg_sweeps_has(sweeps, va);
+}
+
+/* The watch of the page of @va ends, if it is watched. */
+void dseg_sweeps_end(DsegSweeps *sweeps, uint64_t va);
+
+/* All watches end. */
+void dseg_sweeps_end_all(DsegSweeps *sweeps);
+
+/* An access to @va has missed L1 of the TLB. */
+void dseg_sweeps_miss(DsegSweeps *sweeps, uint64_t va);
+
+/*
+ * One has hit it; lines have @line bytes.  Returns whether the page is swept: then
+ * all of its lines pass, and the page behind it is watched from now on.
+ */
+bool dseg_sweeps_hit(DsegSweeps *sweeps, uint64_t va, uint32_t line);
+
+#endif

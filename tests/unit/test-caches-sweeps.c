@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Unit tests of the watches of pages, and of sweeps: docs/spec/caches.rst, worked
+ * out by hand; and against a second statement of the rules, by random accesses.
+ */
+
+#include <glib.h>
+#include <string.h>
+
+#include "caches/counts.h"
+#include "caches/sweeps.h"
+
+enum { LINE = 64, PAGE = 4096 };
+
+static void test_ascending(void)
+{
+    DsegSweeps sweeps = {};
+
+    dseg_sweeps_miss(&sweeps, PAGE);
+    g_assert_true(dseg_sweeps_is_watched(&sweeps, 2 * PAGE - 1));
+    for (unsigned at = 8; at < LINE; at += 8) {
+        g_assert_false(dseg_sweeps_hit(&sweeps, PAGE + at, LINE));
+    }
+    g_assert_true(dseg_sweeps_hit(&sweeps, PAGE + LINE, LINE));
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, PAGE));
+    g_assert_false(dseg_sweeps_hit(&sweeps, PAGE + LINE, LINE));
+}
+
+/* Of a large page, the accesses to the next 4 KiB hit L1. */
+static void test_goes_on(void)
+{
+    DsegSweeps sweeps = {};
+
+    dseg_sweeps_miss(&sweeps, PAGE);
+    for (unsigned page = 1; page < 20; page++) {
+        g_assert_true(dseg_sweeps_hit(&sweeps, page * PAGE + LINE, LINE));
+        g_assert_true(dseg_sweeps_is_watched(&sweeps, (page + 1) * PAGE));
+        g_assert_false(dseg_sweeps_hit(&sweeps, (page + 1) * PAGE, LINE));
+    }
+}
+
+/* The page at address 0 is one, too. */
+static void test_first_page(void)
+{
+    DsegSweeps sweeps = {};
+
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, 0));
+    dseg_sweeps_miss(&sweeps, 0);
+    g_assert_true(dseg_sweeps_hit(&sweeps, LINE, LINE));
+}
+
+static void test_not_from_the_first_byte(void)
+{
+    DsegSweeps sweeps = {};
+
+    dseg_sweeps_miss(&sweeps, PAGE + 1);
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, PAGE));
+}
+
+static void test_elsewhere(void)
+{
+    static const unsigned offsets[] = { LINE + 1, 2 * LINE,
+                                        PAGE - LINE };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(offsets); i++) {
+        DsegSweeps sweeps = {};
+
+        dseg_sweeps_miss(&sweeps, PAGE);
+        g_assert_false(dseg_sweeps_hit(&sweeps, PAGE + offsets[i], LINE));
+        g_assert_false(dseg_sweeps_is_watched(&sweeps, PAGE));
+    }
+}
+
+static void test_too_long_in_the_first_line(void)
+{
+    DsegSweeps sweeps = {};
+
+    dseg_sweeps_miss(&sweeps, PAGE);
+    for (unsigned i = 1; i < LINE; i++) {
+        dseg_sweeps_hit(&sweeps, PAGE + i % LINE, LINE);
+    }
+    g_assert_true(dseg_sweeps_is_watched(&sweeps, PAGE));
+    g_assert_false(dseg_sweeps_hit(&sweeps, PAGE, LINE));
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, PAGE));
+}
+
+static void test_missed_again(void)
+{
+    DsegSweeps sweeps = {};
+
+    dseg_sweeps_miss(&sweeps, PAGE);
+    dseg_sweeps_miss(&sweeps, PAGE + 8);
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, PAGE));
+
+    /* A new watch has a new number of hits. */
+    dseg_sweeps_miss(&sweeps, PAGE);
+    for (unsigned i = 1; i < LINE; i++) {
+        dseg_sweeps_hit(&sweeps, PAGE, LINE);
+    }
+    dseg_sweeps_miss(&sweeps, PAGE);
+    dseg_sweeps_hit(&sweeps, PAGE, LINE);
+    g_assert_true(dseg_sweeps_is_watched(&sweeps, PAGE));
+}
+
+static void test_eight_later_ones(void)
+{
+    DsegSweeps sweeps = {};
+
+    for (unsigned page = 1; page <= DSEG_WATCHES; page++) {
+        dseg_sweeps_miss(&sweeps, page * PAGE);
+    }
+    /* That others have ended makes no room. */
+    dseg_sweeps_end(&sweeps, 2 * PAGE);
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, 2 * PAGE));
+    g_assert_true(dseg_sweeps_is_watched(&sweeps, PAGE));
+    dseg_sweeps_miss(&sweeps, 99 * PAGE);
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, PAGE));
+    g_assert_true(dseg_sweeps_is_watched(&sweeps, 3 * PAGE));
+}
+
+static void test_all_end(void)
+{
+    DsegSweeps sweeps = {};
+
+    dseg_sweeps_miss(&sweeps, PAGE);
+    dseg_sweeps_miss(&sweeps, 2 * PAGE);
+    dseg_sweeps_end_all(&sweeps);
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, PAGE));
+    g_assert_false(dseg_sweeps_is_watched(&sweeps, 2 * PAGE));
+}
+
+/* A list of all watches that have ever begun. */
+typedef struct Watch {
+    uint64_t page;
+    unsigned hits;
+    bool over;
+} Watch;
+
+static Watch *naive_watch(GArray *begun, uint64_t page)
+{
+    for (unsigned i = 0; i < MIN(begun->len, DSEG_WATCHES); i++) {
+        Watch *watch = &g_array_index(begun, Watch, begun->len - 1 - i);
+
+        if (watch->page == page && !watch->over) {
+            return watch;
+        }
+    }
+    return NULL;
+}
+
+static void naive_begin(GArray *begun, uint64_t page, bool really)
+{
+    Watch *before = naive_watch(begun, page), watch = { .page = page };
+
+    if (before) {
+        before->over = true;
+    }
+    if (really) {
+        g_array_append_val(begun, watch);
+    }
+}
+
+static void naive_miss(GArray *begun, uint64_t va)
+{
+    naive_begin(begun, va / PAGE, va % PAGE == 0);
+}
+
+static bool naive_hit(GArray *begun, uint64_t va, unsigned line)
+{
+    Watch *watch = naive_watch(begun, va / PAGE);
+
+    if (!watch) {
+        return false;
+    }
+    watch->over = va % PAGE >= line || ++watch->hits == line;
+    if (va % PAGE != line) {
+        return false;
+    }
+    naive_begin(begun, va / PAGE + 1, true);
+    return true;
+}
+
+static void test_random(void)
+{
+    unsigned swept = 0, watched = 0;
+
+    for (unsigned line = 16; line <= PAGE; line *= 4) {
+        g_autoptr(GArray) begun = g_array_new(false, true, sizeof(Watch));
+        DsegSweeps sweeps = {};
+
+        for (unsigned i = 0; i < 20000; i++) {
+            uint64_t page = g_test_rand_int_range(0, 12);
+            uint64_t offset = g_test_rand_int_range(0, 3) * line / 2;
+            uint64_t va = page * PAGE + offset % PAGE;
+
+            if (g_test_rand_int_range(0, 4) == 0) {
+                dseg_sweeps_miss(&sweeps, va);
+                naive_miss(begun, va);
+            } else {
+                bool expected = naive_hit(begun, va, line);
+
+                g_assert_cmpint(dseg_sweeps_hit(&sweeps, va, line), ==,
+                                expected);
+                swept += expected;
+            }
+            g_assert_cmpint(dseg_sweeps_is_watched(&sweeps, va), ==,
+                            naive_watch(begun, va / PAGE) != NULL);
+            watched += naive_watch(begun, va / PAGE) != NULL;
+        }
+    }
+    g_assert_cmpuint(swept, >, 500);
+    g_assert_cmpuint(watched, >, 500);
+}
+
+/* And of no other page. */
+static void test_lines_of_a_sweep(void)
+{
+    static const DsegCachesGeometry geometry = {
+        .line = LINE, .memory = 100,
+        .cache[DSEG_CACHE_L1D] = { 2 * PAGE, 8, DSEG_TLB_LRU, 4, false },
+    };
+    DsegCaches *caches = dseg_caches_new(&geometry);
+    DsegCacheCounters counters = {};
+
+    dseg_caches_sweep(caches, &counters, 5 * PAGE + LINE, DSEG_STORE);
+    g_assert_cmpuint(counters.swept[DSEG_STORE], ==, 64);
+    g_assert_cmpuint(counters.swept[DSEG_LOAD], ==, 0);
+    g_assert_cmpuint(counters.data[DSEG_STORE][DSEG_PLACE_MEMORY], ==, 64);
+    g_assert_cmpuint(counters.cycles.data, ==, 6400);
+    g_assert_cmpuint(dseg_caches_use(caches, DSEG_CACHE_L1D).used, ==, 64);
+    g_assert_cmpint(dseg_caches_pass(caches, 5 * PAGE, false), ==,
+                    DSEG_PLACE_L1);
+    g_assert_cmpint(dseg_caches_pass(caches, 6 * PAGE - 1, false), ==,
+                    DSEG_PLACE_L1);
+    dseg_caches_free(caches);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/sweeps/ascending-accesses-are-one", test_ascending);
+    g_test_add_func("/sweeps/go-on-with-the-next-page", test_goes_on);
+    g_test_add_func("/sweeps/page-0-is-a-page", test_first_page);
+    g_test_add_func("/sweeps/begin-at-the-first-byte",
+                    test_not_from_the_first_byte);
+    g_test_add_func("/sweeps/reach-the-second-line-at-its-first-byte",
+                    test_elsewhere);
+    g_test_add_func("/sweeps/a-line-has-so-many-hits-at-most",
+                    test_too_long_in_the_first_line);
+    g_test_add_func("/sweeps/a-miss-begins-anew", test_missed_again);
+    g_test_add_func("/sweeps/eight-watches-at-most", test_eight_later_ones);
+    g_test_add_func("/sweeps/all-watches-end-at-once", test_all_end);
+    g_test_add_func("/sweeps/random-accesses-as-by-a-list", test_random);
+    g_test_add_func("/sweeps/all-lines-of-the-page-pass",
+                    test_lines_of_a_sweep);
+    return g_test_run();
+}
