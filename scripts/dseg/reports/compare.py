@@ -140,7 +140,7 @@ def origin_of(run):
     found = {}
     for point in run.points:
         for name, value in point.origin.items():
-            found.setdefault(name, set()).add(str(value))
+            found.setdefault(name, set()).add('-' if value is None else str(value))
     return {name: min(values) if len(values) == 1 else SEVERAL for name, values in found.items()}
 
 
