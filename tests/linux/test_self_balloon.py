@@ -9,6 +9,7 @@ a program then has its primary region there.
 
 import contextlib
 import json
+import signal
 import subprocess
 import time
 
@@ -20,6 +21,7 @@ from dseg.stack.stack import CommandError, Stack
 
 FRAGMENTED = 4 * MiB        # the longest free run that is left then is shorter
 SETTLE = 20                 # seconds
+SETTLED = 2                 # seconds without a change
 READY = r'^fragment: ready kept=(\d+) free=(\d+) .*\n'
 ROUND = r'^fragment: round (\d+) .* checksum ([0-9a-f]+) (ok|BAD) errors (\d+)$'
 
@@ -153,20 +155,37 @@ def test_a_guest_that_has_not_so_much_is_left_alone(l1, socket):
     assert (vm_memory(l1), total_memory(l1.l1)) == (memory, total)
 
 
+def given(stack):
+    """What the balloon has of the guest's memory."""
+    memory, left = vm_memory(stack)
+    return memory - left
+
+
+def stop_while_it_takes(balloon, stack):
+    """Stop scripts/self-balloon in the middle; returns what the guest had given it by then."""
+    while not given(stack):
+        assert balloon.poll() is None, 'it ends only once it has taken something'
+    balloon.send_signal(signal.SIGSTOP)
+    # What it has asked for the guest gives all the same.
+    before = None
+    while before != (before := given(stack)):
+        time.sleep(SETTLED)
+    return before
+
+
 def test_a_guest_that_stops_giving_gets_back_what_it_gave(l1, socket):
     memory, total = vm_memory(l1), total_memory(l1.l1)
     available = meminfo(l1.l1, 'MemAvailable')
     size = (available - 32 * MiB) // (128 * MiB) * 128 * MiB
-    # More than the balloon would leave, with what the kernel keeps for itself.
-    used = meminfo(l1.l1, 'MemFree') - size + 64 * MiB
-    # At once when the balloon begins, and in a moment: the balloon needs longer for the rest.
-    l1.l1.run('(until read name now unit </proc/meminfo; '
-              f'[ $now -lt {total // KiB} ]; do :; done; '
-              f'echo {used // (2 * MiB)} >/proc/sys/vm/nr_hugepages) & taker=$!')
     with start_host_self_balloon(socket, '--size', str(size)) as balloon:
+        left = size - stop_while_it_takes(balloon, l1)
+        assert left >= 64 * MiB, 'it has not nearly ended'
+        # More than the balloon would leave, with what the kernel keeps for itself.
+        used = meminfo(l1.l1, 'MemFree') - left + 64 * MiB
+        l1.l1.run(f'echo {used // (2 * MiB)} >/proc/sys/vm/nr_hugepages')
+        taken = meminfo(l1.l1, 'Hugetlb')
+        balloon.send_signal(signal.SIGCONT)
         _, errors = balloon.communicate(timeout=patient(300))
-    l1.l1.run('wait $taker')
-    taken = meminfo(l1.l1, 'Hugetlb')
     l1.l1.run('echo 0 >/proc/sys/vm/nr_hugepages')
     assert taken >= used - 4 * MiB, 'what this test is about has happened'
     assert balloon.returncode == 1, errors
