@@ -256,6 +256,8 @@ def test_monitor_shows_modelled_caches_only_if_they_are_on(bare_qemu, preset):
     assert tlb['geometry']['caches'] == presets[preset]['caches']
     assert [use['cache'] for use in tlb['caches']['caches']] == ['l1d', 'l1i', 'l2', 'llc']
     text = machine.cmd('human-monitor-command', command_line='info dseg-tlb')
+    assert tlb['caches']['swept'] == {'load': 0, 'store': 0, 'fetch': 0}
+    assert 'of these data of sweeps: 0 loads, 0 stores' in text
     assert 'cycles of walks: 0, of data: 0' in text and 'llc: 0 lines used' in text
     [tlb] = bare_qemu(f'EPYC,dseg=on,dseg-tlb={preset}').cmd('query-x86-dseg-tlb')
     assert 'caches' not in tlb and 'caches' not in tlb['geometry']

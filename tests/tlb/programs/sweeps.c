@@ -9,11 +9,12 @@
 #include "guest.h"
 
 #define STREAMS 12
-#define TURN 1500               /* accesses, until other streams take turns */
+#define TURN 3000               /* accesses, until other streams take turns */
 #define TURNS 24
 #define GUEST_TURNS 12
 #define PAGES 300
 #define LARGE_PAGES 3
+#define PARTS 6
 #define LARGE (DATA + GiB)
 
 struct stream {
@@ -26,14 +27,18 @@ static struct machine machine;
 static struct stream streams[STREAMS];
 static uint64_t state = 53, done;
 
-/* Some page, and a way through it. */
+/*
+ * Some page, and a way through it. The parts of large pages are so few that they are
+ * used again while L1 has the entry.
+ */
 static struct stream somewhere(void)
 {
     static const unsigned from[] = { 0, 0, 0, 8, 64, 4095 };
     static const unsigned steps[] = { 1, 4, 8, 16, 64, 96 };
     uint64_t page = random_below(&state, 4)
         ? DATA + random_below(&state, PAGES - 1) * PAGE
-        : LARGE + random_below(&state, LARGE_PAGES * MiB2 / PAGE - 1) * PAGE;
+        : LARGE + random_below(&state, LARGE_PAGES) * MiB2 +
+          random_below(&state, PARTS) * PAGE;
 
     return (struct stream) {
         .at = page + from[random_below(&state, ARRAY_SIZE(from))],
@@ -88,9 +93,9 @@ static void turns(uint64_t n)
         }
         for (unsigned i = 0; i < TURN; i++) {
             go_on(&streams[i % active[turn % ARRAY_SIZE(active)]]);
-            if (random_below(&state, 300) == 0) {
+            if (random_below(&state, 1000) == 0) {
                 write_cr3(read_cr3());
-            } else if (random_below(&state, 300) == 0) {
+            } else if (random_below(&state, 1000) == 0) {
                 invlpg(streams[0].at);
             }
         }
