@@ -151,6 +151,9 @@ def test_by_the_size_of_the_filter_there_is_a_line_of_theory_for_each_number_of_
                                              (1 - (255 / 256) ** 16) ** 4])}
     assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == 'log'
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ['64', '1024']
+    # Nothing beside the plot is cut off.
+    figure.canvas.draw()
+    assert figure.axes[0].yaxis.label.get_window_extent().x0 >= 0
     assert figure.axes[0].get_ylim()[0] == pytest.approx((1 - (255 / 256) ** 8) ** 4 / 2)
     figures.close(figure)
 

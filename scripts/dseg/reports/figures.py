@@ -220,10 +220,12 @@ def lines(wanted, results, points):
     if not numeric:
         axes.set_xticks(range(len(places)), ticks)
     axes.set_xlabel(x)
-    finish(axes, f'{y} ({VALUES[y]})', percent=y in SHARES)
     if wanted.get('scale') == 'log':
         make_logarithmic(axes, places, [value for curve in curves.values()
                                         for value in map(mean, curve.values()) if value > 0])
+    else:
+        axes.set_ylim(bottom=0)
+    finish(axes, f'{y} ({VALUES[y]})', percent=y in SHARES)
     legend(figure, *axes.get_legend_handles_labels(), columns, size=8)
     return figure
 
@@ -323,12 +325,17 @@ def steps(wanted, results, points):
     return heatmap.draw(wanted['title'], maps, WIDTH) if maps else None
 
 
+def percent_mark(value):
+    """A short mark of a percentage: there is no room for many zeros."""
+    text = f'{100 * value:g}' if not 0 < value < 1e-4 else f'{100 * value:.0e}'.replace('e-0', 'e-')
+    return f'{text} %'
+
+
 def finish(axes, y, percent):
     """What all plots of lines have."""
     axes.set_ylabel(y)
-    axes.set_ylim(bottom=0)
     if percent:
-        axes.yaxis.set_major_formatter(lambda value, _: f'{100 * value:g} %')
+        axes.yaxis.set_major_formatter(lambda value, _: percent_mark(value))
     axes.grid(color='#dddddd', linewidth=0.6)
     plain(axes)
     axes.tick_params(axis='y', length=0)

@@ -27,7 +27,7 @@ VALUES = {
     'refs-per-walk': 'references, of the program',
     'checks-per-walk': 'base-bound checks, of the program',
     'exits': '#VMEXITs of any reason',
-    'false-escape-share': 'of the lookups in the escape filter, but of pages that are in it',
+    'false-escape-share': 'of lookups of pages not in the filter',
     'segment-share': 'of the program\'s walks',
     'covered-32': 'of the work area, by its 32 longest linear runs',
     'runs-90': 'that it takes to cover 90 % of the work area',
