@@ -86,7 +86,7 @@ def modelled(walks, misses, cycles=None):
            'segment-hits': {**dict.fromkeys(KINDS, 0), 'store': 3 * walks},
            'segment-hits-l1': dict.fromkeys(KINDS, 0)}
     if cycles is not None:
-        tlb['caches'] = {'data': [], 'steps': [], 'data-cycles': 0, 'walk-cycles': [
+        tlb['caches'] = {'data': [], 'swept': dict.fromkeys(KINDS, 0), 'steps': [], 'data-cycles': 0, 'walk-cycles': [
             {'regime': 'native', 'access': 'load', 'privilege': 'user', 'cycles': cycles}]}
         tlb['geometry'] = {'caches': {}}
     return {'walks': walked(walks), 'tlb': tlb}

@@ -155,7 +155,7 @@ def test_by_the_size_of_the_filter_there_is_a_line_of_theory_for_each_number_of_
     figure.canvas.draw()
     assert figure.axes[0].yaxis.label.get_window_extent().x0 >= 0
     assert figure.axes[0].get_ylim()[0] == pytest.approx((1 - (255 / 256) ** 8) ** 4 / 2)
-    figures.close(figure)
+    figures.pyplot.close(figure)
 
 
 def test_a_folder_from_before_there_was_an_axis_has_its_default(folder):

@@ -53,9 +53,8 @@ def how_to_count(point, tlb, measures):
 
     State does not depend on that: it has neither TLB nor caches in it.
     """
-    counted = (counting(tlb, point.axes['tlb-mode'], point.axes['caches']) if measures
-               else counting(tlb, 'inclusive'))
-    return f'{counted},dseg-filter-bits={point.axes["filter-bits"]}'
+    mode, caches = (point.axes['tlb-mode'], point.axes['caches']) if measures else ('inclusive', False)
+    return counting(tlb, mode, caches, point.axes['filter-bits'])
 
 
 class Guests:
