@@ -27,8 +27,11 @@ static void init_cache(DsegCaches *caches, DsegCacheName name)
     cache->mask = cache->sets & (cache->sets - 1) ? 0 : cache->sets - 1;
     cache->inclusive = geometry->inclusive;
     cache->hint_bytes = round_up(cache->ways, sizeof(uint64_t));
-    cache->stride = round_up(cache->hint_bytes + cache->ways * sizeof(uint64_t),
-                             DSEG_TLB_LINE);
+    cache->stride = cache->hint_bytes + cache->ways * sizeof(uint64_t);
+    /* Of smaller sets there may be many. */
+    if (cache->stride > DSEG_TLB_LINE / 2) {
+        cache->stride = round_up(cache->stride, DSEG_TLB_LINE);
+    }
     cache->memory = dseg_tlb_zeroed(cache->sets * cache->stride);
     if (name < DSEG_CACHE_L2) {
         cache->last = dseg_tlb_zeroed(cache->sets * sizeof(*cache->last));

@@ -53,16 +53,8 @@ uint64_t dseg_caches_line(const DsegCaches *caches, uint64_t hpa);
 DsegCachePlace dseg_caches_pass(DsegCaches *caches, uint64_t hpa, bool fetch);
 
 /*
- * Something passes, after all that came before, but perhaps only later, when more
- * has come or dseg_caches_settle() is called.  Then the place where it was found
- * is one more in @places, and its cycles are added to @cycles.
- */
-void dseg_caches_pass_later(DsegCaches *caches, uint64_t hpa, bool fetch,
-                            uint64_t *places, uint64_t *cycles);
-
-/*
- * All that has come passes: for whoever reads what it is counted in.  The other
- * functions here do that by themselves.
+ * What waits to pass, as that of counts.h does, passes: for whoever reads what it
+ * is counted in.  The other functions here do that by themselves.
  */
 void dseg_caches_settle(DsegCaches *caches);
 

@@ -9,8 +9,8 @@
 void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
                       uint64_t hpa, DsegAccess access)
 {
-    enqueue(caches, hpa, access == DSEG_FETCH,
-                           counters->data[access], &counters->cycles.data);
+    enqueue(caches, hpa, access == DSEG_FETCH, counters->data[access],
+            &counters->cycles.data);
 }
 
 void dseg_caches_sweep(DsegCaches *caches, DsegCacheCounters *counters,
@@ -32,8 +32,8 @@ static unsigned level_of(const DsegEntries *entries, unsigned i)
 }
 
 /* Entry @i passes, if it has been read. */
-static inline void step(DsegCaches *caches, const DsegEntries *entries, unsigned i,
-                 DsegStepPlaces places, uint64_t *cycles)
+static inline void step(DsegCaches *caches, const DsegEntries *entries,
+                        unsigned i, DsegStepPlaces places, uint64_t *cycles)
 {
     uint64_t *of_level = places[level_of(entries, i)];
 
@@ -45,7 +45,7 @@ static inline void step(DsegCaches *caches, const DsegEntries *entries, unsigned
 }
 
 static inline void steps(DsegCaches *caches, const DsegEntries *entries,
-                  DsegStepPlaces places, uint64_t *cycles)
+                         DsegStepPlaces places, uint64_t *cycles)
 {
     for (unsigned i = 0; i < entries->count; i++) {
         step(caches, entries, i, places, cycles);

@@ -13,10 +13,10 @@
 
 typedef struct DsegCache {
     /*
-     * Its sets, each from a line of the host on.  First there is a byte of each
-     * way, its hint, which tells most lines from each other, so that eight ways
-     * are searched at a time; 0: the way is invalid, or there is none.  Behind
-     * these words there is the tag of each way: its line, if it is valid.
+     * Its sets.  First there is a byte of each way, its hint, which tells most
+     * lines from each other, so that eight ways are searched at a time; 0: the
+     * way is invalid, or there is none.  Behind these words there is the tag of
+     * each way: its line, if it is valid.
      */
     uint8_t *memory;
     size_t stride;          /* bytes from one set to the next */
@@ -88,7 +88,11 @@ static inline bool is_last(const DsegCaches *caches, uint64_t line, bool fetch)
     return l1->last[set_of(l1, line)] == line + 1;
 }
 
-/* dseg_caches_pass_later(), inline. */
+/*
+ * Something passes, after all that came before, but perhaps only later, when more
+ * has come or dseg_caches_settle() is called.  Then the place where it was found
+ * is one more in @places, and its cycles are added to @cycles.
+ */
 static inline void enqueue(DsegCaches *caches, uint64_t hpa, bool fetch,
                            uint64_t *places, uint64_t *cycles)
 {

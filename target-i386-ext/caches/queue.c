@@ -52,9 +52,3 @@ void dseg_caches_settle(DsegCaches *caches)
     }
     caches->waiting = 0;
 }
-
-void dseg_caches_pass_later(DsegCaches *caches, uint64_t hpa, bool fetch,
-                            uint64_t *places, uint64_t *cycles)
-{
-    enqueue(caches, hpa, fetch, places, cycles);
-}

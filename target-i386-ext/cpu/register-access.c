@@ -28,12 +28,21 @@ static X86DsegCaches *caches_of(const CPUX86State *env)
     return env->dseg->tlb ? env->dseg->tlb->caches : NULL;
 }
 
-/* NULL if no caches are modelled. */
-static const DsegCycles *cycles_of(const CPUX86State *env)
+/*
+ * NULL if no caches are modelled.  The monitor also shows the registers of a CPU
+ * that is running, in a thread of its own: then what waits to pass is missing.
+ */
+static const DsegCycles *cycles_of(CPUX86State *env)
 {
+    CPUState *cs = env_cpu(env);
     X86DsegCaches *caches = caches_of(env);
 
-    return caches ? &x86_dseg_caches_counters(caches)->cycles : NULL;
+    if (!caches) {
+        return NULL;
+    }
+    return qemu_cpu_is_self(cs) || cpu_is_stopped(cs)
+               ? &x86_dseg_caches_counters(caches)->cycles
+               : &caches->counters.cycles;
 }
 
 bool x86_dseg_do_cpuid(CPUX86State *env, uint32_t *eax, uint32_t *ebx,

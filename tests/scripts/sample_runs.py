@@ -2,7 +2,6 @@
 """Records for the tests of reports, made walk by walk by the rules of docs/spec alone."""
 
 import copy
-import json
 from collections import Counter
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -245,8 +244,3 @@ def make_folder(folder, all_axes, file=None, record=sample, skip=(), qemu='1234'
         else:
             store.write_record(point, copy.deepcopy(record(point.axes)))
     return folder
-
-
-def reread(value):
-    """As it comes from a file."""
-    return json.loads(json.dumps(value))

@@ -195,6 +195,12 @@ static void assert_sums(const DsegCacheCounters *c, const DsegCounters *walks)
 static void assert_settled(DsegCaches *caches, const DsegCacheCounters *counters,
                            const Truth *truth)
 {
+    for (DsegCacheName i = 0; i < DSEG_CACHE__MAX; i++) {
+        const ModelCache *cache = &truth->model->caches[i];
+
+        assert_use(caches, i, model_used(cache), cache->evictions,
+                   cache->back_invalidations);
+    }
     dseg_caches_settle(caches);
     g_assert_cmpmem(counters, sizeof(*counters), &truth->counters,
                     sizeof(*counters));

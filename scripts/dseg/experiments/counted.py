@@ -35,7 +35,7 @@ def updates_of(number):
 
 def instructions(parts):
     """Executed in the parts; None if nobody counts them."""
-    if any('instructions' not in marker for part in parts for marker in part):
+    if any('instructions' not in marker for part in parts for marker in part if marker):
         return None
     return grown(parts, lambda marker: marker['instructions'])
 

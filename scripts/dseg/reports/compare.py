@@ -152,7 +152,7 @@ def is_deterministic(case):
 def verdict(left, right, deterministic):
     """Whether a value has changed: its repeats on both sides."""
     if deterministic:
-        return CHANGED if sorted(left) != sorted(right) else SAME
+        return CHANGED if set(left) != set(right) else SAME
     if min(len(left), len(right)) < 2:
         return UNKNOWN
     change, half = welch(left, right)
