@@ -129,6 +129,14 @@ def test_steps_of_qemus_caches_add_up_to_those_of_its_walks(program, cached, tra
     assert region(found, lambda marker: marker['tlb']['caches']['steps']) == walks
 
 
+def test_whoever_looks_at_registers_meanwhile_changes_no_count(tmp_path):
+    alone, watched = (markers('staircase', FIRST, tmp_path, meanwhile=command)
+                      for command in (None, 'info registers -a'))
+    assert alone.keys() == watched.keys()
+    for label, marker in alone.items():
+        assert watched[label]['tlb']['caches'] == marker['tlb']['caches']
+
+
 @pytest.fixture(scope='module')
 def simulated(trace, tmp_path_factory):
     """What the caches count in a program with a geometry."""

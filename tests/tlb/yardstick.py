@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,8 +124,11 @@ def simulate(trace_file, name, folder, mode='exact'):
     return json.loads(run.stdout)
 
 
-def markers(program, name, folder, more=(), mode='exact'):
-    """What QEMU has counted in that mode, as it stands at each marker."""
+def markers(program, name, folder, more=(), mode='exact', meanwhile=None):
+    """What QEMU has counted in that mode, as it stands at each marker.
+
+    meanwhile: a command of HMP to send again and again
+    """
     geometry = geometries()[name]
     features = ',dseg-caches=on' if 'caches' in geometry else ''
     file = folder / f'{name}.json'
@@ -135,7 +139,10 @@ def markers(program, name, folder, more=(), mode='exact'):
     try:
         machine.launch()
         machine.cmd('cont')     # not before QEMU sends us events
-        machine.event_wait('STOP', timeout=TIMEOUT)
+        end = time.monotonic() + TIMEOUT
+        while not machine.event_wait('STOP', timeout=0.0 if meanwhile else TIMEOUT):
+            machine.cmd('human-monitor-command', **{'command-line': meanwhile})
+            assert time.monotonic() < end, 'the program ends in time'
         return {marker['label']: marker for marker in machine.cmd('query-x86-dseg-markers')}
     finally:
         machine.shutdown()
