@@ -6,8 +6,8 @@
 #include "lib/tap.h"
 #include "space.h"
 
-/* Each frame has four pages, so that there are more than a TLB has entries. */
-#define PAGES (4 * FRAMES_SIZE / PAGE)
+/* Each frame has eight pages, so that there are more than any preset has entries. */
+#define PAGES (8 * FRAMES_SIZE / PAGE)
 #define WORD 32                 /* bytes from one that is used to the next */
 #define WORDS (PAGES * PAGE / WORD)
 #define OF_FRAMES (FRAMES_SIZE / WORD)
