@@ -84,6 +84,9 @@ def figures_part(results, drawn):
     return ''.join(parts) or '<p>This experiment has no figures.</p>\n'
 
 
+NO_MODEL = '-'      # where there are none to compare
+
+
 def models_part(results):
     """All models side by side, with formulas and sources."""
     formulas = [('Direct', models.DIRECT_FORMULA, 'this project')]
@@ -95,10 +98,12 @@ def models_part(results):
               *(table.BY_CACHES if results.has_caches else ()),
               *(model.name for model in models.MODELS.values()), 'models')
     rows = [models_row(results, point) for point in results.points if point.record]
-    differ = sum(row[-1] == 'disagree' for row in rows)
-    return (f'<p>No model stands alone: {models.PUBLISHED_ERRORS}. In {differ} of {len(rows)} '
-            'points they disagree: the highest overhead is more than '
-            f'{models.DISAGREE} times the lowest.</p>\n'
+    verdicts = [row[-1] for row in rows]
+    compared = len(verdicts) - verdicts.count(NO_MODEL)
+    return (f'<p>No model stands alone: {models.PUBLISHED_ERRORS}. In {verdicts.count("disagree")} of '
+            f'the {compared} points for which there is more than one they disagree: the highest '
+            f'overhead is more than {models.DISAGREE} times the lowest. Linear models need the runs '
+            'with pages of 4 KiB and of 2 MiB.</p>\n'
             + make_table(('model', 'formula', 'source'), formulas, texts=(1, 2))
             + f'<p>R is run time, C cycles of walks, M misses and H hits of the L2 TLB; 4k and 2m '
             f'are the runs with these pages. {escape(models.IDEAL_FORMULA)}. M and C are the '
@@ -121,11 +126,14 @@ def models_row(results, point):
     low, high = models.band(point.record, results.configuration(point), results.costs)
     others = [results.parts(point, preset).overhead for name, preset in costs.PRESETS.items()
               if name != results.costs.name]
-    differ = models.disagree([direct, *linear.values()])
+    found = [direct, *linear.values()]
+    verdict = 'disagree' if models.disagree(found) else 'agree'
+    if found.count(None) >= len(found) - 1:
+        verdict = NO_MODEL
     return (point.axes['workload'], table.special(results, point),
             *map(table.share, (direct, low, high, *others, *by_caches(results, point),
                                *linear.values())),
-            'disagree' if differ else 'agree')
+            verdict)
 
 
 def by_caches(results, point):
