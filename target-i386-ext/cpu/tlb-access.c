@@ -248,8 +248,8 @@ void x86_dseg_do_fill(CPUX86State *env, vaddr va, MMUAccessType access_type,
         return; /* no translation of a virtual address */
     }
     tlb->pending = false;
-    *page_size = fill_size(tlb, va, access_type);
     if (!is_access(tlb, access_type)) {
+        *page_size = fill_size(tlb, va, access_type);
         return;
     }
     space = x86_dseg_tlb_space(env);
