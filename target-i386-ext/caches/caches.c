@@ -68,6 +68,8 @@ DsegCaches *dseg_caches_new(const DsegCachesGeometry *geometry)
 {
     DsegCaches *caches = dseg_tlb_zeroed(sizeof(*caches));
 
+    pthread_mutex_init(&caches->lock, NULL);
+    dseg_caches_init_queue(caches, 1);
     caches->geometry = *geometry;
     caches->line_shift = __builtin_ctz(geometry->line);
     for (DsegCacheName name = 0; name < DSEG_CACHE__MAX; name++) {
@@ -90,6 +92,8 @@ void dseg_caches_free(DsegCaches *caches)
     if (!caches) {
         return;
     }
+    dseg_caches_end_helper(caches);
+    pthread_mutex_destroy(&caches->lock);
     for (DsegCacheName name = 0; name < DSEG_CACHE__MAX; name++) {
         if (is_there(caches, name)) {
             free(caches->cache[name].memory);
@@ -97,6 +101,7 @@ void dseg_caches_free(DsegCaches *caches)
             dseg_tlb_replacement_destroy(&caches->cache[name].order);
         }
     }
+    free(caches->queue.memory);
     free(caches);
 }
 
@@ -298,6 +303,8 @@ DsegCacheUse dseg_caches_use(DsegCaches *caches, DsegCacheName name)
 void dseg_caches_reset(DsegCaches *caches)
 {
     dseg_caches_settle(caches);
+    caches->unpassed = (DsegCacheCounters) {};
+    caches->passed = (DsegCacheCounters) {};
     for (DsegCacheName name = 0; name < DSEG_CACHE__MAX; name++) {
         caches->cache[name].use.evictions = 0;
         caches->cache[name].use.back_invalidations = 0;

@@ -53,8 +53,15 @@ uint64_t dseg_caches_line(const DsegCaches *caches, uint64_t hpa);
 DsegCachePlace dseg_caches_pass(DsegCaches *caches, uint64_t hpa, bool fetch);
 
 /*
- * What waits to pass, as that of counts.h does, passes: for whoever reads what it
- * is counted in.  The other functions here do that by themselves.
+ * A thread is started which has what waits pass while the CPU goes on, till the
+ * caches are freed.  False: there can't be one, and all is as it was.
+ */
+bool dseg_caches_help(DsegCaches *caches);
+
+/*
+ * What waits to pass, as that of counts.h does, passes.  Like all functions here
+ * it is for the thread of which things come, or while none come.  The other ones
+ * do it by themselves.
  */
 void dseg_caches_settle(DsegCaches *caches);
 
@@ -68,7 +75,7 @@ void dseg_caches_empty(DsegCaches *caches);
 /* How a cache has been used; all 0 if there is none of that name. */
 DsegCacheUse dseg_caches_use(DsegCaches *caches, DsegCacheName name);
 
-/* Evictions and back-invalidations become 0. */
+/* All that is counted becomes 0: evictions, back-invalidations, and counts.h. */
 void dseg_caches_reset(DsegCaches *caches);
 
 #endif

@@ -3,25 +3,24 @@
  * Direct segments: where the references of walks, and data, were found
  */
 
-#include "caches/counts.h"
 #include "caches/inside.h"
 
-void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
-                      uint64_t hpa, DsegAccess access)
+void dseg_caches_data(DsegCaches *caches, uint64_t hpa, DsegAccess access)
 {
+    const DsegCacheCounters *counters = &caches->passed;
+
     enqueue(caches, hpa, access == DSEG_FETCH, counters->data[access],
             &counters->cycles.data);
 }
 
-void dseg_caches_sweep(DsegCaches *caches, DsegCacheCounters *counters,
-                       uint64_t hpa, DsegAccess access)
+void dseg_caches_sweep(DsegCaches *caches, uint64_t hpa, DsegAccess access)
 {
     uint64_t page = hpa & DSEG_PAGE_MASK;
     uint32_t line = dseg_caches_geometry(caches)->line;
 
     for (uint64_t at = page; at < page + DSEG_PAGE_SIZE; at += line) {
-        dseg_caches_data(caches, counters, at, access);
-        counters->swept[access]++;
+        dseg_caches_data(caches, at, access);
+        caches->unpassed.swept[access]++;
     }
 }
 
@@ -31,47 +30,84 @@ static unsigned level_of(const DsegEntries *entries, unsigned i)
     return entries->leaf + entries->count - 1 - i;
 }
 
+/* Where the steps of a dimension are counted, by level. */
+typedef struct Steps {
+    DsegStepPlaces *unpassed, *passed;
+    const uint64_t *cycles;
+} Steps;
+
 /* Entry @i passes, if it has been read. */
 static inline void step(DsegCaches *caches, const DsegEntries *entries,
-                        unsigned i, DsegStepPlaces places, uint64_t *cycles)
+                        unsigned i, const Steps *to)
 {
-    uint64_t *of_level = places[level_of(entries, i)];
+    unsigned level = level_of(entries, i);
 
     if (i < entries->spared) {
-        of_level[DSEG_PLACE_SPARED]++;
+        (*to->unpassed)[level][DSEG_PLACE_SPARED]++;
     } else {
-        enqueue(caches, entries->hpa[i], false, of_level, cycles);
+        enqueue(caches, entries->hpa[i], false, (*to->passed)[level],
+                to->cycles);
     }
 }
 
-static inline void steps(DsegCaches *caches, const DsegEntries *entries,
-                         DsegStepPlaces places, uint64_t *cycles)
+/* The nested walk for the gPA of the guest's entry of a level; 0: the final one. */
+static inline void nested_steps(DsegCaches *caches, const DsegEntries *entries,
+                                DsegPrivilege privilege, unsigned level,
+                                const uint64_t *cycles)
 {
+    const Steps to = {
+        .unpassed = &caches->unpassed.nested[privilege][level],
+        .passed = &caches->passed.nested[privilege][level],
+        .cycles = cycles,
+    };
+
     for (unsigned i = 0; i < entries->count; i++) {
-        step(caches, entries, i, places, cycles);
+        step(caches, entries, i, &to);
     }
 }
 
-void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,
-                      const DsegWalkEntries *entries, const DsegCost *cost,
-                      DsegAccess access, DsegPrivilege privilege)
+void dseg_caches_walk(DsegCaches *caches, const DsegWalkEntries *entries,
+                      const DsegCost *cost, DsegAccess access,
+                      DsegPrivilege privilege)
 {
     const DsegEntries *guest = &entries->guest;
     DsegWorld world = cost->in_nested ? DSEG_WORLD_NESTED : DSEG_WORLD_NATIVE;
-    DsegStepPlaces *nested = counters->nested[privilege];
-    uint64_t *cycles =
-        &counters->cycles.walks[dseg_cost_regime(cost)][access][privilege];
+    DsegRegime regime = dseg_cost_regime(cost);
+    const Steps to = {
+        .unpassed = &caches->unpassed.guest[world][privilege],
+        .passed = &caches->passed.guest[world][privilege],
+        .cycles = &caches->passed.cycles.walks[regime][access][privilege],
+    };
 
     for (unsigned i = 0; i < guest->count; i++) {
         if (entries->gpas) {
-            steps(caches, &entries->nested[i], nested[level_of(guest, i)],
-                  cycles);
+            nested_steps(caches, &entries->nested[i], privilege,
+                         level_of(guest, i), to.cycles);
         }
-        step(caches, guest, i, counters->guest[world][privilege], cycles);
+        step(caches, guest, i, &to);
     }
     if (entries->gpas) {
-        steps(caches, &entries->nested[guest->count], nested[0], cycles);
+        nested_steps(caches, &entries->nested[guest->count], privilege, 0,
+                     to.cycles);
     }
+}
+
+const DsegCacheCounters *dseg_caches_counters(DsegCaches *caches)
+{
+    const uint64_t *unpassed = (const uint64_t *)&caches->unpassed;
+    const uint64_t *passed = (const uint64_t *)&caches->passed;
+    uint64_t *all = (uint64_t *)&caches->all;
+
+    dseg_caches_settle(caches);
+    for (size_t i = 0; i < sizeof(caches->all) / sizeof(*all); i++) {
+        all[i] = unpassed[i] + passed[i];
+    }
+    return &caches->all;
+}
+
+const DsegCycles *dseg_caches_cycles(const DsegCaches *caches)
+{
+    return &caches->passed.cycles;
 }
 
 uint64_t dseg_caches_walk_cycles(const DsegCycles *cycles)

@@ -52,17 +52,21 @@ typedef struct DsegCacheCounters {
 } DsegCacheCounters;
 
 /* Data, or a fetch, passes; for a fetch there must be an l1i. */
-void dseg_caches_data(DsegCaches *caches, DsegCacheCounters *counters,
-                      uint64_t hpa, DsegAccess access);
+void dseg_caches_data(DsegCaches *caches, uint64_t hpa, DsegAccess access);
 
 /* All lines of the 4 KiB page of @hpa pass, as data. */
-void dseg_caches_sweep(DsegCaches *caches, DsegCacheCounters *counters,
-                       uint64_t hpa, DsegAccess access);
+void dseg_caches_sweep(DsegCaches *caches, uint64_t hpa, DsegAccess access);
 
 /* A walk of @cost passes the entries that it has read. */
-void dseg_caches_walk(DsegCaches *caches, DsegCacheCounters *counters,
-                      const DsegWalkEntries *entries, const DsegCost *cost,
-                      DsegAccess access, DsegPrivilege privilege);
+void dseg_caches_walk(DsegCaches *caches, const DsegWalkEntries *entries,
+                      const DsegCost *cost, DsegAccess access,
+                      DsegPrivilege privilege);
+
+/* The counts of all that has come until now, till the next call. */
+const DsegCacheCounters *dseg_caches_counters(DsegCaches *caches);
+
+/* Cycles of what has passed: all that has come, after dseg_caches_settle(). */
+const DsegCycles *dseg_caches_cycles(const DsegCaches *caches);
 
 /* Cycles of all walks. */
 uint64_t dseg_caches_walk_cycles(const DsegCycles *cycles);

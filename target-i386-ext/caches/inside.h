@@ -8,7 +8,9 @@
 #ifndef DSEG_CACHES_INSIDE_H
 #define DSEG_CACHES_INSIDE_H
 
-#include "caches/caches.h"
+#include <pthread.h>
+#include "caches/counts.h"
+#include "tlb/memory.h"
 #include "tlb/replacement.h"
 
 typedef struct DsegCache {
@@ -43,26 +45,61 @@ typedef struct DsegCachePath {
     uint32_t latency[DSEG_PLACE__MAX];          /* of each place */
 } DsegCachePath;
 
-/* What will pass, and what counts it then. */
+/* What will pass. */
 typedef struct DsegPassing {
     uint64_t line;
-    uint64_t *places;
-    uint64_t *cycles;
+    uint16_t places;    /* what counts it then: of DsegCacheCounters, in words */
+    uint16_t cycles;
     bool fetch;
 } DsegPassing;
 
-/* How many wait. */
-#define DSEG_CACHE_QUEUE 64
+/* So many pass one after the other, and wait for the host's memory together. */
+#define DSEG_CACHE_BATCH 64
+
+/*
+ * What waits to pass.  One thread writes, that of the CPU.  Who has the lock of
+ * the caches lets pass.
+ */
+typedef struct DsegCacheQueue {
+    DsegPassing *memory;    /* of so many batches */
+    unsigned batches;
+
+    /* Of the thread that writes: its batch, and how many that has. */
+    DsegPassing *batch;
+    unsigned filled;
+
+    /* Whole batches since the start. */
+    uint64_t written;
+    uint64_t passed __attribute__((aligned(DSEG_TLB_LINE)));
+} DsegCacheQueue;
+
+/* Another thread, if there is one, which has whole batches pass: see helper.c. */
+typedef struct DsegCacheHelper {
+    bool there;
+    pthread_t thread;
+    pthread_cond_t call;
+    bool sleeps;            /* it has to be called */
+    bool ends;
+} DsegCacheHelper;
 
 struct DsegCaches {
     DsegCachePath path[2];  /* of data; of fetches, if there is an l1i */
     unsigned line_shift;
-    DsegCache cache[DSEG_CACHE__MAX];
     DsegCachesGeometry geometry;
 
-    /* See queue.c. */
-    unsigned waiting;
-    DsegPassing queue[DSEG_CACHE_QUEUE];
+    /*
+     * Counts.  What does not pass, and sweeps, is counted by the thread that
+     * writes; what passes by who has the lock.  No line of a host's cache goes
+     * to and fro between the two.
+     */
+    DsegCacheCounters unpassed __attribute__((aligned(DSEG_TLB_LINE)));
+    DsegCacheQueue queue;
+
+    pthread_mutex_t lock __attribute__((aligned(DSEG_TLB_LINE)));
+    DsegCacheHelper helper;
+    DsegCache cache[DSEG_CACHE__MAX];
+    DsegCacheCounters passed;
+    DsegCacheCounters all;  /* their sum, when somebody asks */
 };
 
 static inline uint32_t set_of(const DsegCache *cache, uint64_t line)
@@ -88,22 +125,48 @@ static inline bool is_last(const DsegCaches *caches, uint64_t line, bool fetch)
     return l1->last[set_of(l1, line)] == line + 1;
 }
 
+/* Room for so many batches.  There is nothing in it. */
+void dseg_caches_init_queue(DsegCaches *caches, unsigned batches);
+
+/* A batch is whole. */
+void dseg_caches_end_batch(DsegCaches *caches);
+
+/* The oldest batch passes.  For who has the lock; false: there is none. */
+bool dseg_caches_pass_batch(DsegCaches *caches);
+
+/* What waits, of whole batches. */
+static inline unsigned batches_waiting(const DsegCacheQueue *queue)
+{
+    return __atomic_load_n(&queue->written, __ATOMIC_ACQUIRE) -
+           __atomic_load_n(&queue->passed, __ATOMIC_ACQUIRE);
+}
+
+/* Some wait: the helper is called if it sleeps. */
+void dseg_caches_call_helper(DsegCaches *caches);
+
+/* It ends, if there is one. */
+void dseg_caches_end_helper(DsegCaches *caches);
+
 /*
  * Something passes, after all that came before, but perhaps only later, when more
  * has come or dseg_caches_settle() is called.  Then the place where it was found
- * is one more in @places, and its cycles are added to @cycles.
+ * is one more in @places, and its cycles are added to @cycles, both of
+ * caches->passed.
  */
 static inline void enqueue(DsegCaches *caches, uint64_t hpa, bool fetch,
-                           uint64_t *places, uint64_t *cycles)
+                           const uint64_t *places, const uint64_t *cycles)
 {
-    caches->queue[caches->waiting] = (DsegPassing) {
+    const uint64_t *words = (const uint64_t *)&caches->passed;
+    DsegCacheQueue *queue = &caches->queue;
+
+    queue->batch[queue->filled] = (DsegPassing) {
         .line = hpa >> caches->line_shift,
-        .places = places,
-        .cycles = cycles,
+        .places = places - words,
+        .cycles = cycles - words,
         .fetch = fetch,
     };
-    if (++caches->waiting == DSEG_CACHE_QUEUE) {
-        dseg_caches_settle(caches);
+    if (++queue->filled == DSEG_CACHE_BATCH) {
+        dseg_caches_end_batch(caches);
     }
 }
 

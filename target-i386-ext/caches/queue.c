@@ -4,7 +4,7 @@
  *
  * What is known of the lines of a large cache does not fit the caches of the
  * host, and nobody waits for where something was found.  So what comes has to
- * wait until the host's memory has answered.
+ * wait until the host's memory has answered, and may pass in another thread.
  */
 
 #include "caches/inside.h"
@@ -34,21 +34,83 @@ static DsegCachePlace pass(DsegCaches *caches, const DsegPassing *passing)
                : dseg_caches_look_for(caches, passing->line, passing->fetch);
 }
 
-void dseg_caches_settle(DsegCaches *caches)
+static void pass_all(DsegCaches *caches, const DsegPassing *batch,
+                     unsigned count)
 {
-    for (unsigned i = 0; i < caches->waiting; i++) {
-        const DsegPassing *passing = &caches->queue[i];
+    uint64_t *words = (uint64_t *)&caches->passed;
 
-        if (!is_last(caches, passing->line, passing->fetch)) {
-            ask(caches, passing);
+    for (unsigned i = 0; i < count; i++) {
+        if (!is_last(caches, batch[i].line, batch[i].fetch)) {
+            ask(caches, &batch[i]);
         }
     }
-    for (unsigned i = 0; i < caches->waiting; i++) {
-        const DsegPassing *passing = &caches->queue[i];
+    for (unsigned i = 0; i < count; i++) {
+        const DsegPassing *passing = &batch[i];
         DsegCachePlace place = pass(caches, passing);
 
-        passing->places[place]++;
-        *passing->cycles += caches->path[passing->fetch].latency[place];
+        words[passing->places + place]++;
+        words[passing->cycles] += caches->path[passing->fetch].latency[place];
     }
-    caches->waiting = 0;
+}
+
+static DsegPassing *batch_of(const DsegCacheQueue *queue, uint64_t number)
+{
+    return queue->memory + number % queue->batches * DSEG_CACHE_BATCH;
+}
+
+void dseg_caches_init_queue(DsegCaches *caches, unsigned batches)
+{
+    DsegCacheQueue *queue = &caches->queue;
+
+    free(queue->memory);
+    queue->memory = dseg_tlb_zeroed(batches * DSEG_CACHE_BATCH *
+                                    sizeof(*queue->memory));
+    queue->batches = batches;
+    queue->batch = batch_of(queue, queue->written);
+}
+
+bool dseg_caches_pass_batch(DsegCaches *caches)
+{
+    DsegCacheQueue *queue = &caches->queue;
+
+    if (!batches_waiting(queue)) {
+        return false;
+    }
+    pass_all(caches, batch_of(queue, queue->passed), DSEG_CACHE_BATCH);
+    __atomic_store_n(&queue->passed, queue->passed + 1, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* There is room for another one then. */
+static void pass_here(DsegCaches *caches)
+{
+    pthread_mutex_lock(&caches->lock);
+    dseg_caches_pass_batch(caches);
+    pthread_mutex_unlock(&caches->lock);
+}
+
+void dseg_caches_end_batch(DsegCaches *caches)
+{
+    DsegCacheQueue *queue = &caches->queue;
+
+    __atomic_store_n(&queue->written, queue->written + 1, __ATOMIC_RELEASE);
+    if (batches_waiting(queue) == queue->batches) {
+        pass_here(caches);
+    } else {
+        dseg_caches_call_helper(caches);
+    }
+    queue->batch = batch_of(queue, queue->written);
+    queue->filled = 0;
+}
+
+void dseg_caches_settle(DsegCaches *caches)
+{
+    DsegCacheQueue *queue = &caches->queue;
+
+    pthread_mutex_lock(&caches->lock);
+    while (dseg_caches_pass_batch(caches)) {
+    }
+    pass_all(caches, queue->batch, queue->filled);
+    queue->filled = 0;
+    pthread_mutex_unlock(&caches->lock);
 }

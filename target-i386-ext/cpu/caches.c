@@ -9,6 +9,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/error-report.h"
 #include "cpu.h"
 #include "cpu/caches.h"
 #include "cpu/state.h"
@@ -19,6 +20,10 @@ X86DsegCaches *x86_dseg_caches_new(const DsegCachesGeometry *geometry,
     X86DsegCaches *caches = g_new0(X86DsegCaches, 1);
 
     caches->model = dseg_caches_new(geometry);
+    if (!dseg_caches_help(caches->model)) {
+        warn_report_once("no thread for the modelled caches: CPUs wait for "
+                         "them");
+    }
     caches->watches_lines = exact && geometry->cache[DSEG_CACHE_L1I].size;
     caches->fetched_line = -1;
     return caches;
@@ -37,18 +42,6 @@ void x86_dseg_caches_empty(X86DsegCaches *caches)
     dseg_caches_empty(caches->model);
     dseg_sweeps_end_all(&caches->sweeps);
     caches->fetched_line = -1;
-}
-
-void x86_dseg_caches_reset(X86DsegCaches *caches)
-{
-    dseg_caches_reset(caches->model);
-    caches->counters = (DsegCacheCounters) {};
-}
-
-const DsegCacheCounters *x86_dseg_caches_counters(X86DsegCaches *caches)
-{
-    dseg_caches_settle(caches->model);
-    return &caches->counters;
 }
 
 static X86DsegKnownGpa *known(X86DsegCaches *caches, uint64_t gpa)
@@ -154,8 +147,7 @@ void x86_dseg_caches_count_walk(X86DsegCaches *caches, const X86DsegWalk *walk,
         nested->leaf = leaf_level(walk->nested_mode, nested->count);
         nested->spared = sparing ? spared(walk, i, nested->count) : 0;
     }
-    dseg_caches_walk(caches->model, &caches->counters, entries, &walk->cost,
-                     access, privilege);
+    dseg_caches_walk(caches->model, entries, &walk->cost, access, privilege);
 }
 
 bool x86_dseg_caches_seen(X86DsegCaches *caches, uint64_t va, uint64_t hpa,
@@ -177,7 +169,7 @@ bool x86_dseg_caches_seen(X86DsegCaches *caches, uint64_t va, uint64_t hpa,
         dseg_sweeps_miss(sweeps, va);
     } else if (dseg_sweeps_hit(sweeps, va,
                                dseg_caches_geometry(caches->model)->line)) {
-        dseg_caches_sweep(caches->model, &caches->counters, hpa, access);
+        dseg_caches_sweep(caches->model, hpa, access);
         return true;
     }
     return false;

@@ -25,7 +25,6 @@ typedef struct X86DsegKnownGpa {
 
 typedef struct X86DsegCaches {
     DsegCaches *model;
-    DsegCacheCounters counters;     /* see x86_dseg_caches_counters() */
 
     /* The walk that is being made, and the nested one for a gPA. */
     DsegWalkEntries walk;
@@ -55,12 +54,6 @@ void x86_dseg_caches_free(X86DsegCaches *caches);
 
 /* RESET, INIT, or another state has been loaded: no line is valid. */
 void x86_dseg_caches_empty(X86DsegCaches *caches);
-
-/* All counts become 0. */
-void x86_dseg_caches_reset(X86DsegCaches *caches);
-
-/* The counts of all that has passed until now. */
-const DsegCacheCounters *x86_dseg_caches_counters(X86DsegCaches *caches);
 
 /* A walk of one dimension starts, or starts over. */
 static inline void x86_dseg_caches_begin(X86DsegCaches *caches, bool nested)
@@ -102,7 +95,7 @@ static inline void x86_dseg_caches_access(X86DsegCaches *caches, uint64_t hpa,
 {
     if (access != DSEG_FETCH ||
         dseg_caches_geometry(caches->model)->cache[DSEG_CACHE_L1I].size) {
-        dseg_caches_data(caches->model, &caches->counters, hpa, access);
+        dseg_caches_data(caches->model, hpa, access);
     }
 }
 

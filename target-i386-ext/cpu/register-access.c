@@ -40,9 +40,10 @@ static const DsegCycles *cycles_of(CPUX86State *env)
     if (!caches) {
         return NULL;
     }
-    return qemu_cpu_is_self(cs) || cpu_is_stopped(cs)
-               ? &x86_dseg_caches_counters(caches)->cycles
-               : &caches->counters.cycles;
+    if (qemu_cpu_is_self(cs) || cpu_is_stopped(cs)) {
+        dseg_caches_settle(caches->model);
+    }
+    return dseg_caches_cycles(caches->model);
 }
 
 bool x86_dseg_do_cpuid(CPUX86State *env, uint32_t *eax, uint32_t *ebx,

@@ -15,7 +15,7 @@ void x86_dseg_tlb_snapshot(const X86DsegTlb *tlb, X86DsegTlbSnapshot *to)
         to->used[i] = dseg_tlb_array_used(tlb->model, i);
     }
     if (tlb->caches) {
-        to->cache_counters = *x86_dseg_caches_counters(tlb->caches);
+        to->cache_counters = *dseg_caches_counters(tlb->caches->model);
         for (DsegCacheName name = 0; name < DSEG_CACHE__MAX; name++) {
             to->cache_use[name] = dseg_caches_use(tlb->caches->model, name);
         }

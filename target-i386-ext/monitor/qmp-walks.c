@@ -17,7 +17,7 @@ static void do_snapshot(CPUState *cs, run_on_cpu_data data)
     *(X86DsegCounts *)data.host_ptr = (X86DsegCounts) {
         .walks = dseg->counters,
         .cycles = dseg->tlb && dseg->tlb->caches ?
-                  x86_dseg_caches_counters(dseg->tlb->caches)->cycles :
+                  dseg_caches_counters(dseg->tlb->caches->model)->cycles :
                   (DsegCycles) {},
     };
 }
@@ -281,7 +281,7 @@ static void do_reset(CPUState *cs, run_on_cpu_data data)
     if (dseg->tlb) {
         dseg_tlb_counters_reset(dseg->tlb->model);
         if (dseg->tlb->caches) {
-            x86_dseg_caches_reset(dseg->tlb->caches);
+            dseg_caches_reset(dseg->tlb->caches->model);
         }
     }
     x86_dseg_forget_markers(dseg);

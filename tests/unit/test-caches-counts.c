@@ -10,11 +10,11 @@
 /* Nothing but counts, so that a test may look at all of them at once. */
 G_STATIC_ASSERT(sizeof(DsegCacheCounters) % sizeof(uint64_t) == 0);
 
-static void assert_same(DsegCaches *caches, const DsegCacheCounters *a,
-                        const DsegCacheCounters *b)
+static void assert_counters(DsegCaches *caches,
+                            const DsegCacheCounters *expected)
 {
-    dseg_caches_settle(caches);
-    g_assert_cmpmem(a, sizeof(*a), b, sizeof(*b));
+    g_assert_cmpmem(dseg_caches_counters(caches), sizeof(*expected), expected,
+                    sizeof(*expected));
 }
 
 /* Caches of one line each, but for L2, which has two. */
@@ -34,16 +34,16 @@ static const DsegCachesGeometry tiny = {
 static void test_data(void)
 {
     g_autoptr(DsegCaches) caches = caches_new(&tiny);
-    DsegCacheCounters counters = { 0 }, expected = { 0 };
+    DsegCacheCounters expected = { 0 };
 
-    dseg_caches_data(caches, &counters, 0x1000, DSEG_LOAD);     /* memory */
-    dseg_caches_data(caches, &counters, 0x103f, DSEG_STORE);    /* L1D */
-    dseg_caches_data(caches, &counters, 0x1008, DSEG_FETCH);    /* L2 */
-    dseg_caches_data(caches, &counters, 0x1010, DSEG_FETCH);    /* L1I */
-    dseg_caches_data(caches, &counters, 0x1040, DSEG_STORE);    /* memory */
-    dseg_caches_data(caches, &counters, 0x1080, DSEG_STORE);    /* memory */
-    dseg_caches_data(caches, &counters, 0x1000, DSEG_LOAD);     /* LLC */
-    dseg_caches_data(caches, &counters, 0x1000, DSEG_LOAD);     /* L1D */
+    dseg_caches_data(caches, 0x1000, DSEG_LOAD);     /* memory */
+    dseg_caches_data(caches, 0x103f, DSEG_STORE);    /* L1D */
+    dseg_caches_data(caches, 0x1008, DSEG_FETCH);    /* L2 */
+    dseg_caches_data(caches, 0x1010, DSEG_FETCH);    /* L1I */
+    dseg_caches_data(caches, 0x1040, DSEG_STORE);    /* memory */
+    dseg_caches_data(caches, 0x1080, DSEG_STORE);    /* memory */
+    dseg_caches_data(caches, 0x1000, DSEG_LOAD);     /* LLC */
+    dseg_caches_data(caches, 0x1000, DSEG_LOAD);     /* L1D */
 
     expected.data[DSEG_LOAD][DSEG_PLACE_L1] = 1;
     expected.data[DSEG_LOAD][DSEG_PLACE_LLC] = 1;
@@ -53,7 +53,7 @@ static void test_data(void)
     expected.data[DSEG_FETCH][DSEG_PLACE_L1] = 1;
     expected.data[DSEG_FETCH][DSEG_PLACE_L2] = 1;
     expected.cycles.data = 100 + 2 + 10 + 3 + 100 + 100 + 30 + 2;
-    assert_same(caches, &counters, &expected);
+    assert_counters(caches, &expected);
 }
 
 /* Each place of each kind of access, by itself. */
@@ -66,16 +66,16 @@ static void test_data_of_each_place(void)
     for (DsegAccess a = 0; a < DSEG_ACCESS__MAX; a++) {
         for (DsegCachePlace p = 0; p < DSEG_PLACE__MAX; p++) {
             g_autoptr(DsegCaches) caches = caches_new(&tiny);
-            DsegCacheCounters counters = { 0 }, expected = { 0 };
+            DsegCacheCounters expected = { 0 };
 
             for (const char *c = before[p]; *c; c++) {
                 caches_pass(caches, *c, a == DSEG_FETCH);
             }
-            dseg_caches_data(caches, &counters, 0, a);
+            dseg_caches_data(caches, 0, a);
             expected.data[a][p] = 1;
             expected.cycles.data = a == DSEG_FETCH ? fetch_cycles[p]
                                                    : data_cycles[p];
-            assert_same(caches, &counters, &expected);
+            assert_counters(caches, &expected);
         }
     }
 }
@@ -93,21 +93,21 @@ static DsegWalkEntries native_walk(uint64_t hpa)
 static void test_walks_are_data(void)
 {
     g_autoptr(DsegCaches) caches = caches_new(&tiny);
-    DsegCacheCounters counters = { 0 };
+    const DsegCycles *cycles = dseg_caches_cycles(caches);
     DsegWalkEntries entries = native_walk(0x2000);
     DsegCost cost = { .in_nested = false };
 
-    dseg_caches_walk(caches, &counters, &entries, &cost, DSEG_FETCH, DSEG_USER);
+    dseg_caches_walk(caches, &entries, &cost, DSEG_FETCH, DSEG_USER);
     assert_use(caches, DSEG_CACHE_L1D, 1, 0, 0);
     assert_use(caches, DSEG_CACHE_L1I, 0, 0, 0);
     g_assert_cmpint(dseg_caches_pass(caches, 0x2000, false), ==, DSEG_PLACE_L1);
     g_assert_cmpint(dseg_caches_pass(caches, 0x2000, true), ==, DSEG_PLACE_L2);
     /* A walk for a fetch takes the cycles of L1D. */
-    dseg_caches_walk(caches, &counters, &entries, &cost, DSEG_FETCH, DSEG_USER);
+    dseg_caches_walk(caches, &entries, &cost, DSEG_FETCH, DSEG_USER);
     dseg_caches_settle(caches);
-    g_assert_cmpuint(counters.cycles.walks[DSEG_NATIVE][DSEG_FETCH][DSEG_USER],
-                     ==, 100 + 2);
-    g_assert_cmpuint(counters.cycles.data, ==, 0);
+    g_assert_cmpuint(cycles->walks[DSEG_NATIVE][DSEG_FETCH][DSEG_USER], ==,
+                     100 + 2);
+    g_assert_cmpuint(cycles->data, ==, 0);
 }
 
 /* One walk of each regime: by its cost. */
@@ -134,16 +134,16 @@ static void test_cycles_by_regime_access_and_privilege(void)
         for (DsegAccess a = 0; a < DSEG_ACCESS__MAX; a++) {
             for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
                 g_autoptr(DsegCaches) caches = caches_new(&tiny);
-                DsegCacheCounters counters = { 0 }, expected = { 0 };
+                DsegCacheCounters expected = { 0 };
                 DsegWalkEntries entries = native_walk(0x2000);
                 DsegWorld world = regimes[r].in_nested ? DSEG_WORLD_NESTED
                                                        : DSEG_WORLD_NATIVE;
 
-                dseg_caches_walk(caches, &counters, &entries, &regimes[r], a,
+                dseg_caches_walk(caches, &entries, &regimes[r], a,
                                  p);
                 expected.guest[world][p][1][DSEG_PLACE_MEMORY] = 1;
                 expected.cycles.walks[r][a][p] = 100;
-                assert_same(caches, &counters, &expected);
+                assert_counters(caches, &expected);
             }
         }
     }
@@ -153,17 +153,17 @@ static void test_nested_steps_by_privilege(void)
 {
     for (DsegPrivilege p = 0; p < DSEG_PRIVILEGE__MAX; p++) {
         g_autoptr(DsegCaches) caches = caches_new(&tiny);
-        DsegCacheCounters counters = { 0 }, expected = { 0 };
+        DsegCacheCounters expected = { 0 };
         DsegWalkEntries entries = {
             .gpas = 1,
             .nested = { { .count = 1, .leaf = 3, .hpa = { 0x40 } } },
         };
 
-        dseg_caches_walk(caches, &counters, &entries, &regimes[DSEG_BASE],
+        dseg_caches_walk(caches, &entries, &regimes[DSEG_BASE],
                          DSEG_LOAD, p);
         expected.nested[p][0][3][DSEG_PLACE_MEMORY] = 1;
         expected.cycles.walks[DSEG_BASE][DSEG_LOAD][p] = 100;
-        assert_same(caches, &counters, &expected);
+        assert_counters(caches, &expected);
     }
 }
 
@@ -176,20 +176,20 @@ static void test_steps_of_each_place(void)
     for (DsegCachePlace place = 0; place < DSEG_PLACE__MAX; place++) {
         g_autoptr(DsegCaches) caches = caches_new(&tiny);
         g_autofree char *found = caches_run(caches, before[place]);
-        DsegCacheCounters counters = { 0 }, expected = { 0 };
+        DsegCacheCounters expected = { 0 };
         DsegWalkEntries entries = {
             .guest = { .count = 1, .leaf = 2, .hpa = { 0x20 } },
             .gpas = 2,
             .nested = { { .count = 1, .leaf = 1, .hpa = { 0x18 } } },
         };
 
-        dseg_caches_walk(caches, &counters, &entries, &regimes[DSEG_MIXED],
+        dseg_caches_walk(caches, &entries, &regimes[DSEG_MIXED],
                          DSEG_LOAD, DSEG_KERNEL);
         expected.nested[DSEG_KERNEL][2][1][place] = 1;
         expected.guest[DSEG_WORLD_NESTED][DSEG_KERNEL][2][DSEG_PLACE_L1] = 1;
         expected.cycles.walks[DSEG_MIXED][DSEG_LOAD][DSEG_KERNEL] =
             cycles[place] + 2;
-        assert_same(caches, &counters, &expected);
+        assert_counters(caches, &expected);
     }
 }
 

@@ -58,7 +58,7 @@ static void assert_order_shifted(const DsegWalkEntries *shape,
     g_auto(GStrv) steps = g_strsplit(order, " ", 0);
     g_auto(GStrv) others = g_strsplit(spared, " ", 0);
     DsegWalkEntries entries = *shape;
-    DsegCacheCounters counters = { 0 }, expected = { 0 };
+    DsegCacheCounters expected = { 0 };
     uint64_t cycles = 0;
 
     for (unsigned i = 0; steps[i]; i++) {
@@ -75,9 +75,9 @@ static void assert_order_shifted(const DsegWalkEntries *shape,
     }
     expected.cycles.walks[dseg_cost_regime(cost)][DSEG_STORE][DSEG_USER] =
         cycles;
-    dseg_caches_walk(caches, &counters, &entries, cost, DSEG_STORE, DSEG_USER);
-    dseg_caches_settle(caches);
-    g_assert_cmpmem(&counters, sizeof(counters), &expected, sizeof(expected));
+    dseg_caches_walk(caches, &entries, cost, DSEG_STORE, DSEG_USER);
+    g_assert_cmpmem(dseg_caches_counters(caches), sizeof(expected), &expected,
+                    sizeof(expected));
 }
 
 static void assert_order(const DsegWalkEntries *shape, const DsegCost *cost,
@@ -178,15 +178,15 @@ static void test_segments_alone_pass_nothing(void)
 {
     DsegCachesGeometry geometry = one_set(1, 0, 0, 0);
     g_autoptr(DsegCaches) caches = caches_new(&geometry);
-    DsegCacheCounters counters = { 0 }, expected = { 0 };
+    DsegCacheCounters expected = { 0 };
     DsegWalkEntries native = { .gpas = 0 }, nested = { .gpas = 1 };
     DsegCost cost = cost_of(false, true, 0, 0);
 
-    dseg_caches_walk(caches, &counters, &native, &cost, DSEG_LOAD, DSEG_USER);
+    dseg_caches_walk(caches, &native, &cost, DSEG_LOAD, DSEG_USER);
     cost = cost_of(true, true, 1, 1);
-    dseg_caches_walk(caches, &counters, &nested, &cost, DSEG_LOAD, DSEG_USER);
-    dseg_caches_settle(caches);
-    g_assert_cmpmem(&counters, sizeof(counters), &expected, sizeof(expected));
+    dseg_caches_walk(caches, &nested, &cost, DSEG_LOAD, DSEG_USER);
+    g_assert_cmpmem(dseg_caches_counters(caches), sizeof(expected), &expected,
+                    sizeof(expected));
     assert_use(caches, DSEG_CACHE_L1D, 0, 0, 0);
 }
 

@@ -220,13 +220,14 @@ static void test_lines_of_a_sweep(void)
         .cache[DSEG_CACHE_L1D] = { 2 * PAGE, 8, DSEG_TLB_LRU, 4, false },
     };
     DsegCaches *caches = dseg_caches_new(&geometry);
-    DsegCacheCounters counters = {};
+    const DsegCacheCounters *counters;
 
-    dseg_caches_sweep(caches, &counters, 5 * PAGE + LINE, DSEG_STORE);
-    g_assert_cmpuint(counters.swept[DSEG_STORE], ==, 64);
-    g_assert_cmpuint(counters.swept[DSEG_LOAD], ==, 0);
-    g_assert_cmpuint(counters.data[DSEG_STORE][DSEG_PLACE_MEMORY], ==, 64);
-    g_assert_cmpuint(counters.cycles.data, ==, 6400);
+    dseg_caches_sweep(caches, 5 * PAGE + LINE, DSEG_STORE);
+    counters = dseg_caches_counters(caches);
+    g_assert_cmpuint(counters->swept[DSEG_STORE], ==, 64);
+    g_assert_cmpuint(counters->swept[DSEG_LOAD], ==, 0);
+    g_assert_cmpuint(counters->data[DSEG_STORE][DSEG_PLACE_MEMORY], ==, 64);
+    g_assert_cmpuint(counters->cycles.data, ==, 6400);
     g_assert_cmpuint(dseg_caches_use(caches, DSEG_CACHE_L1D).used, ==, 64);
     g_assert_cmpint(dseg_caches_pass(caches, 5 * PAGE, false), ==,
                     DSEG_PLACE_L1);

@@ -132,8 +132,7 @@ static uint64_t true_steps(Truth *truth, const Translation *t,
     return cycles;
 }
 
-static void random_walk(GRand *rand, DsegCaches *caches,
-                        DsegCacheCounters *counters, Truth *truth)
+static void random_walk(GRand *rand, DsegCaches *caches, Truth *truth)
 {
     Translation t = random_translation(rand);
     DsegWalkEntries entries =
@@ -143,15 +142,14 @@ static void random_walk(GRand *rand, DsegCaches *caches,
     DsegAccess access = random_below(rand, DSEG_ACCESS__MAX);
     DsegPrivilege privilege = random_below(rand, DSEG_PRIVILEGE__MAX);
 
-    dseg_caches_walk(caches, counters, &entries, &cost, access, privilege);
+    dseg_caches_walk(caches, &entries, &cost, access, privilege);
     truth->counters.cycles.walks[regime][access][privilege] +=
         true_steps(truth, &t, &entries, privilege);
     dseg_counters_walk(&truth->walks, &cost, access, privilege);
     seen_regimes[regime]++;
 }
 
-static void random_data(GRand *rand, DsegCaches *caches,
-                        DsegCacheCounters *counters, Truth *truth)
+static void random_data(GRand *rand, DsegCaches *caches, Truth *truth)
 {
     const DsegCachesGeometry *geometry = &truth->model->geometry;
     DsegAccess access = random_below(rand, DSEG_ACCESS__MAX);
@@ -160,7 +158,7 @@ static void random_data(GRand *rand, DsegCaches *caches,
                                      2 * random_caches_lines(geometry));
     DsegCachePlace place;
 
-    dseg_caches_data(caches, counters, hpa, access);
+    dseg_caches_data(caches, hpa, access);
     place = model_pass(truth->model, hpa, fetch);
     truth->counters.data[access][place]++;
     truth->counters.cycles.data += model_latency(truth->model, place, fetch);
@@ -192,8 +190,7 @@ static void assert_sums(const DsegCacheCounters *c, const DsegCounters *walks)
     }
 }
 
-static void assert_settled(DsegCaches *caches, const DsegCacheCounters *counters,
-                           const Truth *truth)
+static void assert_settled(DsegCaches *caches, const Truth *truth)
 {
     for (DsegCacheName i = 0; i < DSEG_CACHE__MAX; i++) {
         const ModelCache *cache = &truth->model->caches[i];
@@ -201,23 +198,21 @@ static void assert_settled(DsegCaches *caches, const DsegCacheCounters *counters
         assert_use(caches, i, model_used(cache), cache->evictions,
                    cache->back_invalidations);
     }
-    dseg_caches_settle(caches);
-    g_assert_cmpmem(counters, sizeof(*counters), &truth->counters,
-                    sizeof(*counters));
+    g_assert_cmpmem(dseg_caches_counters(caches), sizeof(truth->counters),
+                    &truth->counters, sizeof(truth->counters));
 }
 
 static void compare(GRand *rand, const DsegCachesGeometry *geometry)
 {
     g_autoptr(DsegCaches) caches = caches_new(geometry);
     g_autoptr(Model) model = model_new(geometry);
-    DsegCacheCounters counters = { 0 };
     Truth truth = { .model = model };
 
     for (unsigned i = 0; i < 1000 && !g_test_failed(); i++) {
         if (random_bool(rand)) {
-            random_walk(rand, caches, &counters, &truth);
+            random_walk(rand, caches, &truth);
         } else {
-            random_data(rand, caches, &counters, &truth);
+            random_data(rand, caches, &truth);
         }
         if (random_below(rand, 50) == 0) {
             dseg_caches_empty(caches);
@@ -225,11 +220,11 @@ static void compare(GRand *rand, const DsegCachesGeometry *geometry)
         }
         /* Whoever looks does so after any number of them. */
         if (random_below(rand, 20) == 0) {
-            assert_settled(caches, &counters, &truth);
+            assert_settled(caches, &truth);
         }
     }
-    assert_settled(caches, &counters, &truth);
-    assert_sums(&counters, &truth.walks);
+    assert_settled(caches, &truth);
+    assert_sums(dseg_caches_counters(caches), &truth.walks);
 }
 
 static void test_random_walks_equal_the_model(void)
