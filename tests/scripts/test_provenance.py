@@ -111,8 +111,9 @@ def run_bench(monkeypatch, tmp_path):
 def run_bench_tlb(monkeypatch, tmp_path):
     (tmp_path / 'plugin.so').write_text('a plugin')
     monkeypatch.setattr(bench_tlb, 'build_plugins', lambda: {'plugin': tmp_path / 'plugin.so'})
+    workloads = (bench_tlb.BOOT, *bench_tlb.PROGRAMS)
     monkeypatch.setattr(bench_tlb, 'measure', lambda name: dict.fromkeys(
-        (bench_tlb.BOOT, *bench_tlb.PROGRAMS), 2.0))
+        (*workloads, *map(bench_tlb.cpu_time, workloads)), 2.0))
     bench.main(['tlb', '--json', f'{tmp_path}/out.json'])
     return 'bench', ['tlb'], {'plugin'}
 

@@ -53,15 +53,21 @@ def build_plugins():
     return {'plugin': PLUGIN, 'cache-plugin': CACHE_PLUGIN}
 
 
+def cpu_time(workload):
+    """What a run calls it; the time that has passed has the workload's own name."""
+    return f'{workload}, CPU time'
+
+
 def measure(name):
-    """CPU seconds of QEMU for each workload in one configuration."""
+    """Seconds, and CPU seconds of QEMU, for each workload in one configuration."""
     cpu, extra = CONFIGURATIONS[name]
     found = {}
     for workload, program in PROGRAMS.items():
         with MarkedRun(program, cpu_extra=cpu, extra_args=extra, holes=False) as run:
             run.wait(TIMEOUT)
-            found.setdefault(BOOT, run.cpu_seconds['boot'])
-            found[workload] = run.cpu_seconds['program']
+        for what, stage in ((BOOT, 'boot'), (workload, 'program')):
+            found.setdefault(what, run.seconds[stage])
+            found.setdefault(cpu_time(what), run.cpu_seconds[stage])
     return found
 
 
@@ -73,7 +79,9 @@ def bench(args):
     first, *others = CONFIGURATIONS
     columns = {**{name: (name, first) for name in others},
                **{f'{name} / {other}': (name, other) for name, other in PAIRS}}
-    print(f'\nCPU time of QEMU relative to {first}, which has seconds: medians of {args.runs} paired '
-          f'runs, with the lowest and the highest; {" and ".join(SLOW)} once unless --all\n')
-    print(table(runs, first, dict.fromkeys((BOOT, *PROGRAMS), False), columns, digits=2))
+    names = (BOOT, *PROGRAMS)
+    for what, measures in (('Time', names), ('CPU time of QEMU', [cpu_time(name) for name in names])):
+        print(f'\n{what} relative to {first}, which has seconds: medians of {args.runs} paired '
+              f'runs, with the lowest and the highest; {" and ".join(SLOW)} once unless --all\n')
+        print(table(runs, first, dict.fromkeys(measures, False), columns, digits=2))
     return {'geometry': GEOMETRY, 'runs': runs}

@@ -9,6 +9,8 @@ Two runs of Linux are never the same, as disks and timers interrupt whenever the
 record one and replay it, on a machine that the guest cannot tell from the first.
 """
 
+import time
+
 from ..reports.counts import lookups
 from ..stack.stack import Stack
 from .counted import PROGRAM, counts
@@ -35,7 +37,8 @@ class MarkedRun:
             run = f'{marked},l2 l2.append=run=marked,--nested,--poweroff,{words}'
         self._nested = nested
         self._stack = Stack(append=f'nokaslr run={run}', extra_args=extra_args, **options)
-        self.cpu_seconds = {}   # that QEMU has taken for: boot, program
+        self.seconds = {}       # that have passed for: boot, program
+        self.cpu_seconds = {}   # that QEMU has taken for them, on all CPUs
 
     def __enter__(self):
         return self
@@ -46,12 +49,12 @@ class MarkedRun:
     def wait(self, timeout):
         """Till the program has ended."""
         self._stack.launch()
-        last = 0
+        last, cpu_last = time.monotonic(), 0
         for stage, mark in (('boot', 'begin'), ('program', 'end')):
             self._stack.l1.expect(SAYS[mark], timeout, f'a marked program\'s {mark}')
-            now = self._cpu_time()
-            self.cpu_seconds[stage] = now - last
-            last = now
+            now, cpu_now = time.monotonic(), self._cpu_time()
+            self.seconds[stage], self.cpu_seconds[stage] = now - last, cpu_now - cpu_last
+            last, cpu_last = now, cpu_now
         if self._pauses:
             self._stack.event('STOP', timeout)
 
