@@ -5,23 +5,26 @@
 
 #include "caches/inside.h"
 
-void dseg_caches_data(DsegCaches *caches, uint64_t hpa, DsegAccess access)
+static inline void data(DsegCaches *caches, uint64_t hpa, uint16_t more,
+                        DsegAccess access)
 {
     const DsegCacheCounters *counters = &caches->passed;
 
-    enqueue(caches, hpa, access == DSEG_FETCH, counters->data[access],
+    enqueue(caches, hpa, more, access == DSEG_FETCH, counters->data[access],
             &counters->cycles.data);
+}
+
+void dseg_caches_data(DsegCaches *caches, uint64_t hpa, DsegAccess access)
+{
+    data(caches, hpa, 0, access);
 }
 
 void dseg_caches_sweep(DsegCaches *caches, uint64_t hpa, DsegAccess access)
 {
-    uint64_t page = hpa & DSEG_PAGE_MASK;
-    uint32_t line = dseg_caches_geometry(caches)->line;
+    unsigned lines = DSEG_PAGE_SIZE >> caches->line_shift;
 
-    for (uint64_t at = page; at < page + DSEG_PAGE_SIZE; at += line) {
-        dseg_caches_data(caches, at, access);
-        caches->unpassed.swept[access]++;
-    }
+    data(caches, hpa & DSEG_PAGE_MASK, lines - 1, access);
+    caches->unpassed.swept[access] += lines;
 }
 
 /* The level of the table that entry @i of @entries is in. */
@@ -45,7 +48,7 @@ static inline void step(DsegCaches *caches, const DsegEntries *entries,
     if (i < entries->spared) {
         (*to->unpassed)[level][DSEG_PLACE_SPARED]++;
     } else {
-        enqueue(caches, entries->hpa[i], false, (*to->passed)[level],
+        enqueue(caches, entries->hpa[i], 0, false, (*to->passed)[level],
                 to->cycles);
     }
 }

@@ -11,7 +11,7 @@
 
 /* To be called costs more than what waits in a few batches. */
 #define BATCHES 256
-#define WORTH_A_CALL (BATCHES / 4)
+#define WORTH_A_CALL (BATCHES / 2)
 
 static bool sleeps(DsegCacheHelper *helper)
 {

@@ -45,11 +45,12 @@ typedef struct DsegCachePath {
     uint32_t latency[DSEG_PLACE__MAX];          /* of each place */
 } DsegCachePath;
 
-/* What will pass. */
+/* What will pass: a line, or several, one after the other. */
 typedef struct DsegPassing {
-    uint64_t line;
+    uint64_t line;      /* the first one */
     uint16_t places;    /* what counts it then: of DsegCacheCounters, in words */
     uint16_t cycles;
+    uint16_t more;      /* so many behind the first one */
     bool fetch;
 } DsegPassing;
 
@@ -148,13 +149,14 @@ void dseg_caches_call_helper(DsegCaches *caches);
 void dseg_caches_end_helper(DsegCaches *caches);
 
 /*
- * Something passes, after all that came before, but perhaps only later, when more
- * has come or dseg_caches_settle() is called.  Then the place where it was found
- * is one more in @places, and its cycles are added to @cycles, both of
- * caches->passed.
+ * The line of @hpa passes, and @more behind it, after all that came before, but
+ * perhaps only later, when more has come or dseg_caches_settle() is called.  Then
+ * the place where each was found is one more in @places, and its cycles are added
+ * to @cycles, both of caches->passed.
  */
-static inline void enqueue(DsegCaches *caches, uint64_t hpa, bool fetch,
-                           const uint64_t *places, const uint64_t *cycles)
+static inline void enqueue(DsegCaches *caches, uint64_t hpa, uint16_t more,
+                           bool fetch, const uint64_t *places,
+                           const uint64_t *cycles)
 {
     const uint64_t *words = (const uint64_t *)&caches->passed;
     DsegCacheQueue *queue = &caches->queue;
@@ -163,6 +165,7 @@ static inline void enqueue(DsegCaches *caches, uint64_t hpa, bool fetch,
         .line = hpa >> caches->line_shift,
         .places = places - words,
         .cycles = cycles - words,
+        .more = more,
         .fetch = fetch,
     };
     if (++queue->filled == DSEG_CACHE_BATCH) {

@@ -14,11 +14,11 @@
  * The host is asked for what is known of the set in the last cache, the largest
  * one: its caches have not forgotten the others.
  */
-static void ask(const DsegCaches *caches, const DsegPassing *passing)
+static void ask(const DsegCaches *caches, uint64_t line, bool fetch)
 {
-    const DsegCachePath *path = &caches->path[passing->fetch];
+    const DsegCachePath *path = &caches->path[fetch];
     const DsegCache *cache = path->cache[path->length - 1];
-    uint32_t set = set_of(cache, passing->line);
+    uint32_t set = set_of(cache, line);
     const uint8_t *memory = hints_of(cache, set);
 
     for (size_t i = 0; i < cache->stride; i += DSEG_TLB_LINE) {
@@ -27,11 +27,19 @@ static void ask(const DsegCaches *caches, const DsegPassing *passing)
     dseg_tlb_replacement_prefetch(&cache->order, set);
 }
 
-static DsegCachePlace pass(DsegCaches *caches, const DsegPassing *passing)
+/* Lines one after the other are asked for when they pass, or the first are gone. */
+static void ask_for_more(const DsegCaches *caches, const DsegPassing *passing)
 {
-    return is_last(caches, passing->line, passing->fetch)
-               ? DSEG_PLACE_L1
-               : dseg_caches_look_for(caches, passing->line, passing->fetch);
+    for (unsigned i = 0; passing->more && i <= passing->more; i++) {
+        ask(caches, passing->line + i, passing->fetch);
+    }
+}
+
+static DsegCachePlace pass(DsegCaches *caches, uint64_t line, bool fetch)
+{
+    return is_last(caches, line, fetch) ? DSEG_PLACE_L1
+                                        : dseg_caches_look_for(caches, line,
+                                                               fetch);
 }
 
 static void pass_all(DsegCaches *caches, const DsegPassing *batch,
@@ -41,15 +49,17 @@ static void pass_all(DsegCaches *caches, const DsegPassing *batch,
 
     for (unsigned i = 0; i < count; i++) {
         if (!is_last(caches, batch[i].line, batch[i].fetch)) {
-            ask(caches, &batch[i]);
+            ask(caches, batch[i].line, batch[i].fetch);
         }
     }
-    for (unsigned i = 0; i < count; i++) {
-        const DsegPassing *passing = &batch[i];
-        DsegCachePlace place = pass(caches, passing);
+    for (const DsegPassing *p = batch; p < batch + count; p++) {
+        ask_for_more(caches, p);
+        for (unsigned i = 0; i <= p->more; i++) {
+            DsegCachePlace place = pass(caches, p->line + i, p->fetch);
 
-        words[passing->places + place]++;
-        words[passing->cycles] += caches->path[passing->fetch].latency[place];
+            words[p->places + place]++;
+            words[p->cycles] += caches->path[p->fetch].latency[place];
+        }
     }
 }
 

@@ -43,11 +43,9 @@ static void set(DsegSweeps *sweeps, unsigned watch, uint64_t page)
     }
 }
 
-void dseg_sweeps_end(DsegSweeps *sweeps, uint64_t va)
+void dseg_sweeps_forget(DsegSweeps *sweeps, uint64_t va)
 {
-    if (dseg_sweeps_is_watched(sweeps, va)) {
-        set(sweeps, find(sweeps, va), 0);
-    }
+    set(sweeps, find(sweeps, va), 0);
 }
 
 void dseg_sweeps_end_all(DsegSweeps *sweeps)
@@ -56,31 +54,18 @@ void dseg_sweeps_end_all(DsegSweeps *sweeps)
     memset(sweeps->page, 0, sizeof(sweeps->page));
 }
 
-static void begin(DsegSweeps *sweeps, uint64_t va)
+void dseg_sweeps_begin(DsegSweeps *sweeps, uint64_t va)
 {
     dseg_sweeps_end(sweeps, va);
     set(sweeps, sweeps->next, page_of(va));
     sweeps->next = (sweeps->next + 1) % DSEG_WATCHES;
 }
 
-void dseg_sweeps_miss(DsegSweeps *sweeps, uint64_t va)
-{
-    if (va % DSEG_PAGE_SIZE == 0) {
-        begin(sweeps, va);
-    } else {
-        dseg_sweeps_end(sweeps, va);
-    }
-}
-
-bool dseg_sweeps_hit(DsegSweeps *sweeps, uint64_t va, uint32_t line)
+bool dseg_sweeps_hit_watched(DsegSweeps *sweeps, uint64_t va, uint32_t line)
 {
     uint64_t offset = va % DSEG_PAGE_SIZE;
-    unsigned watch;
+    unsigned watch = find(sweeps, va);
 
-    if (!dseg_sweeps_is_watched(sweeps, va)) {
-        return false;
-    }
-    watch = find(sweeps, va);
     /* Who goes through a line byte by byte leaves it after so many. */
     if (offset < line && ++sweeps->hits[watch] < line) {
         return false;
@@ -89,6 +74,6 @@ bool dseg_sweeps_hit(DsegSweeps *sweeps, uint64_t va, uint32_t line)
     if (offset != line) {
         return false;
     }
-    begin(sweeps, va + DSEG_PAGE_SIZE);
+    dseg_sweeps_begin(sweeps, va + DSEG_PAGE_SIZE);
     return true;
 }

@@ -36,19 +36,44 @@ static inline bool dseg_sweeps_is_watched(const DsegSweeps *sweeps, uint64_t va)
            dseg_sweeps_has(sweeps, va);
 }
 
-/* The watch of the page of @va ends, if it is watched. */
-void dseg_sweeps_end(DsegSweeps *sweeps, uint64_t va);
+/* The watch of the page of @va, which is watched, ends. */
+void dseg_sweeps_forget(DsegSweeps *sweeps, uint64_t va);
+
+/* The same, if it is watched. */
+static inline void dseg_sweeps_end(DsegSweeps *sweeps, uint64_t va)
+{
+    if (dseg_sweeps_is_watched(sweeps, va)) {
+        dseg_sweeps_forget(sweeps, va);
+    }
+}
 
 /* All watches end. */
 void dseg_sweeps_end_all(DsegSweeps *sweeps);
 
+/* The page of @va is watched from now on. */
+void dseg_sweeps_begin(DsegSweeps *sweeps, uint64_t va);
+
+/* dseg_sweeps_hit() where the page of @va is watched. */
+bool dseg_sweeps_hit_watched(DsegSweeps *sweeps, uint64_t va, uint32_t line);
+
 /* An access to @va has missed L1 of the TLB. */
-void dseg_sweeps_miss(DsegSweeps *sweeps, uint64_t va);
+static inline void dseg_sweeps_miss(DsegSweeps *sweeps, uint64_t va)
+{
+    dseg_sweeps_end(sweeps, va);
+    if (va % DSEG_PAGE_SIZE == 0) {
+        dseg_sweeps_begin(sweeps, va);
+    }
+}
 
 /*
  * One has hit it; lines have @line bytes.  Returns whether the page is swept: then
  * all of its lines pass, and the page behind it is watched from now on.
  */
-bool dseg_sweeps_hit(DsegSweeps *sweeps, uint64_t va, uint32_t line);
+static inline bool dseg_sweeps_hit(DsegSweeps *sweeps, uint64_t va,
+                                   uint32_t line)
+{
+    return dseg_sweeps_is_watched(sweeps, va) &&
+           dseg_sweeps_hit_watched(sweeps, va, line);
+}
 
 #endif
