@@ -31,9 +31,11 @@ bool dseg_sweeps_has(const DsegSweeps *sweeps, uint64_t va)
 }
 
 /* A watch is of that page from now on. */
-static void set(DsegSweeps *sweeps, unsigned watch, uint64_t page)
+static void set(DsegSweeps *sweeps, unsigned watch, uint64_t page,
+                uint8_t before)
 {
     sweeps->page[watch] = page;
+    sweeps->before[watch] = before;
     sweeps->hits[watch] = 0;
     sweeps->hint = 0;
     for (unsigned i = 0; i < DSEG_WATCHES; i++) {
@@ -45,7 +47,7 @@ static void set(DsegSweeps *sweeps, unsigned watch, uint64_t page)
 
 void dseg_sweeps_forget(DsegSweeps *sweeps, uint64_t va)
 {
-    set(sweeps, find(sweeps, va), 0);
+    set(sweeps, find(sweeps, va), 0, 0);
 }
 
 void dseg_sweeps_end_all(DsegSweeps *sweeps)
@@ -54,26 +56,52 @@ void dseg_sweeps_end_all(DsegSweeps *sweeps)
     memset(sweeps->page, 0, sizeof(sweeps->page));
 }
 
-void dseg_sweeps_begin(DsegSweeps *sweeps, uint64_t va)
+static void begin(DsegSweeps *sweeps, uint64_t va, uint8_t before)
 {
     dseg_sweeps_end(sweeps, va);
-    set(sweeps, sweeps->next, page_of(va));
+    set(sweeps, sweeps->next, page_of(va), before % DSEG_TRUST);
     sweeps->next = (sweeps->next + 1) % DSEG_WATCHES;
+}
+
+void dseg_sweeps_begin(DsegSweeps *sweeps, uint64_t va)
+{
+    begin(sweeps, va, 0);
+}
+
+/* The page of @va is swept. */
+static bool sweep(DsegSweeps *sweeps, uint64_t va, uint8_t before)
+{
+    begin(sweeps, va + DSEG_PAGE_SIZE, before + 1);
+    return true;
+}
+
+bool dseg_sweeps_miss_watched(DsegSweeps *sweeps, uint64_t va)
+{
+    unsigned watch = find(sweeps, va);
+    uint8_t before = sweeps->before[watch];
+
+    set(sweeps, watch, 0, 0);
+    if (va % DSEG_PAGE_SIZE) {
+        return false;
+    }
+    if (before) {
+        return sweep(sweeps, va, before);
+    }
+    begin(sweeps, va, before);
+    return false;
 }
 
 bool dseg_sweeps_hit_watched(DsegSweeps *sweeps, uint64_t va, uint32_t line)
 {
     uint64_t offset = va % DSEG_PAGE_SIZE;
     unsigned watch = find(sweeps, va);
+    uint8_t before = sweeps->before[watch];
+    bool trust = before && offset == 0;
 
     /* Who goes through a line byte by byte leaves it after so many. */
-    if (offset < line && ++sweeps->hits[watch] < line) {
+    if (!trust && offset < line && ++sweeps->hits[watch] < line) {
         return false;
     }
-    set(sweeps, watch, 0);
-    if (offset != line) {
-        return false;
-    }
-    dseg_sweeps_begin(sweeps, va + DSEG_PAGE_SIZE);
-    return true;
+    set(sweeps, watch, 0, 0);
+    return (trust || offset == line) && sweep(sweeps, va, before);
 }

@@ -17,12 +17,16 @@
 
 #define DSEG_WATCHES 8
 
+/* Of so many pages one after the other, only one has to show its second line. */
+#define DSEG_TRUST 8
+
 /* The pages that are watched. */
 typedef struct DsegSweeps {
     /* Bit n: perhaps one whose number modulo 64 is n.  Most are none. */
     uint64_t hint;
     uint64_t page[DSEG_WATCHES];    /* its number + 1; 0: none */
     uint16_t hits[DSEG_WATCHES];    /* that its first line has had */
+    uint8_t before[DSEG_WATCHES];   /* pages swept before it, modulo DSEG_TRUST */
     uint8_t next;                   /* where the next watch begins */
 } DsegSweeps;
 
@@ -50,25 +54,29 @@ static inline void dseg_sweeps_end(DsegSweeps *sweeps, uint64_t va)
 /* All watches end. */
 void dseg_sweeps_end_all(DsegSweeps *sweeps);
 
-/* The page of @va is watched from now on. */
-void dseg_sweeps_begin(DsegSweeps *sweeps, uint64_t va);
-
-/* dseg_sweeps_hit() where the page of @va is watched. */
+/* dseg_sweeps_miss() and dseg_sweeps_hit() where the page of @va is watched. */
+bool dseg_sweeps_miss_watched(DsegSweeps *sweeps, uint64_t va);
 bool dseg_sweeps_hit_watched(DsegSweeps *sweeps, uint64_t va, uint32_t line);
 
-/* An access to @va has missed L1 of the TLB. */
-static inline void dseg_sweeps_miss(DsegSweeps *sweeps, uint64_t va)
+/* The page of @va, which is not watched, is from now on: none before it is swept. */
+void dseg_sweeps_begin(DsegSweeps *sweeps, uint64_t va);
+
+/*
+ * An access to @va has missed L1 of the TLB.  Returns whether the page is swept:
+ * then all of its lines pass, and the page behind it is watched from now on.
+ */
+static inline bool dseg_sweeps_miss(DsegSweeps *sweeps, uint64_t va)
 {
-    dseg_sweeps_end(sweeps, va);
+    if (dseg_sweeps_is_watched(sweeps, va)) {
+        return dseg_sweeps_miss_watched(sweeps, va);
+    }
     if (va % DSEG_PAGE_SIZE == 0) {
         dseg_sweeps_begin(sweeps, va);
     }
+    return false;
 }
 
-/*
- * One has hit it; lines have @line bytes.  Returns whether the page is swept: then
- * all of its lines pass, and the page behind it is watched from now on.
- */
+/* One has hit it, the same; lines have @line bytes. */
 static inline bool dseg_sweeps_hit(DsegSweeps *sweeps, uint64_t va,
                                    uint32_t line)
 {

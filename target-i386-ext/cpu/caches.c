@@ -156,6 +156,7 @@ bool x86_dseg_caches_seen(X86DsegCaches *caches, uint64_t va, uint64_t hpa,
     DsegSweeps *sweeps = &caches->sweeps;
     bool hit_l1 = outcome == DSEG_TLB_HIT_L1;
     bool beside_l1 = outcome == DSEG_TLB_HIT_SEGMENT_L1;
+    bool swept;
 
     if (!hit_l1 && !beside_l1) {
         x86_dseg_caches_access(caches, hpa, access);
@@ -165,12 +166,13 @@ bool x86_dseg_caches_seen(X86DsegCaches *caches, uint64_t va, uint64_t hpa,
     }
     if (beside_l1) {
         dseg_sweeps_end(sweeps, va);
-    } else if (!hit_l1) {
-        dseg_sweeps_miss(sweeps, va);
-    } else if (dseg_sweeps_hit(sweeps, va,
-                               dseg_caches_geometry(caches->model)->line)) {
-        dseg_caches_sweep(caches->model, hpa, access);
-        return true;
+        return false;
     }
-    return false;
+    swept = hit_l1 ? dseg_sweeps_hit(sweeps, va,
+                         dseg_caches_geometry(caches->model)->line)
+                   : dseg_sweeps_miss(sweeps, va);
+    if (swept) {
+        dseg_caches_sweep(caches->model, hpa, access);
+    }
+    return swept;
 }

@@ -2,7 +2,8 @@
 /*
  * Fuzz the watches of pages: whatever accesses come, few pages are watched, the
  * hint loses none of them, only a page that is watched is swept, and only from its
- * second line; then the page behind it is watched in its place
+ * second line or, on trust, from its first byte; then the page behind it is watched
+ * in its place
  */
 
 #include "caches/sweeps.h"
@@ -22,24 +23,37 @@ static void check(const DsegSweeps *sweeps)
     }
 }
 
+static void check_swept(const DsegSweeps *sweeps, uint64_t va)
+{
+    assert(!dseg_sweeps_is_watched(sweeps, va));
+    assert(dseg_sweeps_is_watched(sweeps, va + DSEG_PAGE_SIZE));
+}
+
 static void hit(DsegSweeps *sweeps, uint64_t va, uint32_t line)
 {
     bool watched = dseg_sweeps_is_watched(sweeps, va);
-    bool swept = dseg_sweeps_hit(sweeps, va, line);
+    uint64_t offset = va % DSEG_PAGE_SIZE;
 
-    assert(swept == (watched && va % DSEG_PAGE_SIZE == line));
-    if (swept) {
-        assert(!dseg_sweeps_is_watched(sweeps, va));
-        assert(dseg_sweeps_is_watched(sweeps, va + DSEG_PAGE_SIZE));
-    } else if (va % DSEG_PAGE_SIZE >= line) {
-        assert(!dseg_sweeps_is_watched(sweeps, va));
+    if (dseg_sweeps_hit(sweeps, va, line)) {
+        assert(watched && (offset == line || offset == 0));
+        check_swept(sweeps, va);
+    } else {
+        assert(!watched || offset != line);
+        assert(offset < line || !dseg_sweeps_is_watched(sweeps, va));
     }
 }
 
 static void miss(DsegSweeps *sweeps, uint64_t va)
 {
-    dseg_sweeps_miss(sweeps, va);
-    assert(dseg_sweeps_is_watched(sweeps, va) == (va % DSEG_PAGE_SIZE == 0));
+    bool watched = dseg_sweeps_is_watched(sweeps, va);
+    bool first = va % DSEG_PAGE_SIZE == 0;
+
+    if (dseg_sweeps_miss(sweeps, va)) {
+        assert(watched && first);
+        check_swept(sweeps, va);
+    } else {
+        assert(dseg_sweeps_is_watched(sweeps, va) == first);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -26,16 +26,55 @@ static void test_ascending(void)
     g_assert_false(dseg_sweeps_hit(&sweeps, PAGE + LINE, LINE));
 }
 
-/* Of a large page, the accesses to the next 4 KiB hit L1. */
-static void test_goes_on(void)
+/* One of eight pages has to show its second line, the others their first byte. */
+static void assert_goes_on(bool misses)
 {
     DsegSweeps sweeps = {};
 
     dseg_sweeps_miss(&sweeps, PAGE);
-    for (unsigned page = 1; page < 20; page++) {
-        g_assert_true(dseg_sweeps_hit(&sweeps, page * PAGE + LINE, LINE));
-        g_assert_true(dseg_sweeps_is_watched(&sweeps, (page + 1) * PAGE));
-        g_assert_false(dseg_sweeps_hit(&sweeps, (page + 1) * PAGE, LINE));
+    g_assert_true(dseg_sweeps_hit(&sweeps, PAGE + LINE, LINE));
+    for (unsigned n = 1; n < 30; n++) {
+        uint64_t va = (n + 1) * PAGE;
+
+        g_assert_true(dseg_sweeps_is_watched(&sweeps, va));
+        g_assert_cmpint(misses ? dseg_sweeps_miss(&sweeps, va)
+                               : dseg_sweeps_hit(&sweeps, va, LINE),
+                        ==, n % 8 != 0);
+        g_assert_cmpint(dseg_sweeps_hit(&sweeps, va + LINE, LINE), ==,
+                        n % 8 == 0);
+        g_assert_false(dseg_sweeps_is_watched(&sweeps, va));
+    }
+}
+
+static void test_goes_on(void)
+{
+    assert_goes_on(true);
+}
+
+/* Of a large page, the accesses to the next 4 KiB hit L1. */
+static void test_goes_on_in_a_large_page(void)
+{
+    assert_goes_on(false);
+}
+
+/* Whoever comes to the next page elsewhere has to begin anew. */
+static void test_no_trust_elsewhere(void)
+{
+    static const unsigned offsets[] = { 1, 8, LINE, PAGE - 1 };
+
+    for (unsigned i = 0; i < 2 * G_N_ELEMENTS(offsets); i++) {
+        uint64_t va = 2 * PAGE + offsets[i / 2];
+        DsegSweeps sweeps = {};
+        bool swept;
+
+        dseg_sweeps_miss(&sweeps, PAGE);
+        g_assert_true(dseg_sweeps_hit(&sweeps, PAGE + LINE, LINE));
+        swept = i % 2 ? dseg_sweeps_miss(&sweeps, va)
+                      : dseg_sweeps_hit(&sweeps, va, LINE);
+        g_assert_cmpint(swept, ==, i % 2 == 0 && offsets[i / 2] == LINE);
+        if (i % 2 || offsets[i / 2] == PAGE - 1) {
+            g_assert_false(dseg_sweeps_miss(&sweeps, 2 * PAGE));
+        }
     }
 }
 
@@ -132,6 +171,7 @@ static void test_all_end(void)
 /* A list of all watches that have ever begun. */
 typedef struct Watch {
     uint64_t page;
+    unsigned n;         /* pages swept before it */
     unsigned hits;
     bool over;
 } Watch;
@@ -148,68 +188,105 @@ static Watch *naive_watch(GArray *begun, uint64_t page)
     return NULL;
 }
 
-static void naive_begin(GArray *begun, uint64_t page, bool really)
+static void naive_end(GArray *begun, uint64_t page)
 {
-    Watch *before = naive_watch(begun, page), watch = { .page = page };
+    Watch *watch = naive_watch(begun, page);
 
-    if (before) {
-        before->over = true;
-    }
-    if (really) {
-        g_array_append_val(begun, watch);
+    if (watch) {
+        watch->over = true;
     }
 }
 
-static void naive_miss(GArray *begun, uint64_t va)
+static void naive_begin(GArray *begun, uint64_t page, unsigned n)
 {
-    naive_begin(begun, va / PAGE, va % PAGE == 0);
+    Watch watch = { .page = page, .n = n };
+
+    naive_end(begun, page);
+    g_array_append_val(begun, watch);
+}
+
+static unsigned naive_n(GArray *begun, uint64_t page)
+{
+    Watch *watch = naive_watch(begun, page);
+
+    return watch ? watch->n : 0;
+}
+
+static bool naive_miss(GArray *begun, uint64_t va)
+{
+    unsigned n = naive_n(begun, va / PAGE);
+
+    naive_end(begun, va / PAGE);
+    if (va % PAGE) {
+        return false;
+    }
+    if (n % 8) {
+        naive_begin(begun, va / PAGE + 1, n + 1);
+        return true;
+    }
+    naive_begin(begun, va / PAGE, n);
+    return false;
 }
 
 static bool naive_hit(GArray *begun, uint64_t va, unsigned line)
 {
     Watch *watch = naive_watch(begun, va / PAGE);
+    bool trust = watch && va % PAGE == 0 && watch->n % 8;
 
     if (!watch) {
         return false;
     }
-    watch->over = va % PAGE >= line || ++watch->hits == line;
-    if (va % PAGE != line) {
+    watch->over = trust || va % PAGE >= line || ++watch->hits == line;
+    if (!trust && va % PAGE != line) {
         return false;
     }
-    naive_begin(begun, va / PAGE + 1, true);
+    naive_begin(begun, va / PAGE + 1, watch->n + 1);
     return true;
+}
+
+/* An access of the same kind to both; the page behind @va if both are swept. */
+static uint64_t random_access(DsegSweeps *sweeps, GArray *begun, uint64_t va,
+                              unsigned line)
+{
+    bool expected, swept;
+
+    if (g_test_rand_int_range(0, 4) == 0) {
+        expected = naive_miss(begun, va);
+        swept = dseg_sweeps_miss(sweeps, va);
+    } else {
+        expected = naive_hit(begun, va, line);
+        swept = dseg_sweeps_hit(sweeps, va, line);
+    }
+    g_assert_cmpint(swept, ==, expected);
+    return swept ? va / PAGE + 1 : 0;
 }
 
 static void test_random(void)
 {
-    unsigned swept = 0, watched = 0;
+    unsigned swept = 0, watched = 0, long_sweeps = 0;
 
     for (unsigned line = 16; line <= PAGE; line *= 4) {
         g_autoptr(GArray) begun = g_array_new(false, true, sizeof(Watch));
         DsegSweeps sweeps = {};
+        uint64_t next = 0;
 
         for (unsigned i = 0; i < 20000; i++) {
-            uint64_t page = g_test_rand_int_range(0, 12);
+            uint64_t anywhere = g_test_rand_int_range(0, 12);
+            uint64_t page = next ? next : anywhere;
             uint64_t offset = g_test_rand_int_range(0, 3) * line / 2;
             uint64_t va = page * PAGE + offset % PAGE;
 
-            if (g_test_rand_int_range(0, 4) == 0) {
-                dseg_sweeps_miss(&sweeps, va);
-                naive_miss(begun, va);
-            } else {
-                bool expected = naive_hit(begun, va, line);
-
-                g_assert_cmpint(dseg_sweeps_hit(&sweeps, va, line), ==,
-                                expected);
-                swept += expected;
-            }
+            next = random_access(&sweeps, begun, va, line);
+            swept += next > 0;
+            watched += naive_watch(begun, va / PAGE) != NULL;
+            long_sweeps += naive_n(begun, next) > 8;
             g_assert_cmpint(dseg_sweeps_is_watched(&sweeps, va), ==,
                             naive_watch(begun, va / PAGE) != NULL);
-            watched += naive_watch(begun, va / PAGE) != NULL;
         }
     }
     g_assert_cmpuint(swept, >, 500);
     g_assert_cmpuint(watched, >, 500);
+    g_assert_cmpuint(long_sweeps, >, 20);
 }
 
 /* And of no other page. */
@@ -241,6 +318,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/sweeps/ascending-accesses-are-one", test_ascending);
     g_test_add_func("/sweeps/go-on-with-the-next-page", test_goes_on);
+    g_test_add_func("/sweeps/go-on-in-a-large-page",
+                    test_goes_on_in_a_large_page);
+    g_test_add_func("/sweeps/go-on-at-the-first-byte-only",
+                    test_no_trust_elsewhere);
     g_test_add_func("/sweeps/page-0-is-a-page", test_first_page);
     g_test_add_func("/sweeps/begin-at-the-first-byte",
                     test_not_from_the_first_byte);
