@@ -3,6 +3,8 @@
 #include "passing.h"
 
 #define PAGE 4096ull
+/* Of so many pages that are swept one after the other, one is not trusted. */
+#define TRUST_PERIOD 8
 
 static bool fetches_pass(const struct passing *passing)
 {
@@ -32,20 +34,20 @@ void pass_access(struct passing *passing, enum kind kind, uint64_t hpa)
     passing->counts.data_cycles += caches_latency(caches, where, fetch);
 }
 
-/* The watch of the address's page, or NULL. */
-static struct watch *watch_of(struct passing *passing, uint64_t address)
+/* The watch of the page, or NULL. */
+static struct watch *watch_of(struct passing *passing, uint64_t page)
 {
     for (unsigned i = 0; i < WATCHES; i++) {
         struct watch *watch = &passing->watch[i];
 
-        if (watch->on && watch->page == address / PAGE * PAGE) {
+        if (watch->on && watch->page == page) {
             return watch;
         }
     }
     return NULL;
 }
 
-static void begin_watch(struct passing *passing, uint64_t page)
+static void begin_watch(struct passing *passing, uint64_t page, uint64_t n)
 {
     struct watch *before = watch_of(passing, page), *free = NULL;
 
@@ -64,11 +66,12 @@ static void begin_watch(struct passing *passing, uint64_t page)
         }
     }
     *free = (struct watch) {
-        .on = true, .page = page, .begun = passing->watches++,
+        .on = true, .page = page, .n = n, .begun = passing->watches++,
     };
 }
 
-static void sweep(struct passing *passing, enum kind kind, uint64_t hpa)
+static void sweep(struct passing *passing, enum kind kind, uint64_t page,
+                  uint64_t n, uint64_t hpa)
 {
     uint64_t line = passing->caches.line;
 
@@ -76,40 +79,43 @@ static void sweep(struct passing *passing, enum kind kind, uint64_t hpa)
         pass_access(passing, kind, hpa / PAGE * PAGE + at * line);
         passing->counts.swept[kind]++;
     }
+    /* After the last page there is none, so the number does not wrap. */
+    begin_watch(passing, page + 1, n + 1);
 }
 
-static void hit_watched(struct passing *passing, struct watch *watch,
-                        enum kind kind, uint64_t address, uint64_t hpa)
+/* A hit of a watched page, not taken on trust; whether a sweep follows. */
+static bool hit_watched(struct watch *watch, uint64_t line, uint64_t offset)
 {
-    uint64_t line = passing->caches.line, offset = address % PAGE;
-
     if (offset < line) {
         watch->hits++;
         watch->on = watch->hits != line;
-        return;
+        return false;
     }
     watch->on = false;
-    if (offset == line) {
-        sweep(passing, kind, hpa);
-        begin_watch(passing, watch->page + PAGE);
-    }
+    return offset == line;
 }
 
 void pass_watched(struct passing *passing, enum kind kind, enum answer answer,
                   uint64_t address, uint64_t hpa)
 {
-    struct watch *watch = watch_of(passing, address);
+    uint64_t page = address / PAGE, offset = address % PAGE;
+    struct watch *watch = watch_of(passing, page);
+    uint64_t n = watch ? watch->n : 0;
+    bool trust = offset == 0 && n % TRUST_PERIOD != 0;
+    bool sweeps = trust && answer != BESIDE_L1;
 
     if (!passing->caches.present) {
         return;
     }
-    if (watch && answer == L1_HIT) {
-        hit_watched(passing, watch, kind, address, hpa);
+    if (watch && answer == L1_HIT && !trust) {
+        sweeps = hit_watched(watch, passing->caches.line, offset);
     } else if (watch) {
         watch->on = false;
     }
-    if (answer == L1_MISS && address % PAGE == 0) {
-        begin_watch(passing, address);
+    if (sweeps) {
+        sweep(passing, kind, page, n, hpa);
+    } else if (answer == L1_MISS && offset == 0) {
+        begin_watch(passing, page, n);
     }
 }
 

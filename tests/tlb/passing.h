@@ -50,7 +50,8 @@ struct passed {
 /* A page whose accesses are watched, in mode inclusive. */
 struct watch {
     bool on;
-    uint64_t page;              /* virtual address of its first byte */
+    uint64_t page;              /* virtual address / 4096 */
+    uint64_t n;                 /* pages before it that have been swept */
     unsigned hits;              /* of its first line, so far */
     uint64_t begun;             /* how many watches had begun before it */
 };

@@ -257,6 +257,275 @@ static void eight_pages_are_watched(void)
     end();
 }
 
+/* Page 0 is swept, by its second line, so page 1 is watched; its n is 1. */
+static void start_with_a_sweep(const char *geometry)
+{
+    start(geometry);
+    load(0);
+    load(16);
+    EXPECT(256, s.passing.counts.swept[LOAD]);
+}
+
+static void expect_swept(unsigned pages)
+{
+    EXPECT(256 * pages, s.passing.counts.swept[LOAD]);
+}
+
+static void seven_pages_after_a_swept_one_are_swept_by_their_first_byte(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    for (unsigned page = 1; page < 8; page++) {
+        load(page * PAGE);
+        expect_swept(page + 1);
+    }
+    EXPECT(8 + 8 * 256, DATA_AT(LOAD, IN_L1) + DATA_AT(LOAD, IN_MEMORY));
+    end();
+}
+
+static void of_each_eighth_page_the_second_line_has_to_be_reached(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    load_pages(1, 8);
+    expect_swept(8);                            /* of page 8 n is 8 */
+    load(8 * PAGE);
+    expect_swept(8);
+    load(8 * PAGE + 16);
+    expect_swept(9);
+    load_pages(9, 15);
+    expect_swept(16);
+    map(16 * PAGE, 1, LEAF);
+    load(16 * PAGE);                            /* n is 16 */
+    expect_swept(16);
+    load(16 * PAGE + 16);
+    expect_swept(17);
+    end();
+}
+
+static void each_eighth_page_is_given_up_after_hits_of_its_first_line(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    load_pages(1, 8);
+    for (unsigned i = 0; i < 16; i++) {         /* as often as it has bytes */
+        load(8 * PAGE);
+    }
+    load(8 * PAGE + 16);
+    load(9 * PAGE);
+    expect_swept(8);
+    end();
+}
+
+static void what_hits_l1_is_taken_on_trust_too(void)
+{
+    start(BIG "mode inclusive\n");
+    load(PAGE + 100);
+    load(2 * PAGE + 100);
+    load(0);
+    load(16);
+    EXPECT(3 + 256, DATA_AT(LOAD, IN_L1) + DATA_AT(LOAD, IN_MEMORY));
+    load(PAGE);
+    expect_swept(2);
+    load(2 * PAGE);
+    expect_swept(3);
+    load(2 * PAGE);                             /* which is not watched now */
+    expect_swept(3);
+    /* The hits themselves do not pass. */
+    EXPECT(3 + 3 * 256, DATA_AT(LOAD, IN_L1) + DATA_AT(LOAD, IN_MEMORY));
+    end();
+}
+
+static void a_page_is_taken_on_trust_once(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    load(PAGE);
+    load(PAGE);
+    load(PAGE + 16);
+    expect_swept(2);
+    operation(OPERATION_INVLPG, PAGE, 0, 0);
+    load(PAGE);                                 /* misses; n is 0 */
+    expect_swept(2);
+    load(PAGE + 16);
+    expect_swept(3);
+    end();
+}
+
+static void a_miss_of_another_byte_ends_trust(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    load(PAGE + 1);
+    load(PAGE);
+    load(PAGE + 16);
+    expect_swept(1);
+    end();
+}
+
+static void a_hit_behind_the_second_lines_first_byte_ends_trust(void)
+{
+    start(BIG "mode inclusive\n");
+    load(PAGE + 100);
+    load(0);
+    load(16);
+    load(PAGE + 17);
+    load(PAGE);
+    load(PAGE + 16);
+    expect_swept(1);
+    end();
+}
+
+/* Hits of page 1's first line, so many, come before that of its first byte. */
+static void load_first_line_before_first_byte(unsigned hits)
+{
+    start(BIG "mode inclusive\n");
+    load(PAGE + 100);
+    load(0);
+    load(16);
+    for (unsigned i = 0; i < hits; i++) {
+        load(PAGE + 15);
+    }
+    load(PAGE);
+}
+
+static void as_many_hits_as_a_line_has_bytes_end_trust(void)
+{
+    load_first_line_before_first_byte(15);
+    expect_swept(2);
+    end();
+    load_first_line_before_first_byte(16);
+    expect_swept(1);
+    end();
+}
+
+static void the_second_line_suffices_where_there_is_trust(void)
+{
+    start(BIG "mode inclusive\n");
+    load(PAGE + 100);
+    load(0);
+    load(16);
+    load(PAGE + 16);                            /* n is 1 */
+    expect_swept(2);
+    load_pages(2, 7);
+    expect_swept(8);
+    load(8 * PAGE);                             /* n is 8 */
+    expect_swept(8);
+    end();
+}
+
+static void the_upper_page_of_an_access_is_taken_on_trust(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    simulator_load(&s, PAGE - 4, 8);
+    expect_swept(2);
+    end();
+}
+
+static void a_page_on_trust_is_swept_as_the_kind_that_reaches_it(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    store(PAGE);
+    expect_swept(1);
+    EXPECT(256, s.passing.counts.swept[STORE]);
+    EXPECT(1, DATA_AT(STORE, IN_L1));           /* the store's own line */
+    EXPECT(256, DATA_AT(STORE, IN_MEMORY));
+    end();
+}
+
+/* Lines have 1024 bytes, so a page has four; all are there in the end. */
+static void an_access_passes_before_the_sweep_of_its_page(void)
+{
+    start(TLB "caches line=1024 memory=100\n"
+          "cache l1d size=65536 ways=64 latency=1\n"
+          "mode inclusive\n");
+    map_from(ROOT, PAGE, DATA + PAGE, 1, LEAF);
+    load(0);
+    load(1024);
+    load(PAGE);
+    EXPECT(8, s.passing.counts.swept[LOAD]);
+    EXPECT(2, DATA_AT(LOAD, IN_L1));
+    EXPECT(8, DATA_AT(LOAD, IN_MEMORY));
+    expect_order(&CACHE(L1D), "200000 200400 200800 200c00 "
+                 "1000 10000 11000 12000 201000 201400 201800 201c00");
+    end();
+}
+
+static void a_sweep_watches_a_watched_page_with_its_own_number(void)
+{
+    start(BIG "mode inclusive\n");
+    load(PAGE);                                 /* n is 0 */
+    load(0);
+    load(16);
+    load(PAGE);                                 /* n is 1 */
+    expect_swept(2);
+    load_pages(2, 5);
+    load(7 * PAGE);
+    load(7 * PAGE + 16);                        /* of page 8 n is 1 */
+    expect_swept(7);
+    load_pages(6, 7);                           /* of page 8 n is 8 */
+    expect_swept(9);
+    load(8 * PAGE);
+    expect_swept(9);
+    end();
+}
+
+static void eight_later_watches_end_trust(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    load_pages(2, 8);                           /* seven */
+    load(PAGE);
+    expect_swept(2);
+    end();
+    start_with_a_sweep(BIG "mode inclusive\n");
+    load_pages(2, 9);                           /* eight */
+    load(PAGE);
+    expect_swept(1);
+    end();
+}
+
+static void segments_beside_l1_end_trust(void)
+{
+    start(BIG "segments l1\nmode inclusive\n");
+    now.cr9 = PAGE;
+    now.cr10 = 2 * PAGE;
+    now.cr11 = DATA - PAGE;
+    operation(OPERATION_MOV_SEGMENT, 0, 0, 0);
+    load(0);
+    load(16);
+    load(PAGE);
+    expect_swept(1);
+    now.cr9 = now.cr10 = now.cr11 = 0;
+    operation(OPERATION_MOV_SEGMENT, 0, 0, 0);
+    load(PAGE);                                 /* misses; n is 0 */
+    expect_swept(1);
+    load(PAGE + 16);
+    expect_swept(2);
+    end();
+}
+
+static void only_what_ends_watches_ends_trust(void)
+{
+    start_with_a_sweep(BIG "mode inclusive\n");
+    operation(OPERATION_INVLPG, PAGE, 0, 0);
+    load(PAGE);
+    expect_swept(2);
+    operation(OPERATION_MOV_CR3, 0, ROOT, 0);
+    load(2 * PAGE);
+    expect_swept(2);
+    load(2 * PAGE + 16);
+    expect_swept(3);
+    end();
+}
+
+/* The first page is not the one after the last page. */
+static void after_the_last_page_no_page_is_taken_on_trust(void)
+{
+    start(BIG "mode inclusive\n");
+    map(-PAGE, 1, LEAF);
+    load(-PAGE);
+    load(-PAGE + 16);
+    expect_swept(1);
+    load(0);
+    expect_swept(1);
+    end();
+}
+
 static void in_mode_exact_there_are_no_sweeps(void)
 {
     start(BIG);
@@ -292,5 +561,28 @@ int main(int argc, char **argv)
     CASE("sweeps/others", what_is_no_sweep);
     CASE("sweeps/eight-at-most", eight_pages_are_watched);
     CASE("sweeps/not-in-mode-exact", in_mode_exact_there_are_no_sweeps);
+    CASE("trust/seven-pages",
+         seven_pages_after_a_swept_one_are_swept_by_their_first_byte);
+    CASE("trust/not-the-eighth",
+         of_each_eighth_page_the_second_line_has_to_be_reached);
+    CASE("trust/eighth-given-up",
+         each_eighth_page_is_given_up_after_hits_of_its_first_line);
+    CASE("trust/hits", what_hits_l1_is_taken_on_trust_too);
+    CASE("trust/once", a_page_is_taken_on_trust_once);
+    CASE("trust/miss-of-another-byte", a_miss_of_another_byte_ends_trust);
+    CASE("trust/hit-too-far",
+         a_hit_behind_the_second_lines_first_byte_ends_trust);
+    CASE("trust/hits-of-the-first-line",
+         as_many_hits_as_a_line_has_bytes_end_trust);
+    CASE("trust/second-line", the_second_line_suffices_where_there_is_trust);
+    CASE("trust/two-pages", the_upper_page_of_an_access_is_taken_on_trust);
+    CASE("trust/kind", a_page_on_trust_is_swept_as_the_kind_that_reaches_it);
+    CASE("trust/order", an_access_passes_before_the_sweep_of_its_page);
+    CASE("trust/watched-before",
+         a_sweep_watches_a_watched_page_with_its_own_number);
+    CASE("trust/eight-at-most", eight_later_watches_end_trust);
+    CASE("trust/segments-beside-l1", segments_beside_l1_end_trust);
+    CASE("trust/operations", only_what_ends_watches_ends_trust);
+    CASE("trust/last-page", after_the_last_page_no_page_is_taken_on_trust);
     return g_test_run();
 }
