@@ -79,8 +79,8 @@ static void sweep(struct passing *passing, enum kind kind, uint64_t page,
         pass_access(passing, kind, hpa / PAGE * PAGE + at * line);
         passing->counts.swept[kind]++;
     }
-    /* After the last page there is none, so the number does not wrap. */
-    begin_watch(passing, page + 1, n + 1);
+    /* Behind the last page is page 0. */
+    begin_watch(passing, (page + 1) % (UINT64_MAX / PAGE + 1), n + 1);
 }
 
 /* A hit of a watched page, not taken on trust; whether a sweep follows. */

@@ -513,8 +513,7 @@ static void only_what_ends_watches_ends_trust(void)
     end();
 }
 
-/* The first page is not the one after the last page. */
-static void after_the_last_page_no_page_is_taken_on_trust(void)
+static void behind_the_last_page_the_first_one_is_taken_on_trust(void)
 {
     start(BIG "mode inclusive\n");
     map(-PAGE, 1, LEAF);
@@ -522,7 +521,7 @@ static void after_the_last_page_no_page_is_taken_on_trust(void)
     load(-PAGE + 16);
     expect_swept(1);
     load(0);
-    expect_swept(1);
+    expect_swept(2);
     end();
 }
 
@@ -583,6 +582,6 @@ int main(int argc, char **argv)
     CASE("trust/eight-at-most", eight_later_watches_end_trust);
     CASE("trust/segments-beside-l1", segments_beside_l1_end_trust);
     CASE("trust/operations", only_what_ends_watches_ends_trust);
-    CASE("trust/last-page", after_the_last_page_no_page_is_taken_on_trust);
+    CASE("trust/last-page", behind_the_last_page_the_first_one_is_taken_on_trust);
     return g_test_run();
 }

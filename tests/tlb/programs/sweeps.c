@@ -20,6 +20,7 @@
 struct stream {
     uint64_t at;
     unsigned step;
+    unsigned patience;      /* one of so many pages is the last */
     bool stores, twice;
 };
 
@@ -35,6 +36,7 @@ static struct stream somewhere(void)
 {
     static const unsigned from[] = { 0, 0, 0, 8, 64, 4095 };
     static const unsigned steps[] = { 1, 4, 8, 16, 64, 96 };
+    static const unsigned patience[] = { 3, 3, 20 };
     uint64_t page = random_below(&state, 4)
         ? DATA + random_below(&state, PAGES - 1) * PAGE
         : LARGE + random_below(&state, LARGE_PAGES) * MiB2 +
@@ -43,6 +45,7 @@ static struct stream somewhere(void)
     return (struct stream) {
         .at = page + from[random_below(&state, ARRAY_SIZE(from))],
         .step = steps[random_below(&state, ARRAY_SIZE(steps))],
+        .patience = patience[random_below(&state, ARRAY_SIZE(patience))],
         .stores = random_below(&state, 2), .twice = random_below(&state, 2),
     };
 }
@@ -76,7 +79,8 @@ static void go_on(struct stream *stream)
     }
     stream->at += stream->step;
     next_page = stream->at % PAGE < stream->step;
-    if (is_at_the_end(stream) || (next_page && random_below(&state, 3) == 0)) {
+    if (is_at_the_end(stream) ||
+        (next_page && random_below(&state, stream->patience) == 0)) {
         *stream = somewhere();
     }
     done++;
