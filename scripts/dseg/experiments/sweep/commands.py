@@ -15,7 +15,7 @@ from ...points.store import EXPERIMENT, Store, described
 from ...reports.costs import NAMES
 from ...reports.report import check
 from ..provenance import hashes
-from . import status
+from . import geometry, status
 from .local import WORKER, Local
 from .run import Sweep, show_failed
 from .slurm import Slurm
@@ -86,10 +86,14 @@ def _chosen(args):
     return found
 
 
-def make_plan(args, built):
-    """The Plan; raises Failure with all that can't work."""
+def make_plan(args, built, must_know=False):
+    """The Plan; raises Failure with all that can't work.
+
+    must_know: geometries of TLBs have to be right, too; else only if a QEMU can say that already
+    """
     return Plan(args.experiment, args.workloads, built, jobs=args.jobs or 1,
-                host_memory=None if args.slurm else total_memory())
+                host_memory=None if args.slurm else total_memory(),
+                broken_rule=geometry.broken_rule if must_know or geometry.can_be_asked() else None)
 
 
 def default_folder(experiment):
@@ -124,13 +128,15 @@ def show_plan(args):
           f'estimated from records for {measured} points, from workloads.toml for the rest')
     print(f'memory   {gigabytes(plan.memory())}')
     print(f'disk     at most {gigabytes(plan.disk())} in {folder}')
+    if plan.geometries and not geometry.can_be_asked():
+        print('tlb      the rules of its files are checked when QEMU is built, before the first point')
     return 0
 
 
 def run(args, worker=WORKER):
     """run: worker is the command that takes FOLDER ID..."""
     built = hashes()
-    plan = make_plan(args, built)
+    plan = make_plan(args, built, must_know=True)
     folder = args.folder or default_folder(args.experiment)
     with alone(folder, folder / 'lock'):
         store = Store.begin(folder, described(args.experiment, plan.points), plan.geometries)
