@@ -322,6 +322,35 @@ def test_what_a_command_does_not_take_is_refused_in_a_line(start, words, told):
     assert code == 2 and told in output and len(output.splitlines()) == 1
 
 
+BAD = '''\
+[fixed]
+size = "smoke"
+seed = -1
+[product]
+workload = ["gups"]
+configuration = ["4k+4k"]
+escapes = [1, 99]
+tlb = ["none.json"]
+[[claim]]
+text = "a"
+[[figure]]
+kind = "pie"
+title = "b"
+'''
+
+
+@pytest.mark.parametrize('wrong', [BAD, BAD.replace('seed = -1\n', '').replace(', 99', '')],
+                         ids=['values', 'points'])
+def test_all_mistakes_of_a_file_are_named_at_once(folder, wrong):
+    folder.file.write_text(wrong)
+    output = folder.run(command='plan', code=1).replace('experiment: ', '')
+    keys = [line.removeprefix(f'{folder.file}:').split(': ')[1] for line in output.splitlines()]
+    values = ['fixed.seed', 'product.escapes'] if wrong == BAD else []
+    points = ['product.tlb', 'product.escapes'] if wrong != BAD else []
+    assert keys == [*values, *(f'claim.1.{key}' for key in ('value', 'source', 'below', 'of')),
+                    'figure.1.kind', *points]
+
+
 def test_a_bad_file_is_refused_before_anything_is_built(project, tmp_path):
     file = tmp_path / 'bad.toml'
     file.write_text('[fixed]\nseed = -1\n')

@@ -32,17 +32,18 @@ class Plan:
     """Of an Experiment."""
 
     def __init__(self, experiment, workloads, built, *, jobs=1, host_memory=None,
-                 broken_rule=None):
+                 broken_rule=None, problems=()):
         """
         built: hashes of the files that a boot reads
         jobs: how many boots run at the same time on this machine
         host_memory: what there is for them; None if that is for others to know
         broken_rule: what is wrong with the text of a geometry's file; None if nobody can say yet
+        problems: that the experiment has already
         """
         self.experiment = experiment
         self.workloads = workloads
         self.jobs = jobs
-        refusals = Problems()
+        refusals = Problems(problems)
         texts = {name: _geometry(experiment, name, refusals)
                  for name in dict.fromkeys(axes['tlb'] for axes in experiment.combinations)
                  if name.endswith('.json')}

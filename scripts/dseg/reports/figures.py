@@ -13,7 +13,8 @@ from statistics import mean
 from ..drawing.plotting import CHECKS, GUEST, NESTED, SETTINGS, TEXT, plain, pyplot
 from ..points.axes import value_text
 from . import costs, falseescapes, heatmap, stepcells
-from .claims import THEORY, name_of, varying_axes
+from .claimed import THEORY
+from .claims import name_of, varying_axes
 from .noise import interval
 from .results import SHARES, VALUES
 from .table import differing, special

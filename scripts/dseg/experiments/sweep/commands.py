@@ -8,7 +8,7 @@ from ...base import options
 from ...base.locks import alone
 from ...points import workloads
 from ...points.axes import SIZES, all_axes, value_text
-from ...points.combinations import read
+from ...points.combinations import examine, read
 from ...points.memory import gigabytes
 from ...points.plan import Plan, minutes, total_memory
 from ...points.store import EXPERIMENT, Store, described
@@ -63,10 +63,10 @@ def parse_arguments(arguments):
         parser.error('--jobs is for this machine; Slurm knows how many tasks it runs at a time')
     if args.command in ('plan', 'run'):
         args.workloads = workloads.read()
-        args.experiment = read(args.what[0], args.workloads, args.size)
+        args.experiment, problems = examine(args.what[0], args.workloads, args.size)
+        check(args.experiment.tables, problems)
+        make_plan(args, {}, problems)   # so that what can't work is refused before anything is built
         args.chosen = _chosen(args)
-        check(args.experiment.tables)
-        make_plan(args, {})             # so that what can't work is refused before anything is built
     return args
 
 
@@ -86,13 +86,14 @@ def _chosen(args):
     return found
 
 
-def make_plan(args, built, must_know=False):
+def make_plan(args, built, problems=(), must_know=False):
     """The Plan; raises Failure with all that can't work.
 
+    problems: that the experiment has already
     must_know: geometries of TLBs have to be right, too; else only if a QEMU can say that already
     """
     return Plan(args.experiment, args.workloads, built, jobs=args.jobs or 1,
-                host_memory=None if args.slurm else total_memory(),
+                host_memory=None if args.slurm else total_memory(), problems=problems,
                 broken_rule=geometry.broken_rule if must_know or geometry.can_be_asked() else None)
 
 
