@@ -358,3 +358,33 @@ def test_a_bad_file_is_refused_before_anything_is_built(project, tmp_path):
     done = project.run('experiment', 'run', file, check=False)
     assert done.returncode == 1 and f'experiment: {file}:2: fixed.seed: -1 is no value' in done.stdout
     assert not project.out.exists()
+
+
+@pytest.fixture
+def unbuilt(folder, project):
+    """Runs scripts/experiment on the results of a folder, in a project in which nothing is built."""
+    (project.folder / 'experiments').symlink_to(STANDIN.parents[2] / 'experiments')
+
+    def run(*words):
+        done = project.run('experiment', *words, '--folder', folder.results, check=False)
+        assert done.returncode == 1 and not project.out.exists(), done.stdout
+        return done.stdout
+    return run
+
+
+@pytest.mark.parametrize('command', ['plan', 'run'])
+def test_results_of_another_experiment_are_refused_before_anything_is_built(folder, unbuilt, command):
+    folder.run('--only', 'seed=1')
+    before = folder.records()
+    other = folder.place / 'other.toml'
+    other.write_text(EXPERIMENT.replace('[1, 2]', '[3]'))
+    assert f'{folder.results} has results of other points (12, of ' in unbuilt(command, other)
+    file = next(folder.results.glob('points/*/record.json'))
+    file.write_text('{')
+    assert f'experiment: {file} is damaged, it is no JSON' in unbuilt(command, folder.file)
+    assert folder.records() == {**before, file.parent.name: b'{'}
+
+
+def test_only_of_no_point_is_refused_before_anything_is_built(folder, unbuilt):
+    output = unbuilt('run', folder.file, '--only', 'seed=3', '--only', 'id=12')
+    assert output.startswith(f'experiment: --only seed=3 --only id=12: no point of {folder.file} is so')

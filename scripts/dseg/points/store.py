@@ -18,7 +18,7 @@ from pathlib import Path
 from .. import Failure, ROOT
 from ..base.atomically import write_text
 from .axes import PRESETS
-from .point import SCHEMA, Point, identity
+from .point import BOOT, PROGRAMS, SCHEMA, Point, identity
 
 EXPERIMENT = 'experiment.json'
 
@@ -60,22 +60,15 @@ class Store:
         """
         folder = Path(folder)
         file = folder / EXPERIMENT
-        if file.exists():
-            found = cls(folder).experiment
-            if _points(found) != _points(experiment):
-                raise Failure(f'{folder} has results of {_difference(found, experiment)}: name '
-                              'another folder by --folder, or remove this one')
-        elif folder.exists() and any(path.name != 'lock' for path in folder.iterdir()):
-            raise Failure(f'{folder} has files, but no {EXPERIMENT}: name another folder by '
-                          '--folder')
-        for name, text in geometries.items():
-            (folder / 'geometries').mkdir(parents=True, exist_ok=True)
-            write_text(folder / 'geometries' / f'{name}.json', text)
+        refuse_others(folder, experiment)
         # Claims, figures and titles may change while the points stay.
         text = to_json(experiment)
         if not file.exists() or file.read_text() != text:
             folder.mkdir(parents=True, exist_ok=True)
             write_text(file, text)
+        for name, text in geometries.items():
+            (folder / 'geometries').mkdir(exist_ok=True)
+            write_text(folder / 'geometries' / f'{name}.json', text)
         return cls(folder)
 
     def place(self, point):
@@ -147,6 +140,37 @@ class Store:
         write_text(place / name, text)
 
 
+def refuse_others(folder, experiment, is_built=True):
+    """Raise Failure for a folder with results of other points, or with something else.
+
+    experiment: a dict, as described() makes it
+    is_built: whether its points have the hashes of what a boot reads; else these may be any
+    """
+    if (folder / EXPERIMENT).exists():
+        found = Store(folder).experiment
+        if not is_built:
+            found, experiment = _without_built(found), _without_built(experiment)
+        if _points(found) != _points(experiment):
+            raise Failure(f'{folder} has results of {_difference(found, experiment)}: name '
+                          'another folder by --folder, or remove this one')
+    elif folder.exists() and not all(map(_may_be_before, folder.iterdir())):
+        raise Failure(f'{folder} has files, but no {EXPERIMENT}: name another folder by --folder')
+
+
+def _may_be_before(path):
+    """Whether that is there before experiment.json is; its parts are of who was killed then."""
+    return path.name == 'lock' or path.name.startswith(f'.{Path(EXPERIMENT).stem}-')
+
+
+def _without_built(experiment):
+    """The same with points that whatever is built makes no others."""
+    points = [Point(point['axes'], {name: value for name, value in point['inputs'].items()
+                                    if name not in (*BOOT, PROGRAMS)})
+              for point in experiment['points']]
+    return {**experiment, 'points': [{'id': point.id, 'axes': point.axes, 'inputs': point.inputs}
+                                     for point in points]}
+
+
 def described(experiment, points):
     """An Experiment and its Points as experiment.json has them.
 
@@ -158,7 +182,7 @@ def described(experiment, points):
         'file': experiment.tables.data,
         'where': {'.'.join(map(str, path)): place for path, place in
                   experiment.tables.places.items() if path[0] in ('claim', 'figure')},
-        'points': [{'id': point.id, **_head(point)} for point in points]}
+        'points': [_head(point) for point in points]}
 
 
 def _source(file):

@@ -11,7 +11,7 @@ from ...points.axes import SIZES, all_axes, value_text
 from ...points.combinations import examine, read
 from ...points.memory import gigabytes
 from ...points.plan import Plan, minutes, total_memory
-from ...points.store import EXPERIMENT, Store, described
+from ...points.store import EXPERIMENT, Store, described, refuse_others
 from ...reports.costs import NAMES
 from ...reports.report import check
 from ..provenance import hashes
@@ -65,9 +65,20 @@ def parse_arguments(arguments):
         args.workloads = workloads.read()
         args.experiment, problems = examine(args.what[0], args.workloads, args.size)
         check(args.experiment.tables, problems)
-        make_plan(args, {}, problems)   # so that what can't work is refused before anything is built
+        # What can't work is refused before anything is built.
+        plan = make_plan(args, {}, problems)
         args.chosen = _chosen(args)
+        _check_folder(args, plan)
+        _refuse_none(args, plan.points, but='id')       # as IDs depend on what is built
     return args
+
+
+def _check_folder(args, plan):
+    """Raise Failure for results of others, or damaged ones."""
+    folder = results_of(args)
+    refuse_others(folder, described(args.experiment, plan.points), is_built=False)
+    if (folder / EXPERIMENT).exists():
+        Store(folder).records()
 
 
 def _chosen(args):
@@ -86,6 +97,14 @@ def _chosen(args):
     return found
 
 
+def _refuse_none(args, points, but=None):
+    """Raise Failure where none of the points is chosen; but: a key that does not matter."""
+    chosen = {key: values for key, values in args.chosen.items() if key != but}
+    if not any(_is_chosen(point, chosen) for point in points):
+        raise Failure(f'--only {" --only ".join(args.only)}: no point of {args.experiment.file}'
+                      ' is so')
+
+
 def make_plan(args, built, problems=(), must_know=False):
     """The Plan; raises Failure with all that can't work.
 
@@ -102,6 +121,11 @@ def default_folder(experiment):
     return FOLDERS / experiment.name
 
 
+def results_of(args):
+    """Where those of an experiment that is planned or run are."""
+    return args.folder or default_folder(args.experiment)
+
+
 def folder_of(args, what):
     """The folder of results that a file or a folder stands for."""
     if getattr(args, 'folder', None):
@@ -114,7 +138,7 @@ def folder_of(args, what):
 def show_plan(args):
     """plan"""
     plan = make_plan(args, hashes())
-    folder = args.folder or default_folder(args.experiment)
+    folder = results_of(args)
     if (folder / EXPERIMENT).exists():
         store = Store(folder)
         plan.learn(store.records())
@@ -138,15 +162,13 @@ def run(args, worker=WORKER):
     """run: worker is the command that takes FOLDER ID..."""
     built = hashes()
     plan = make_plan(args, built, must_know=True)
-    folder = args.folder or default_folder(args.experiment)
+    folder = results_of(args)
     with alone(folder, folder / 'lock'):
         store = Store.begin(folder, described(args.experiment, plan.points), plan.geometries)
         records = store.records()       # raises Failure for a damaged one
         plan.learn(records)
+        _refuse_none(args, store.points)
         chosen = [(point, record) for point, record in records if _is_chosen(point, args.chosen)]
-        if not chosen:
-            raise Failure(f'--only {" --only ".join(args.only)}: no point of {args.experiment.file}'
-                          ' is so')
         wanted = [point for point, record in chosen if not record and
                   (store.error(point) is not None or not args.retry)]
         print(f'{len(chosen)} points, {len(wanted)} to run; results in {folder}', flush=True)
