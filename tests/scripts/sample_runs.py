@@ -150,6 +150,10 @@ def tlb(walks, hits):
             'segment-hits': {kind: alone[kind] for kind in ('load', 'store', 'fetch')}}
 
 
+# A record of a run in which nothing was counted.
+EMPTY = {'data': 'right', 'checksum': '0', 'seconds': 1.0, 'instructions': 0, 'walks': [], 'refs': [],
+         'steps': [], 'pages': [], 'exits': [], 'tlb': None}
+
 # Modelled caches, and the places of entries of each level of tables: the last half in one of two.
 CACHES = {'line': 64, 'l1d': {'latency': 4}, 'l1i': {'latency': 5}, 'l2': {'latency': 12},
           'llc': {'latency': 30}, 'memory': 200}

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from dseg import Failure
-from dseg.points import workloads
+from dseg.points import records, workloads
 from dseg.points.configurations import CONFIGURATIONS
 from dseg.reports import (cached, claims, compare, costs, models, report, results, table,
                           wanted)
@@ -321,5 +321,5 @@ def test_costs_that_a_figure_can_not_have_are_refused(change, key, rule):
 
 def test_latencies_are_those_of_the_place_and_of_the_kind_of_access():
     found = record_for('native-4k')['caches']
-    assert [cached.latency(found, place) for place in cached.PLACES] == [L1, L2, LLC, MEMORY, 0]
+    assert [cached.latency(found, place) for place in records.PLACES] == [L1, L2, LLC, MEMORY, 0]
     assert cached.latency(found, 'l1', 'fetch') == 5
