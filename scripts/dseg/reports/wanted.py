@@ -3,8 +3,8 @@
 
 overhead-bars   a group of bars for each workload, a bar for each configuration; by the costs of the
                 report, or those of the key costs
-lines           a value y by an axis x, a line for each configuration; over: an axis that gives
-                means and intervals instead of lines; scale: log, of both
+lines           a value y by an axis x, a line for each configuration, or marks if x has words;
+                over: an axis that gives means and intervals instead of lines; scale: log, of both
 timeline        walks by time, and what happened meanwhile, where a record has that
 steps           what each step of a walk takes, and where its entry is found, where there are caches
 """
