@@ -13,7 +13,7 @@ import pytest
 
 from dseg.drawing import plotting
 from dseg.experiments.sweep import commands
-from dseg.reports import compare, compared, comparefigures, figures, noise, results
+from dseg.reports import compare, compared, comparefigures, layout, noise, results
 from report_folders import SMALL, classes, folder  # pylint: disable=unused-import
 from sample_runs import axes_of, sample
 
@@ -288,7 +288,7 @@ def test_many_pairs_are_in_several_rows(folder):
     every += [axes_of('zstd', 'dd', seed=seed) for seed in range(30)]
     found = comparison(folder, {'all_axes': every}, {'all_axes': every})
     figure = comparefigures.draw(found)[0][-1]
-    assert len(figure.axes) == 2 and figures.WIDTH == figure.get_figwidth()
+    assert len(figure.axes) == 2 and layout.WIDTH == figure.get_figwidth()
     for made in comparefigures.draw(found):
         plotting.pyplot.close(made[-1])
 
