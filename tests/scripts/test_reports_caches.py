@@ -10,8 +10,7 @@ import pytest
 from dseg import Failure
 from dseg.points import records, workloads
 from dseg.points.configurations import CONFIGURATIONS
-from dseg.reports import (cached, claims, compare, costs, models, report, results, table,
-                          wanted)
+from dseg.reports import (cached, claims, compare, costs, models, report, results, table)
 from dseg.reports.forms import broken, forms
 from dseg.reports.results import Point, Results
 from checked import problems_of_figure
