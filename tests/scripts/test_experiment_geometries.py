@@ -97,6 +97,16 @@ def test_a_run_whose_qemu_can_not_say_it_starts_nothing(folder):
     assert not folder.results.exists() and not folder.began()
 
 
+@pytest.mark.parametrize('tlb, code', [('good.json', 1), ('genoa', 0)])
+def test_a_folder_with_a_comma_is_refused_where_a_geometry_would_be_in_it(folder, tlb, code):
+    put_qemu(folder)
+    folder.file.write_text(EXPERIMENT.replace('"good.json", "bad.json",\n"worse.json"', f'"{tlb}"'))
+    folder.results = folder.place / 'a,b'
+    output = folder.run(code=code)
+    assert (f'experiment: {folder.results}: QEMU can read no geometry' in output) == bool(code)
+    assert folder.results.exists() == (not code)
+
+
 def test_an_experiment_of_presets_needs_no_qemu(folder):
     folder.file.write_text(EXPERIMENT.replace('.json', '').replace('"good", "bad",\n"worse"', '"genoa"'))
     assert '1 of 1 points are done' in folder.run()

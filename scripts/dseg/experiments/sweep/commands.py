@@ -74,8 +74,11 @@ def parse_arguments(arguments):
 
 
 def _check_folder(args, plan):
-    """Raise Failure for results of others, or damaged ones."""
+    """Raise Failure for results of others, or damaged ones; or where QEMU could find no geometry."""
     folder = results_of(args)
+    if plan.geometries and ',' in str(folder.resolve()):
+        raise Failure(f'{folder.resolve()}: QEMU can read no geometry of a TLB from a path with a '
+                      'comma: name another folder by --folder')
     refuse_others(folder, described(args.experiment, plan.points), is_built=False)
     if (folder / EXPERIMENT).exists():
         Store(folder).records()
