@@ -94,6 +94,29 @@ def test_what_shadow_paging_costs_is_in_its_exits_and_not_in_its_walks(results):
 
 
 DUAL = '[fixed]\nsize = "smoke"\nworkload = "gups"\nconfiguration = "dd"\n'
+ARRAYS = '{"level": "l1d", "pages": ["4k"], "entries": 64, "ways": 4}, ' \
+    '{"level": "l1i", "pages": ["4k"], "entries": 64, "ways": 4}'
+CACHES = '"caches": {"l1d": {"size": 32768, "ways": 8, "latency": 4}, "memory": 200}'
+
+
+@pytest.mark.parametrize('text, told', [
+    (f'{{"arrays": [{ARRAYS}], {CACHES}}}', None),
+    (f'{{"arrays": [{ARRAYS}]}}'.replace('"ways": 4', '"ways": 5', 1),
+     'arrays[0].ways: must divide entries (64)'),
+    (f'{{"arrays": [{ARRAYS}]}}'.replace('l1i', 'l3'), "'level' does not accept value 'l3'"),
+    (f'{{"arrays": [{ARRAYS}], "arays": []}}', "'arays' is unexpected"),
+    (f'{{"arrays": [{ARRAYS}], {CACHES}}}'.replace('8,', '65,'), 'caches.l1d.ways: must be 1 to 64'),
+], ids=['good', 'ways', 'level', 'key', 'caches'])
+def test_a_plan_refuses_a_geometry_by_the_rules_of_qemu(tmp_path, text, told):
+    (tmp_path / 'mine.json').write_text(text)
+    file = tmp_path / 'mine.toml'
+    file.write_text(f'{DUAL}tlb = "mine.json"\n')
+    done = experiment('plan', file)
+    assert done.returncode == (0 if told is None else 1), done.stdout
+    if told:
+        assert done.stdout.startswith(f'experiment: {file}:5: fixed.tlb: {tmp_path}/mine.json: ')
+        assert told in done.stdout and len(done.stdout.splitlines()) == 1
+
 
 
 @pytest.fixture

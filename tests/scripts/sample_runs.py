@@ -150,6 +150,10 @@ def tlb(walks, hits):
             'segment-hits': {kind: alone[kind] for kind in ('load', 'store', 'fetch')}}
 
 
+# A record of a run in which nothing was counted.
+EMPTY = {'data': 'right', 'checksum': '0', 'seconds': 1.0, 'instructions': 0, 'walks': [], 'refs': [],
+         'steps': [], 'pages': [], 'exits': [], 'tlb': None}
+
 # Modelled caches, and the places of entries of each level of tables: the last half in one of two.
 CACHES = {'line': 64, 'l1d': {'latency': 4}, 'l1i': {'latency': 5}, 'l2': {'latency': 12},
           'llc': {'latency': 30}, 'memory': 200}
@@ -223,10 +227,12 @@ def matrix(workloads=MISSES, configurations=CONFIGURATIONS, **more):
 
 
 def make_folder(folder, all_axes, file=None, record=sample, skip=(), qemu='1234',
-                version='10.0.13', places=None):
+                version='10.0.13', places=None,
+                origin=lambda number: {}):
     """The folder of a run, written by points.store; those at the places of skip have failed.
 
     file: the experiment file as a dict; places: lines of its keys
+    origin: more of the provenance of a point by its number
     """
     points = [Point(axes, {'schema': 1, 'memory': {'l1': 1, 'l2': 1}, 'qemu': qemu})
               for axes in all_axes]
@@ -238,7 +244,8 @@ def make_folder(folder, all_axes, file=None, record=sample, skip=(), qemu='1234'
         store.write_provenance(point, {
             'host': 'a machine', 'versions': {'qemu': version, 'kernel': '6.1.0-56-cloud-amd64'},
             'inputs': point.inputs, 'axes': axes,
-            'command': f'scripts/experiment run sample.toml --only id={point.id}'})
+            'command': f'scripts/experiment run sample.toml --only id={point.id}',
+            **origin(number)})
         if number in skip:
             store.write_error(point, 'L2 did not boot')
         else:

@@ -11,7 +11,7 @@ from conftest import ROOT
 from dseg import Failure
 from dseg.points import workloads
 from dseg.points.axes import PRESETS, all_axes
-from dseg.points.combinations import read
+from dseg.points.combinations import examine, read
 from dseg.points.configurations import CONFIGURATIONS
 from dseg.points.positions import lines_of
 from dseg.stack.modes import MODES
@@ -193,6 +193,17 @@ def test_all_that_is_wrong_is_named_at_once(file):
         ['exp.toml:2', 'fixed.seed'], ['exp.toml:4', 'product.workload'],
         ['exp.toml:4', 'product.workload'], ['exp.toml:5', 'product.colour'],
         ['exp.toml:7', 'zip.1.escapes'], ['exp.toml', 'configuration']]
+
+
+def test_points_of_what_is_right_are_known_where_only_values_are_wrong(file):
+    text = '[product]\nworkload = ["gups", "gusp"]\nconfiguration = ["dd"]\n' \
+        '[[zip]]\nseed = [1, 2, -3]\nescapes = [4, 99, 5]\n'
+    experiment, problems = examine(file(text), WORKLOADS)
+    assert [(axes['workload'], axes['seed'], axes['escapes']) for axes in experiment.combinations] \
+        == [('gups', 1, 4)]
+    assert len(problems) == 3
+    for more in '[[exclude]]\nseed = -1\n', '[fixed]\ncolour = 1\n':
+        assert examine(file(text + more), WORKLOADS)[0].combinations == []
 
 
 def test_a_value_of_what_is_extended_is_named_where_it_is(file):

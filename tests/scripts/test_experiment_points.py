@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import os
 import re
 
 import pytest
@@ -11,14 +12,16 @@ from dseg import Failure
 from dseg.base.sizes import GiB, MiB
 from dseg.experiments.sweep.status import text as status_text
 from dseg.points import point as points
+from dseg.points import store as stores
 from dseg.points.combinations import read
 from dseg.points.configurations import CONFIGURATIONS
 from dseg.points.memory import MOST_L2, PROGRAMS, QEMU, memory_of
 from dseg.points.plan import Plan
 from dseg.points.point import Point, identity
-from dseg.points.store import Store, described, to_json
+from dseg.points.store import Store, described, refuse_others, to_json
 from dseg.points.workloads import Size, Workload
 from dseg.stack.layout import Layout
+from sample_runs import EMPTY
 
 SIZES = {'smoke': Size('16M', 10, 16 * MiB, 2), 'small': Size('2G', 10, 2 * GiB, 20),
          'paper': Size('4G', 10, 4 * GiB, 200)}
@@ -30,7 +33,7 @@ WORKLOADS = {
     'redis': Workload('redis', '', 'big-memory', 'program redis', '--primary', SIZES, programs=True),
 }
 BUILT = {'qemu': 'q', 'kernel': 'k', 'ramdisk': 'r', 'programs': 'p'}
-RECORD = {'data': 'right', 'seconds': 3.0, 'walks': []}
+RECORD = {**EMPTY, 'seconds': 3.0}
 
 
 @pytest.fixture
@@ -358,9 +361,8 @@ def test_an_error_is_gone_when_the_point_is_done_and_a_part_of_a_file_with_the_n
     (lambda text: text.replace('"schema": 1', '"schema": 2'), 'has schema 2, and this version knows'),
     (lambda text: text.replace('"seed": 1', '"seed": 2'), 'is damaged, it is no record of point'),
     (lambda text: text.replace('"right"', '"wrong"'), 'is damaged, it is no record of point'),
-    (lambda text: text.replace('"walks"', '"talks"'), 'is damaged, it is no record of point'),
     (lambda text: text.replace('"qemu": "q"', '"qemu": "z"'), 'is damaged, it is no record of'),
-], ids=['short', 'empty', 'list', 'schema', 'axes', 'data', 'walks', 'inputs'])
+], ids=['short', 'empty', 'list', 'schema', 'axes', 'data', 'inputs'])
 def test_a_damaged_record_is_named_and_never_taken_for_done(begin, damage, told):
     store = begin()
     point = store.points[0]
@@ -401,6 +403,53 @@ def test_a_folder_of_another_qemu_is_refused_with_the_reason(begin, monkeypatch)
     assert 'has results of the same points with another qemu: name' in refusal(begin)
 
 
+def early_refusal(made, folder):
+    """What is said of a folder before anything is built; '' if nothing is."""
+    bare = [Point(point.axes, {**point.inputs, **dict.fromkeys(BUILT)}) for point in made.points]
+    try:
+        refuse_others(folder, described(made.experiment, bare), is_built=False)
+    except Failure as failure:
+        return str(failure)
+    return ''
+
+
+def test_before_anything_is_built_a_folder_is_refused_for_what_no_build_changes(
+        begin, plan, tmp_path, monkeypatch):
+    folder = begin().folder
+    assert early_refusal(plan(experiment(more='seed = [1]\n')), folder) == ''
+    assert early_refusal(plan(experiment()), tmp_path / 'none') == ''
+    assert 'has results of other points (3, of ' in early_refusal(
+        plan(experiment(more='seed = [2]\n')), folder)
+    monkeypatch.setitem(WORKLOADS, 'gups', dataclasses.replace(WORKLOADS['gups'], command='gups -x'))
+    assert 'has results of the same points with another command: name' in early_refusal(
+        plan(experiment()), folder)
+    (tmp_path / 'thesis').mkdir()
+    (tmp_path / 'thesis/thesis.tex').touch()
+    assert 'has files, but no' in early_refusal(plan(experiment()), tmp_path / 'thesis')
+
+
+def test_a_beginning_that_was_killed_is_no_other_s_folder(begin, tmp_path):
+    (tmp_path / 'results').mkdir()
+    for name in 'lock', '.experiment-12.json':
+        (tmp_path / 'results' / name).touch()
+    assert len(begin().points) == 3
+
+
+def test_a_beginning_that_is_killed_among_geometries_can_be_gone_on_with(begin, tmp_path, monkeypatch):
+    for name in 'one', 'two':
+        (tmp_path / f'{name}.json').write_text(f'{{"{name}": []}}')
+    text = experiment('"dd"', 'tlb = ["one.json", "two.json"]\n')
+
+    def killed(file, text, write=stores.write_text):
+        write(file, text)
+        if len(list(tmp_path.glob('results/geometries/*'))) == 1:
+            raise KeyboardInterrupt
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(stores, 'write_text', killed)
+        begin(text)
+    assert all(os.path.exists(begin(text).tlb(point)) for point in begin(text).points)
+
+
 def test_a_folder_of_something_else_is_refused(begin, tmp_path):
     (tmp_path / 'results').mkdir()
     (tmp_path / 'results/thesis.tex').touch()
@@ -410,7 +459,10 @@ def test_a_folder_of_something_else_is_refused(begin, tmp_path):
 
 @pytest.mark.parametrize('damage, told', [
     (lambda text: text[:-9], 'it is no JSON'), (lambda text: '{"schema": 3}', 'has schema 3'),
-    (lambda text: '{"schema": 1}', 'its points have not what points have'),
+    (lambda text: '{"schema": 1}', 'title: this key is missing; so the file is damaged'),
+    (lambda text: text.replace('"title": "exp"', '"title": 3'), 'title: must be a text, not 3; so'),
+    (lambda text: text.replace('"dd"', '"de"'), 'points[1].axes.configuration: must be one of nat'),
+    (lambda text: text.replace('"tlb": "sandy', '"t": "sandy'), 'points[0].axes.tlb: this key is'),
     (lambda text: text.replace('"qemu": "q"', '"qemu": "z"', 1), 'the hash of point')])
 def test_a_damaged_experiment_is_named(begin, tmp_path, damage, told):
     store = begin()

@@ -322,6 +322,35 @@ def test_what_a_command_does_not_take_is_refused_in_a_line(start, words, told):
     assert code == 2 and told in output and len(output.splitlines()) == 1
 
 
+BAD = '''\
+[fixed]
+size = "smoke"
+seed = -1
+[product]
+workload = ["gups"]
+configuration = ["4k+4k"]
+escapes = [1, 99]
+tlb = ["none.json"]
+[[claim]]
+text = "a"
+[[figure]]
+kind = "pie"
+title = "b"
+'''
+
+
+@pytest.mark.parametrize('wrong', [BAD, BAD.replace('seed = -1\n', '').replace(', 99', '')],
+                         ids=['values', 'points'])
+def test_all_mistakes_of_a_file_are_named_at_once(folder, wrong):
+    folder.file.write_text(wrong)
+    output = folder.run(command='plan', code=1).replace('experiment: ', '')
+    keys = [line.removeprefix(f'{folder.file}:').split(': ')[1] for line in output.splitlines()]
+    values = ['fixed.seed', 'product.escapes'] if wrong == BAD else []
+    points = ['product.tlb', 'product.escapes'] if wrong != BAD else []
+    assert keys == [*values, *(f'claim.1.{key}' for key in ('value', 'source', 'below', 'of')),
+                    'figure.1.kind', *points]
+
+
 def test_a_bad_file_is_refused_before_anything_is_built(project, tmp_path):
     file = tmp_path / 'bad.toml'
     file.write_text('[fixed]\nseed = -1\n')
@@ -329,3 +358,33 @@ def test_a_bad_file_is_refused_before_anything_is_built(project, tmp_path):
     done = project.run('experiment', 'run', file, check=False)
     assert done.returncode == 1 and f'experiment: {file}:2: fixed.seed: -1 is no value' in done.stdout
     assert not project.out.exists()
+
+
+@pytest.fixture
+def unbuilt(folder, project):
+    """Runs scripts/experiment on the results of a folder, in a project in which nothing is built."""
+    (project.folder / 'experiments').symlink_to(STANDIN.parents[2] / 'experiments')
+
+    def run(*words):
+        done = project.run('experiment', *words, '--folder', folder.results, check=False)
+        assert done.returncode == 1 and not project.out.exists(), done.stdout
+        return done.stdout
+    return run
+
+
+@pytest.mark.parametrize('command', ['plan', 'run'])
+def test_results_of_another_experiment_are_refused_before_anything_is_built(folder, unbuilt, command):
+    folder.run('--only', 'seed=1')
+    before = folder.records()
+    other = folder.place / 'other.toml'
+    other.write_text(EXPERIMENT.replace('[1, 2]', '[3]'))
+    assert f'{folder.results} has results of other points (12, of ' in unbuilt(command, other)
+    file = next(folder.results.glob('points/*/record.json'))
+    file.write_text('{')
+    assert f'experiment: {file} is damaged, it is no JSON' in unbuilt(command, folder.file)
+    assert folder.records() == {**before, file.parent.name: b'{'}
+
+
+def test_only_of_no_point_is_refused_before_anything_is_built(folder, unbuilt):
+    output = unbuilt('run', folder.file, '--only', 'seed=3', '--only', 'id=12')
+    assert output.startswith(f'experiment: --only seed=3 --only id=12: no point of {folder.file} is so')

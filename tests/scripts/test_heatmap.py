@@ -3,8 +3,9 @@
 
 import pytest
 
+from dseg.points import records
 from dseg.points.configurations import CONFIGURATIONS
-from dseg.reports import behind, cached, costs, stepcells
+from dseg.reports import behind, costs, stepcells
 from dseg.reports.results import Point, Results
 from dseg.reports.stepcells import OWN, cells_of
 from dseg.reports.table import share
@@ -149,7 +150,7 @@ def test_without_caches_there_is_nothing_to_draw():
 def test_the_table_behind_it_has_each_cell():
     found = results_of(WITH)
     header, rows = behind.table(STEPS, found)
-    assert header[-5:] == cached.PLACES and len(rows) == 4 + 24 + 4
+    assert header[-5:] == records.PLACES and len(rows) == 4 + 24 + 4
     own = stepcells.of_point(found, found.points[1]).cells[OWN, 1]
     line, = [row for row in rows if row[1].startswith('4K+4K') and row[2:4] == ('guest 1',
                                                                              'guest\'s entry')]

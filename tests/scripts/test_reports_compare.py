@@ -13,7 +13,7 @@ import pytest
 
 from dseg.drawing import plotting
 from dseg.experiments.sweep import commands
-from dseg.reports import compare, compared, comparefigures, figures, noise, results
+from dseg.reports import compare, compared, comparefigures, layout, noise, results
 from report_folders import SMALL, classes, folder  # pylint: disable=unused-import
 from sample_runs import axes_of, sample
 
@@ -114,6 +114,43 @@ def test_two_qemus_are_told_apart_by_hash_and_version(folder):
     assert ('versions.kernel', '6.1.0-56-cloud-amd64') in found.common
     # What each point has of its own is of neither.
     assert not [name for name, *_ in (*found.differences, *found.common) if name == 'command']
+
+
+def rows_of(found, name):
+    return [row for row in found.differences if row[0] == name]
+
+
+@pytest.mark.parametrize('ours, theirs, row', [
+    ('abaaaaaaaa', 'aaaaaaaaaa', ('a (9 points), b (1 point)', 'a')),
+    ('aaaaabbbbb', 'aaaaabbbbb', ('a (5 points), b (5 points)',) * 2),
+    ('abcdefghij', 'bbbbbbbbbb', ('a (1 point), b (1 point), c (1 point), 7 more', 'b')),
+    ('aaaaaaaaa-', 'aaaaaaaaaa', ('a (9 points), - (1 point)', 'a')),
+    ('aaaaaaaaaa', 'aaaaaaaaaa', None)])
+def test_what_differs_inside_of_a_run_is_said_with_how_many_points_it_is_of(folder, ours, theirs, row):
+    left, right = ({'origin': lambda number, hosts=hosts: {
+        'host': None if hosts[number] == '-' else hosts[number]}} for hosts in (ours, theirs))
+    found = comparison(folder, left, right)
+    assert rows_of(found, 'host') == ([] if row is None else [('host', *row)])
+    assert (('host', 'a') in found.common) == (row is None)
+
+
+def test_what_points_have_because_of_their_axes_differs_only_from_a_partner_s(folder):
+    def commands_of(change):
+        return {'origin': lambda number: {'inputs': {
+            'command': f'{SMALL[number]["workload"]}{change(number)}', 'work': number,
+            'programs': number % 2 and 'd' or None}}}
+    found = comparison(folder, commands_of(lambda number: ''), commands_of(lambda number: ''))
+    assert not found.differences and ('inputs.programs', 'd') in found.common
+    again = folder('c', **commands_of(lambda number: ' -x' * (number in (1, 7))))
+    found = compare.Comparison(found.left, results.read(again)[1])
+    assert found.differences == [('inputs.command', 'gups (1 point), zstd (1 point)',
+                                  'gups -x (1 point), zstd -x (1 point)')]
+
+
+def test_circumstances_of_points_that_are_not_measured_do_not_count(folder):
+    found = comparison(folder, {'skip': (0,), 'origin': lambda number: {'host': f'{number > 0}'}},
+                       {'origin': lambda number: {'host': 'True'}})
+    assert not found.differences and ('host', 'True') in found.common
 
 
 def test_points_of_one_side_only_are_named(folder):
@@ -288,7 +325,7 @@ def test_many_pairs_are_in_several_rows(folder):
     every += [axes_of('zstd', 'dd', seed=seed) for seed in range(30)]
     found = comparison(folder, {'all_axes': every}, {'all_axes': every})
     figure = comparefigures.draw(found)[0][-1]
-    assert len(figure.axes) == 2 and figures.WIDTH == figure.get_figwidth()
+    assert len(figure.axes) == 2 and layout.WIDTH == figure.get_figwidth()
     for made in comparefigures.draw(found):
         plotting.pyplot.close(made[-1])
 

@@ -3,11 +3,11 @@
 
 import pytest
 
-from dseg import Failure
 from dseg.points.configurations import CONFIGURATIONS
-from dseg.reports import behind, figures, noise, results, wanted
+from dseg.reports import behind, figures, noise, results
+from checked import problems_of_figure
 from report_folders import BARS, LINES, classes, folder     # pylint: disable=unused-import
-from sample_runs import axes_of, matrix, sample
+from sample_runs import MISSES, axes_of, matrix, sample
 
 pytest.importorskip('matplotlib')
 
@@ -16,7 +16,12 @@ pytest.importorskip('matplotlib')
     ({'kind': 'pie'}, 'kind', 'none of: overhead-bars, lines, timeline'),
     ({'colour': 'red'}, 'colour', 'no such key'),
     ({'where': {'color': 1}}, 'where', 'no axis color'),
-    ({'x': 'seed'}, 'x', 'no other kind has it'), ({'kind': 'lines'}, 'x', 'lines needs it'),
+    ({'title': 3}, 'title', 'must be a text, not 3'), ({'title': ' '}, 'title', 'must be a text'),
+    ({'kind': ['lines']}, 'kind', "['lines'] is none of"),
+    ({'where': {'seed': '1'}}, 'where', "'1' is no value of seed: use a whole number"),
+    ({'where': {'caches': [True, 1]}}, 'where', '1 is no value of caches: use false, true'),
+    ({'x': 'seed'}, 'x', 'only lines may have it'),
+    ({'kind': 'lines', 'y': 'walks'}, 'x', 'lines needs it'),
     ({**LINES, 'x': 'time'}, 'x', 'none of: workload'),
     ({**LINES, 'y': 'slowdown'}, 'y', 'none of: overhead'),
     ({'over': 'seed'}, 'over', 'only lines may have it'),
@@ -25,8 +30,14 @@ pytest.importorskip('matplotlib')
     ({**LINES, 'x': 'filter-bits', 'scale': 'square'}, 'scale', 'must be "log", not \'square\''),
     ({**LINES, 'x': 'escapes', 'scale': 'log'}, 'scale', 'log is for x = "filter-bits"')])
 def test_a_figure_that_can_not_be_is_refused(change, key, rule):
-    with pytest.raises(Failure, match=f'^x.toml:3: figure.1.{key}: .*{rule}'):
-        wanted.check([{**BARS, **change}], lambda *path: 'x.toml:3')
+    line, = problems_of_figure({**BARS, **change})
+    assert line.startswith(f'x.toml:3: figure.1.{key}: ') and rule in line
+
+
+def test_all_mistakes_of_a_figure_are_named_at_once():
+    found = problems_of_figure({'kind': 'lines', 'x': 'time', 'over': 3, 'costs': 'free', 'where': 1})
+    assert [line.split(': ')[1] for line in found] == [
+        f'figure.1.{key}' for key in ('title', 'where', 'costs', 'y', 'x', 'costs', 'over')]
 
 
 def bar_heights(figure, colour):
@@ -92,6 +103,48 @@ def test_marks_of_files_have_short_names_that_do_not_overlap(folder):
     boxes = [mark.get_window_extent() for mark in marks]
     assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
     assert all(box.y0 > 0 for box in boxes)
+    figures.pyplot.close(figure)
+
+
+def test_words_have_marks_side_by_side_and_no_line_between_them(folder):
+    _, found = results.read(folder(all_axes=matrix(['gups', 'zstd'], ['native-4k', '4k+4k', 'dd'])))
+    figure = figures.make({**LINES, 'x': 'configuration', 'y': 'overhead'}, found)
+    marks = [each.lines[0] for each in figure.axes[0].containers]
+    assert [each.get_label() for each in figure.axes[0].containers] == ['gups', 'zstd']
+    assert all(each.get_linestyle() == 'None' for each in marks)
+    assert [[round(at) for at in each.get_xdata()] for each in marks] == [[0, 1, 2]] * 2
+    assert all(left < right for left, right in zip(*(each.get_xdata() for each in marks)))
+    for each, workload in zip(marks, ('gups', 'zstd')):
+        assert list(each.get_ydata()) == [found.value(point, 'overhead') for point in found.points
+                                          if point.axes['workload'] == workload]
+    figures.pyplot.close(figure)
+
+
+@pytest.mark.parametrize('axes, x, names', [
+    (matrix(['gups']), 'configuration', [one.label for one in CONFIGURATIONS.values()]),
+    (matrix(['gups'], ['dd', '4k+4k']), 'configuration', ['DD', '4K+4K']),
+    (matrix(list(MISSES), ['dd']), 'workload', list(MISSES)),
+    ([axes_of('gups', 'dd', caches=on) for on in (False, True)], 'caches', ['false', 'true'])],
+    ids=['configurations', 'two', 'workloads', 'caches'])
+def test_words_below_marks_neither_overlap_nor_are_cut_off(folder, axes, x, names):
+    _, found = results.read(folder(all_axes=axes))
+    figure = figures.make({**LINES, 'x': x}, found)
+    figure.canvas.draw()
+    texts = figure.axes[0].get_xticklabels()
+    assert [text.get_text() for text in texts] == names
+    if x != 'configuration':
+        assert [row[2] for row in behind.table({**LINES, 'x': x}, found)[1]] == names
+    boxes = [text.get_window_extent() for text in texts]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
+    below = figure.axes[0].xaxis.label.get_window_extent()
+    assert below.y0 > 0 and all(box.y0 > below.y1 for box in boxes)
+    figures.pyplot.close(figure)
+
+
+def test_a_figure_by_configuration_over_workloads_needs_no_legend(folder):
+    _, found = results.read(folder(all_axes=matrix(['gups', 'zstd'], ['4k+4k', 'dd'])))
+    figure = figures.make({**LINES, 'x': 'configuration', 'over': 'workload'}, found)
+    assert not figure.legends and len(figure.axes[0].containers) == 1
     figures.pyplot.close(figure)
 
 

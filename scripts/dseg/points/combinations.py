@@ -52,30 +52,39 @@ def read(file, workloads, size=None):
 
     size: of all points, whatever the file says
     """
-    tables = read_tables(file)
-    return _Reader(tables, all_axes(workloads), size).experiment()
+    experiment, problems = examine(file, workloads, size)
+    problems.refuse()
+    return experiment
+
+
+def examine(file, workloads, size=None):
+    """The same, and the Problems that it has: then its combinations are those of what is right."""
+    reader = _Reader(read_tables(file), all_axes(workloads), size)
+    return reader.experiment(), reader.problems
 
 
 class _Reader:
     def __init__(self, tables, axes, size):
         self._tables, self._axes, self._size = tables, axes, size
-        self._problems = Problems()
+        self.problems = Problems()
+        self._wrong_values = 0          # how many problems are of values that points would have
         self._given = {}
 
     def experiment(self):
+        """What of it is right."""
         self._top()
         factors = [*self._fixed(), *self._product(), *self._zips()]
         excluded = self._excluded()
         self._required()
-        self._problems.refuse()
-        combinations = self._multiply(factors, excluded)
-        self._problems.refuse()
+        # Whatever else is wrong, other points may be meant than these.
+        only_values = len(self.problems) == self._wrong_values
+        combinations = self._multiply(factors, excluded) if only_values else []
         sizes = {axes['size'] for axes in combinations}
         return Experiment(self._tables, combinations, self._given,
                           sizes.pop() if len(sizes) == 1 else None)
 
     def _wrong(self, path, text):
-        self._problems.add(self._tables.place(*path), dotted(*path), text)
+        self.problems.add(self._tables.place(*path), dotted(*path), text)
 
     def _top(self):
         data = self._tables.data
@@ -85,7 +94,7 @@ class _Reader:
         if 'title' in data and not isinstance(data['title'], str):
             self._wrong(('title',), 'must be a text')
         for name in ('claim', 'figure'):        # what is in them is the reports' to know
-            be_tables(self._tables, self._problems, name)
+            be_tables(self._tables, self.problems, name)
 
     def _axis(self, path):
         """The axis that the last part of the path names; None if there is none."""
@@ -112,14 +121,16 @@ class _Reader:
         return True
 
     def _values(self, axis, path, values):
-        """The values as points have them."""
-        found = []
+        """The values as points have them; None for one that can't be."""
+        found, before = [], len(self.problems)
         for number, value in enumerate(values):
             right = axis.check(value)
             if right is None:
-                self._problems.add(self._tables.place(*path, number), dotted(*path),
+                self.problems.add(self._tables.place(*path, number), dotted(*path),
                                    f'{_shown(value)} is no value of {axis.name}: use {axis.values}')
             found.append(right)
+        if path[0] != 'exclude':
+            self._wrong_values += len(self.problems) - before
         return found
 
     def _list(self, axis, path, values):
@@ -130,7 +141,7 @@ class _Reader:
 
     def _fixed(self):
         """Each axis with one value, as lists of dicts."""
-        for name, value in be_table(self._tables, self._problems, 'fixed').items():
+        for name, value in be_table(self._tables, self.problems, 'fixed').items():
             path = ('fixed', name)
             if name == REPEATS:
                 if self._axes['repeat'].check(value) is None:
@@ -141,21 +152,21 @@ class _Reader:
                 if isinstance(value, list):
                     self._wrong(path, 'must be one value; a list is for [product]')
                 elif self._take(path):
-                    yield [{name: right} for right in self._values(axis, path, [value])]
+                    yield _right([name], self._values(axis, path, [value]))
 
     def _product(self):
-        for name, values in be_table(self._tables, self._problems, 'product').items():
+        for name, values in be_table(self._tables, self.problems, 'product').items():
             path = ('product', name)
             if (axis := self._axis(path)) and self._take(path):
                 found = self._list(axis, path, values)
                 for number, value in enumerate(found):
                     if value is not None and value in found[:number]:
-                        self._problems.add(self._tables.place(*path, number), dotted(*path),
+                        self.problems.add(self._tables.place(*path, number), dotted(*path),
                                            f'has {_shown(value)} twice: leave one out')
-                yield [{name: value} for value in found]
+                yield _right([name], found)
 
     def _zips(self):
-        for number, table in enumerate(be_tables(self._tables, self._problems, 'zip')):
+        for number, table in enumerate(be_tables(self._tables, self.problems, 'zip')):
             columns = {}
             for name, values in table.items():
                 path = ('zip', number, name)
@@ -165,12 +176,12 @@ class _Reader:
             if len(set(lengths.values())) > 1:
                 self._wrong(('zip', number), 'its lists must be of the same length, but they have '
                             + ', '.join(f'{name} {length}' for name, length in lengths.items()))
-            yield [dict(zip(columns, row)) for row in zip(*columns.values())]
+            yield _right(columns, *columns.values())
 
     def _excluded(self):
         """Dicts of the values, any of which leave a point out if all of the keys do."""
         found = []
-        for number, table in enumerate(be_tables(self._tables, self._problems, 'exclude')):
+        for number, table in enumerate(be_tables(self._tables, self.problems, 'exclude')):
             keys = {}
             for name, value in table.items():
                 path = ('exclude', number, name)
@@ -186,7 +197,7 @@ class _Reader:
         missing = [axis.name for axis in self._axes.values()
                    if axis.default is REQUIRED and axis.name not in self._given]
         for name in missing:
-            self._problems.add(self._tables.file, name, 'has no value: give it one in '
+            self.problems.add(self._tables.file, name, 'has no value: give it one in '
                                f'{" or ".join(f"[{table}]" for table in AXES_IN)} or [[zip]]')
 
     def _multiply(self, factors, excluded):
@@ -199,16 +210,21 @@ class _Reader:
             for part in parts:
                 axes.update(part)
             if (name := identity(axes)) in known:
-                self._problems.add(self._tables.place('zip'), 'zip',
+                self.problems.add(self._tables.place('zip'), 'zip',
                                    'has a row twice: leave one out')
             known.add(name)
             if not any(all(axes[name] in values for name, values in keys.items())
                        for keys in excluded):
                 found.append(axes)
-        if not found:
-            self._problems.add(self._tables.file, '', 'has no point: [[exclude]] leaves all of '
+        if not found and not self.problems:
+            self.problems.add(self._tables.file, '', 'has no point: [[exclude]] leaves all of '
                                'them out')
         return found
+
+
+def _right(names, *columns):
+    """Rows of values, as dicts, but for those with one that can't be."""
+    return [dict(zip(names, row)) for row in zip(*columns) if None not in row]
 
 
 def _shown(value):

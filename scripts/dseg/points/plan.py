@@ -31,19 +31,24 @@ def total_memory():
 class Plan:
     """Of an Experiment."""
 
-    def __init__(self, experiment, workloads, built, *, jobs=1, host_memory=None):
+    def __init__(self, experiment, workloads, built, *, jobs=1, host_memory=None,
+                 broken_rule=None, problems=()):
         """
         built: hashes of the files that a boot reads
         jobs: how many boots run at the same time on this machine
         host_memory: what there is for them; None if that is for others to know
+        broken_rule: what is wrong with the text of a geometry's file; None if nobody can say yet
+        problems: that the experiment has already
         """
         self.experiment = experiment
         self.workloads = workloads
         self.jobs = jobs
-        refusals = Problems()
+        refusals = Problems(problems)
         texts = {name: _geometry(experiment, name, refusals)
-                 for name in {axes['tlb'] for axes in experiment.combinations}
+                 for name in dict.fromkeys(axes['tlb'] for axes in experiment.combinations)
                  if name.endswith('.json')}
+        if broken_rule:
+            _refuse_geometries(refusals, experiment, texts, broken_rule)
         for axes in experiment.combinations:
             _refuse(refusals, experiment, axes, workloads[axes['workload']])
             _refuse_caches(refusals, experiment, axes, texts)
@@ -140,6 +145,15 @@ def _geometry(experiment, name, refusals):
         problem = f'{file} is no geometry of a TLB: {error}; docs/tlb.md has an example'
     refusals.add(experiment.place('tlb'), experiment.key('tlb'), problem)
     return ''
+
+
+def _refuse_geometries(refusals, experiment, texts, broken_rule):
+    """Add those that break a rule. texts: of each file of a TLB; '' of one that is refused already"""
+    for name, text in texts.items():
+        if text and (rule := broken_rule(text)):
+            refusals.add(experiment.place('tlb'), experiment.key('tlb'),
+                         f'{experiment.geometry(name)}: {rule}; docs/spec has the rules '
+                         'in tlb.rst and caches.rst')
 
 
 def _refuse_caches(refusals, experiment, axes, texts):

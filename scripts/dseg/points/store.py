@@ -9,7 +9,7 @@
     log/                        what the processes that run points have printed
     geometries/HASH.json        files of TLBs
 
-A record is written beside and renamed, so what is there is whole. A damaged one is an error.
+A record is written beside and renamed, so what is there is whole. A damaged file is an error.
 """
 
 import json
@@ -18,7 +18,9 @@ from pathlib import Path
 from .. import Failure, ROOT
 from ..base.atomically import write_text
 from .axes import PRESETS
-from .point import SCHEMA, Point, identity
+from . import records
+from .point import BOOT, PROGRAMS, SCHEMA, Point, identity
+from .shape import mistake
 
 EXPERIMENT = 'experiment.json'
 
@@ -38,18 +40,15 @@ class Store:
         if not file.is_file():
             raise Failure(f'{self.folder} has no results: it has no {EXPERIMENT}; '
                           'make some by scripts/experiment run')
-        self.experiment = _read(file, 'remove the folder, and start again')
-        try:
-            self.points = [Point(point['axes'], point['inputs'])
-                           for point in self.experiment['points']]
-            wrong = [point['id'] for point, ours in zip(self.experiment['points'], self.points)
-                     if point['id'] != ours.id]
-        except (KeyError, TypeError) as error:
-            raise Failure(f'{file} is damaged, its points have not what points have: remove the '
-                          'folder, and start again') from error
-        if wrong:
-            raise Failure(f'{file} is damaged: the hash of point {wrong[0]} is not of what it has;'
-                          ' remove the folder, and start again')
+        again = 'remove the folder, and start again'
+        self.experiment = _read(file, again, SCHEMA)
+        _refuse_mistake(file, mistake(self.experiment, records.EXPERIMENT), again)
+        self.points = [Point(point['axes'], point['inputs'])
+                       for point in self.experiment['points']]
+        for point, ours in zip(self.experiment['points'], self.points):
+            if point['id'] != ours.id:
+                raise Failure(f'{file} is damaged: the hash of point {point["id"]} is not of what '
+                              f'it has; {again}')
 
     @classmethod
     def begin(cls, folder, experiment, geometries):
@@ -60,22 +59,15 @@ class Store:
         """
         folder = Path(folder)
         file = folder / EXPERIMENT
-        if file.exists():
-            found = cls(folder).experiment
-            if _points(found) != _points(experiment):
-                raise Failure(f'{folder} has results of {_difference(found, experiment)}: name '
-                              'another folder by --folder, or remove this one')
-        elif folder.exists() and any(path.name != 'lock' for path in folder.iterdir()):
-            raise Failure(f'{folder} has files, but no {EXPERIMENT}: name another folder by '
-                          '--folder')
-        for name, text in geometries.items():
-            (folder / 'geometries').mkdir(parents=True, exist_ok=True)
-            write_text(folder / 'geometries' / f'{name}.json', text)
+        refuse_others(folder, experiment)
         # Claims, figures and titles may change while the points stay.
         text = to_json(experiment)
         if not file.exists() or file.read_text() != text:
             folder.mkdir(parents=True, exist_ok=True)
             write_text(file, text)
+        for name, text in geometries.items():
+            (folder / 'geometries').mkdir(exist_ok=True)
+            write_text(folder / 'geometries' / f'{name}.json', text)
         return cls(folder)
 
     def place(self, point):
@@ -98,11 +90,23 @@ class Store:
         if not file.exists():
             return None
         again = 'remove it, and scripts/experiment run measures that point again'
-        record = _read(file, again)
+        record = _read(file, again, SCHEMA)
         found = {name: record.get(name) for name in ('id', 'axes', 'inputs', 'group')}
-        if found != _head(point) or record.get('data') != 'right' or 'walks' not in record:
+        if found != _head(point) or record.get('data') != 'right':
             raise Failure(f'{file} is damaged, it is no record of point {point.id}: {again}')
+        _refuse_mistake(file, records.mistake_in(record), again)
+        self.provenance(point)
         return record
+
+    def provenance(self, point):
+        """Where the record is from, {} if nothing says it; raises Failure if what does is damaged."""
+        file = self.place(point) / 'provenance.json'
+        if not file.exists():
+            return {}
+        again = f'remove {file.parent}, and scripts/experiment run measures that point again'
+        found = _read(file, again)
+        _refuse_mistake(file, mistake(found, records.PROVENANCE), again)
+        return found
 
     def records(self):
         """Each point with its record, or None."""
@@ -147,6 +151,37 @@ class Store:
         write_text(place / name, text)
 
 
+def refuse_others(folder, experiment, is_built=True):
+    """Raise Failure for a folder with results of other points, or with something else.
+
+    experiment: a dict, as described() makes it
+    is_built: whether its points have the hashes of what a boot reads; else these may be any
+    """
+    if (folder / EXPERIMENT).exists():
+        found = Store(folder).experiment
+        if not is_built:
+            found, experiment = _without_built(found), _without_built(experiment)
+        if _points(found) != _points(experiment):
+            raise Failure(f'{folder} has results of {_difference(found, experiment)}: name '
+                          'another folder by --folder, or remove this one')
+    elif folder.exists() and not all(map(_may_be_before, folder.iterdir())):
+        raise Failure(f'{folder} has files, but no {EXPERIMENT}: name another folder by --folder')
+
+
+def _may_be_before(path):
+    """Whether that is there before experiment.json is; its parts are of who was killed then."""
+    return path.name == 'lock' or path.name.startswith(f'.{Path(EXPERIMENT).stem}-')
+
+
+def _without_built(experiment):
+    """The same with points that whatever is built makes no others."""
+    points = [Point(point['axes'], {name: value for name, value in point['inputs'].items()
+                                    if name not in (*BOOT, PROGRAMS)})
+              for point in experiment['points']]
+    return {**experiment, 'points': [{'id': point.id, 'axes': point.axes, 'inputs': point.inputs}
+                                     for point in points]}
+
+
 def described(experiment, points):
     """An Experiment and its Points as experiment.json has them.
 
@@ -158,7 +193,7 @@ def described(experiment, points):
         'file': experiment.tables.data,
         'where': {'.'.join(map(str, path)): place for path, place in
                   experiment.tables.places.items() if path[0] in ('claim', 'figure')},
-        'points': [{'id': point.id, **_head(point)} for point in points]}
+        'points': [_head(point) for point in points]}
 
 
 def _source(file):
@@ -187,15 +222,21 @@ def _difference(found, wanted):
     return f'the same points with another {" and ".join(names)}'
 
 
-def _read(file, what_to_do):
-    """A dict of ours with this version's schema."""
+def _refuse_mistake(file, what, what_to_do):
+    """what: a mistake in it, if there is one"""
+    if what:
+        raise Failure(f'{file}: {what}; so the file is damaged: {what_to_do}')
+
+
+def _read(file, what_to_do, schema=None):
+    """A dict of ours; with a schema, if it is that."""
     try:
         found = json.loads(file.read_bytes())
     except ValueError as error:
         raise Failure(f'{file} is damaged, it is no JSON: {what_to_do}') from error
     if not isinstance(found, dict):
         raise Failure(f'{file} is damaged, it has no keys: {what_to_do}')
-    if found.get('schema') != SCHEMA:
+    if schema and found.get('schema') != schema:
         raise Failure(f'{file} has schema {found.get("schema")}, and this version knows only '
-                      f'{SCHEMA}: {what_to_do}')
+                      f'{schema}: {what_to_do}')
     return found

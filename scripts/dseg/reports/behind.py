@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The table behind each figure: a header, and rows of texts."""
 
+from ..points.axes import value_text
 from . import figures, models, stepcells
 from .results import SHARES
 from .table import share, special
@@ -34,7 +35,7 @@ def lines(wanted, results, points):
     for point in points:
         value = results.value(point, wanted['y'])
         text = '-' if value is None else share(value) if wanted['y'] in SHARES else f'{value:g}'
-        rows.append((point.axes['workload'], special(results, point), str(point.axes[wanted['x']]),
+        rows.append((point.axes['workload'], special(results, point), value_text(point.axes[wanted['x']]),
                      text))
     return ('workload', 'configuration', wanted['x'], wanted['y']), rows
 

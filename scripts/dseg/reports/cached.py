@@ -5,10 +5,10 @@
     cycles_of(found, steps(found, 'nested', 'user'))
 """
 
+from ..points import records
+from ..points.records import SPARED
 from . import counts
 
-SPARED = 'spared'       # the place of a step that walk caches or the nested TLB have spared
-PLACES = ('l1', 'l2', 'llc', 'memory', SPARED)
 DATA = ('load', 'store')
 
 
@@ -58,8 +58,8 @@ def equations(record):
     if not found:
         return
     yield from each_step(record, found)
-    for world in counts.WORLDS:
-        for privilege in counts.PRIVILEGES:
+    for world in records.WORLDS:
+        for privilege in records.PRIVILEGES:
             counted = sum(row['cycles'] for row in found['walk-cycles']
                           if (counts.world_of_regime(row['regime']), row['privilege'])
                           == (world, privilege))
@@ -90,7 +90,7 @@ def all_data(record, found):
     exact = record['axes']['tlb-mode'] == 'exact'
     swept = found.get('swept', {})      # older records have none
     beside_l1 = record['tlb'].get('segment-hits-l1', {})
-    for kind in counts.KINDS:
+    for kind in records.KINDS:
         misses = counts.lookups(record, 'misses', 'l1', kind)
         if exact and kind in DATA:
             yield (f'data that has passed = accesses of the TLB ({kind})', passed(found, kind),

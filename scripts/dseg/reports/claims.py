@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """[[claim]] of an experiment file: met, not met, or not measured, with the numbers.
 
-    check(claims, tables.place)             # bad keys
     for outcome in judge(claims, results):
         print(outcome.state, outcome.claim['text'], outcome.found)
 """
@@ -9,24 +8,12 @@
 import math
 from dataclasses import dataclass, field
 
-from .. import Failure
 from ..points.axes import value_text
-from ..points.configurations import CONFIGURATIONS
-from ..points.problems import dotted
-from ..points.workloads import CLASSES
 from . import falseescapes
-from .results import AXES, SHARES, VALUES
+from .results import AXES, SHARES
 
 MET, NOT_MET, NOT_MEASURED = 'met', 'not met', 'not measured'
-SOURCES = ('poster', 'recalled', 'abstract', 'ours')
-AVERAGES = ('each', 'geometric', 'mean')
-BOUNDS = ('below', 'above', 'equals', 'order', 'theory')
-THEORY = 'false-escape-share'     # the value that there is a theory of
 RANDOM = ('seed', 'repeat')     # axes whose values are samples of one thing
-KEYS = ('text', 'value', 'of', 'relative-to', 'average', *BOUNDS, 'tolerance', 'source')
-NEEDED = ('text', 'value', 'source')
-SELECTABLE = (*AXES, 'class')
-NAMES = {'configuration': tuple(CONFIGURATIONS), 'class': CLASSES}    # others may be anything
 
 
 @dataclass
@@ -36,89 +23,6 @@ class Outcome:
     state: str
     found: str                                  # the numbers, in words
     rows: list = field(default_factory=list)    # (of what, number): those behind it
-
-
-class Bad:
-    """Says what is wrong with one of the tables of an experiment file."""
-
-    def __init__(self, place, table, number):
-        self.place, self.path = place, (table, number)
-
-    def __call__(self, name, rule):
-        path = (*self.path, name)
-        return Failure(f'{self.place(*path)}: {dotted(*path)}: {rule}')
-
-
-def check(claims, place):
-    """Raise Failure for the first claim that can not be understood.
-
-    place: where a key is, FILE:LINE, as points.problems.Tables.place() says it
-    """
-    for number, claim in enumerate(claims):
-        bad = Bad(place, 'claim', number)
-        check_keys(claim, KEYS, NEEDED, bad)
-        for name, known in (('value', VALUES), ('source', SOURCES), ('average', AVERAGES)):
-            if claim.get(name, next(iter(known))) not in known:
-                raise bad(name, f'{claim[name]!r} is none of: ' + ', '.join(known))
-        check_bound(claim, bad)
-        for name in ('of', 'relative-to'):
-            check_selection(claim.get(name, {}), name, bad)
-
-
-def check_keys(table, known, needed, bad):
-    """Every key is known, and those that are needed are there."""
-    for name in table:
-        if name not in known:
-            raise bad(name, 'there is no such key; there are: ' + ', '.join(known))
-    for name in needed:
-        if name not in table:
-            raise bad(name, 'this key is needed')
-
-
-def check_selection(where, name, bad):
-    """It is a table of axes."""
-    if not isinstance(where, dict):
-        raise bad(name, 'must be a table such as { configuration = "dd" }')
-    for axis, values in where.items():
-        if axis not in SELECTABLE:
-            raise bad(name, f'there is no axis {axis}; there are: ' + ', '.join(SELECTABLE))
-        for value in values if isinstance(values, list) else [values]:
-            if value not in NAMES.get(axis, [value]):
-                raise bad(name, f'there is no {axis} {value!r}; there are: '
-                          + ', '.join(NAMES[axis]))
-
-
-def check_bound(claim, bad):
-    """There is one bound, and what goes with it."""
-    bounds = [name for name in BOUNDS if name in claim]
-    if len(bounds) != 1:
-        raise bad(bounds[1] if bounds else 'below', 'one of these is needed, and no more: '
-                  + ', '.join(BOUNDS))
-    if ('tolerance' in claim) != (bounds == ['equals']):
-        raise bad('tolerance', 'equals needs it, and nothing else has it')
-    for name in ('below', 'above', 'equals', 'tolerance', 'theory'):
-        if name in claim and (isinstance(claim[name], bool)
-                              or not isinstance(claim[name], (int, float))):
-            raise bad(name, f'must be a number, not {claim[name]!r}')
-    if 'order' in claim:
-        order = claim['order']
-        if not (isinstance(order, list) and len(order) > 1
-                and all(isinstance(name, str) for name in order)):
-            raise bad('order', 'must be a list of two or more configurations')
-        check_selection({'configuration': order}, 'order', bad)
-        if 'configuration' in claim.get('of', {}):
-            raise bad('of', 'order names the configurations, so this may not')
-        if 'relative-to' not in claim and claim['value'] == 'slowdown':
-            raise bad('relative-to', 'a slowdown needs what it is relative to')
-    elif 'theory' in claim and claim['value'] != THEORY:
-        raise bad('value', f'there is a theory of {THEORY} only')
-    elif 'theory' in claim and (name := next((name for name in ('average', 'relative-to')
-                                              if name in claim), None)):
-        raise bad(name, 'theory is of means of the value itself, so this may not be')
-    elif 'of' not in claim:
-        raise bad('of', 'this key is needed')
-    elif claim['value'] == 'slowdown' and 'relative-to' not in claim:
-        raise bad('relative-to', 'a slowdown needs what it is relative to')
 
 
 def judge(claims, results):

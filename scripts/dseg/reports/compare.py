@@ -12,14 +12,13 @@ from functools import cached_property
 from statistics import mean
 
 from ..points.axes import value_text
-from . import results
+from . import origins, results
 from .claims import name_of
 from .noise import interval, welch
 
 VALUES = ('walks', 'refs-per-walk', 'checks-per-walk', 'exits', 'overhead', 'measured-overhead')
 CHANGED, SAME, UNKNOWN = 'changed', 'same', 'one repeat only'
 HEADER = ('point', 'value', 'A', 'B', 'change', '')
-SEVERAL = 'several'     # what a run has where its points differ
 
 
 @dataclass(frozen=True)
@@ -104,19 +103,14 @@ class Comparison:
 
     @cached_property
     def differences(self):
-        """(what, of A, of B): axes, and provenance, in which one run differs from the other."""
+        """(what, of A, of B): axes in which the runs differ; provenance in which any points do."""
         axes = [(axis, *map(value_text, pair)) for axis, pair in self.axes.items()]
-        return axes + [row for row in self._origins() if row[1] != row[2]]
+        return axes + origins.differences(self.left, self.right, self.cases)
 
     @property
     def common(self):
-        """(what, of both): the rest of the provenance."""
-        return [row[:2] for row in self._origins() if row[1] == row[2] != SEVERAL]
-
-    def _origins(self):
-        ours, theirs = (origin_of(run) for run in (self.left, self.right))
-        return [(name, ours.get(name, '-'), theirs.get(name, '-'))
-                for name in dict.fromkeys([*ours, *theirs])]
+        """(what, of both): provenance that all points of both runs share."""
+        return origins.common(self.left, self.right)
 
     @property
     def counts(self):
@@ -133,15 +127,6 @@ def whole_difference(left, right):
         if values[0] != values[1] and max(map(len, values)) == 1:
             found[axis] = tuple(min(each, key=str) for each in values)
     return found
-
-
-def origin_of(run):
-    """The provenance of a run's points, as texts; what they do not share is SEVERAL."""
-    found = {}
-    for point in run.points:
-        for name, value in point.origin.items():
-            found.setdefault(name, set()).add('-' if value is None else str(value))
-    return {name: min(values) if len(values) == 1 else SEVERAL for name, values in found.items()}
 
 
 def is_deterministic(case):

@@ -6,13 +6,9 @@ A record is what record.json of a point has, and a configuration one of points/c
 
 from collections import Counter
 
-KINDS = ('load', 'store', 'fetch')
-PRIVILEGES = ('user', 'kernel')
-WORLDS = ('native', 'nested')
-FIELDS = ('walks', 'guest-refs', 'nested-refs', 'checks', 'filter-lookups', 'escapes',
-          'false-escapes')
+from ..points.records import FIELDS, FINAL
+
 PAGE = 4096
-FINAL = 0       # for-level of steps to the final address
 
 
 def world_of_regime(regime):

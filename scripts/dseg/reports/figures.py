@@ -5,37 +5,28 @@
     plotting.save(figure, 'name.pdf')
 """
 
-import textwrap
 from collections import Counter
-from itertools import cycle, product
 from statistics import mean
 
 from ..drawing.plotting import CHECKS, GUEST, NESTED, SETTINGS, TEXT, plain, pyplot
 from ..points.axes import value_text
-from . import costs, falseescapes, heatmap, stepcells
-from .claims import THEORY, name_of, varying_axes
-from .noise import interval
-from .results import SHARES, VALUES
+from . import costs, curves, heatmap, stepcells
+from .layout import COLOURS, WIDTH, legend, stack
+from .noise import half_interval
 from .table import differing, special
 
 HITS = '#bbbbbb'
-# The colour-blind safe set of Okabe and Ito.
-COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#000000')
-DASHES, MARKERS = ('-', '--', ':'), 'osv^D'
 PARTS = (('guest', 'guest (or native) dimension', GUEST), ('nested', 'nested dimension', NESTED),
          ('checks', 'checks', CHECKS), ('hits', 'hits of the L2 TLB', HITS))
-FILTER_AXES = 'escapes', 'filter-bits'      # what false escapes depend on in theory
-WIDTH = 10.0            # inches, of all figures
 BARS = 64               # the most in a row
 EVENT = 0.18            # inches of a line that says what happened
-TICK, TICK_LINE = 14, 0.14      # characters of a line below a mark, and inches of one more
 
 
 def make(wanted, results):
     """The figure; None where nothing that it would show is measured."""
     points = [point for point in results.select(wanted.get('where', {})) if point.record]
     with pyplot.rc_context(SETTINGS):
-        draw = {'overhead-bars': bars, 'lines': lines, 'timeline': timeline, 'steps': steps}
+        draw = {'overhead-bars': bars, 'lines': curves.lines, 'timeline': timeline, 'steps': steps}
         return draw[wanted['kind']](wanted, results, points)
 
 
@@ -85,38 +76,12 @@ def with_overhead(wanted, results, points):
     return [point for point in points if results.value(point, value) is not None], chosen
 
 
-def stack(title, heights, *, above, below, legend_lines=1):
-    """A figure with axes below each other, and room for a title and a legend on top; in inches."""
-    head = 0.45 + 0.2 * legend_lines
-    whole = head + sum(heights) + len(heights) * (above + below)
-    figure = pyplot.figure(figsize=(WIDTH, whole))
-    figure.text(0.3 / WIDTH, 1 - 0.1 / whole, title, va='top', fontsize=12)
-    rows, y = [], whole - head
-    for height in heights:
-        y -= above + height
-        rows.append(figure.add_axes((0.75 / WIDTH, y / whole, 1 - 0.95 / WIDTH, height / whole)))
-        y -= below
-    return figure, rows
-
-
-def legend(figure, handles, labels, columns, size=9):
-    """Below the title, and as that on the left, where a phone begins to show a wide figure."""
-    figure.legend(handles, labels, loc='upper left', ncols=columns, frameon=False, fontsize=size,
-                  bbox_to_anchor=(0.25 / WIDTH, 1 - 0.33 / figure.get_figheight()), borderaxespad=0,
-                  columnspacing=1.2, handlelength=1.6)
-
-
 def name_bar(results, point):
     """What a bar is called: repeats share one."""
     words = [results.label(point.axes['configuration'])]
     words += [f'{axis} {value_text(point.axes[axis])}' for axis in differing(results)
               if axis != 'repeat']
     return ', '.join(words)
-
-
-def half_interval(numbers):
-    """Half the 95 % interval of the mean of repeats, where they differ."""
-    return interval(numbers)[1] if len(set(numbers)) > 1 else 0
 
 
 def len_of(groups, names):
@@ -186,78 +151,6 @@ def draw_parts(axes, at, width, repeats, labelled, parts=PARTS, **style):
     return bottom, bottom + half
 
 
-def lines(wanted, results, points):
-    """A value by an axis: a line for each configuration, and for what else differs."""
-    x, y = wanted['x'], wanted['y']
-    others = [axis for axis in varying_axes(points)
-              if axis not in (x, 'repeat', wanted.get('over'))]
-    curves = {}
-    for point in points:
-        value = results.value(point, y)
-        if value is not None:
-            label = results.label(point.axes['configuration'])
-            name = ', '.join(filter(None, [label, name_of(point, others)]))
-            curves.setdefault(name, {}).setdefault(point.axes[x], []).append(value)
-    if not curves:
-        return None
-    places = list(dict.fromkeys(point.axes[x] for point in points))
-    if y == THEORY:
-        curves.update(theory(x, points))
-    numeric = all(isinstance(place, (int, float)) for place in places)
-    columns = max(1, min(6, 110 // (7 + max(map(len, curves)))))
-    ticks = [] if numeric else [tick(place) for place in places]
-    below = 0.5 + TICK_LINE * max((text.count('\n') for text in ticks), default=0)
-    figure, (axes,) = stack(wanted['title'], [3.6], above=0.1, below=below,
-                            legend_lines=-(-len(curves) // columns))
-    styles = zip(cycle(product(DASHES, COLOURS)), cycle(MARKERS))
-    for (name, curve), ((dash, colour), marker) in zip(curves.items(), styles):
-        heights = {place: mean(values) for place, values in curve.items()}
-        order = sorted(heights) if numeric else [place for place in places if place in heights]
-        axes.errorbar([place if numeric else places.index(place) for place in order],
-                      [heights[place] for place in order],
-                      [half_interval(curve[place]) for place in order], fmt=dash, color=colour,
-                      marker=marker, markersize=4, elinewidth=0.8, capsize=2, label=name)
-    if not numeric:
-        axes.set_xticks(range(len(places)), ticks)
-    axes.set_xlabel(x)
-    if wanted.get('scale') == 'log':
-        make_logarithmic(axes, places, [value for curve in curves.values()
-                                        for value in map(mean, curve.values()) if value > 0])
-    else:
-        axes.set_ylim(bottom=0)
-    finish(axes, f'{y} ({VALUES[y]})', percent=y in SHARES)
-    legend(figure, *axes.get_legend_handles_labels(), columns, size=8)
-    return figure
-
-
-def theory(x, points):
-    """Curves of false escapes by theory: one for each size of the filter, or number in it."""
-    if x not in FILTER_AXES:
-        return {}
-    other = FILTER_AXES[1 - FILTER_AXES.index(x)]
-    curves = {}
-    for point in points:
-        name = f'theory, {other} {point.axes[other]}' if other in varying_axes(points) else 'theory'
-        curves.setdefault(name, {})[point.axes[x]] = [
-            falseescapes.share(*(point.axes[axis] for axis in FILTER_AXES))]
-    return curves
-
-
-def make_logarithmic(axes, places, values):
-    """In both directions: what is not above 0 lies below the plot. values: those that are"""
-    axes.set_xscale('log', base=2)
-    axes.set_xticks(places, map(str, places))
-    axes.minorticks_off()
-    if values:
-        axes.set_yscale('log', nonpositive='clip')
-        axes.set_ylim(min(values) / 2, 2 * max(values))
-
-
-def tick(place):
-    """A value of an axis as a mark has it: of a file the name alone, in short lines."""
-    return textwrap.fill(str(place).rpartition('/')[2].removesuffix('.json'), TICK)
-
-
 def timeline(wanted, results, points):
     """Walks second by second, by regime, and what happened: a row for each point that has it.
 
@@ -323,19 +216,3 @@ def steps(wanted, results, points):
         if cells and cells.cells:
             maps[f'{point.axes["workload"]}, {special(results, point)}'] = cells
     return heatmap.draw(wanted['title'], maps, WIDTH) if maps else None
-
-
-def percent_mark(value):
-    """A short mark of a percentage: there is no room for many zeros."""
-    text = f'{100 * value:g}' if not 0 < value < 1e-4 else f'{100 * value:.0e}'.replace('e-0', 'e-')
-    return f'{text} %'
-
-
-def finish(axes, y, percent):
-    """What all plots of lines have."""
-    axes.set_ylabel(y)
-    if percent:
-        axes.yaxis.set_major_formatter(lambda value, _: percent_mark(value))
-    axes.grid(color='#dddddd', linewidth=0.6)
-    plain(axes)
-    axes.tick_params(axis='y', length=0)

@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from typing import NamedTuple
 
+from ..points import records
 from ..points.point import NO_REGION
 from . import cached, counts
 
@@ -51,8 +52,8 @@ def outside(number, low, high):
 def histograms(record):
     """Rows of walks, the histogram of references and the steps say the same."""
     caches = counts.has_caches(record)
-    for world in counts.WORLDS:
-        for privilege in counts.PRIVILEGES:
+    for world in records.WORLDS:
+        for privilege in records.PRIVILEGES:
             total = counts.tally(counts.rows(record, world, privilege))
             bars = counts.bars(record, world, privilege)
             where = f'({world} {privilege})'
@@ -85,7 +86,7 @@ def tlb(record):
     if not record['tlb']:
         return
     found = record['tlb']
-    for kind in counts.KINDS:
+    for kind in records.KINDS:
         beside_l2 = found['segment-hits'][kind]
         beside_l1 = found.get('segment-hits-l1', {}).get(kind, 0)
         misses = counts.lookups(record, 'misses', 'l2', kind)
@@ -152,12 +153,12 @@ def levels(record):
     """Steps of each level are as many as walks that go so deep: no cache may save any."""
     if counts.has_caches(record):
         return
-    for world in counts.WORLDS:
-        for privilege in counts.PRIVILEGES:
+    for world in records.WORLDS:
+        for privilege in records.PRIVILEGES:
             yield from begun(record, world, privilege)
     guest, final = counts.steps(record, 'guest'), Counter()
     for (target, level), count in counts.steps(record, 'nested').items():
-        if target == counts.FINAL:
+        if target == records.FINAL:
             final[level] += count
     for dimension, made in (('guest', guest), ('nested', final)):
         ends, kinds = counts.leaves(made), counts.pages(record, dimension)

@@ -21,6 +21,11 @@ def interval(numbers):
     return mean(numbers), quantile(len(numbers) - 1) * stdev(numbers) / math.sqrt(len(numbers))
 
 
+def half_interval(numbers):
+    """Half the 95 % interval of the mean of repeats, where they differ."""
+    return interval(numbers)[1] if len(set(numbers)) > 1 else 0
+
+
 def welch(left, right):
     """(difference of the means, half its 95 % interval) of two or more repeats each."""
     errors = [stdev(numbers) ** 2 / len(numbers) for numbers in (left, right)]

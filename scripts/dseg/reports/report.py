@@ -4,27 +4,24 @@
 import sys
 
 from ..base.atomically import write_text
-from . import claims, costs, forms, models, results, table, wanted
+from ..points.problems import Problems, Tables, be_tables
+from . import claimed, claims, costs, forms, models, results, table, wanted
 
 
-def check(tables):
-    """Raise Failure if [[claim]] or [[figure]] of an experiment file can't be understood.
+def check(tables, problems):
+    """Add all that can't be understood of [[claim]] and [[figure]] of an experiment file.
 
-    tables: points.problems.Tables
+    tables, problems: points.problems.Tables and Problems
     """
-    claims.check(tables.data.get('claim', []), tables.place)
-    wanted.check(tables.data.get('figure', []), tables.place)
+    claimed.check(be_tables(tables, problems, 'claim'), tables, problems)
+    wanted.check(be_tables(tables, problems, 'figure'), tables, problems)
 
 
-def place_in(experiment):
-    """Where a key of the experiment file is, by what experiment.json has of it."""
-    def place(*path):
-        while path:
-            if (found := experiment.get('where', {}).get('.'.join(map(str, path)))):
-                return found
-            path = path[:-1]
-        return experiment['source']
-    return place
+def tables_in(experiment):
+    """The Tables of the experiment file, by what experiment.json has of it."""
+    places = {tuple(int(part) if part.isdigit() else part for part in path.split('.')): place
+              for path, place in experiment.get('where', {}).items()}
+    return Tables(experiment['source'], experiment['file'], places)
 
 
 def main(folder, options):
@@ -33,10 +30,10 @@ def main(folder, options):
     options: html, csv, json (files), svg, pdf (folders); costs (a preset) may be missing
     """
     experiment, found = results.read(folder, costs.preset(getattr(options, 'costs', None) or costs.DEFAULT))
-    place = place_in(experiment)
+    problems = Problems()
+    check(tables_in(experiment), problems)
+    problems.refuse()
     made, drawn = (experiment['file'].get(name, []) for name in ('claim', 'figure'))
-    claims.check(made, place)
-    wanted.check(drawn, place)
     outcomes = claims.judge(made, found)
     write(experiment, found, outcomes, drawn, options)
     print(in_text(experiment, found, outcomes))

@@ -9,7 +9,6 @@ import json
 from dataclasses import dataclass, field
 
 from .. import Failure
-from ..base.atomically import read_json
 from ..points import workloads
 from ..points.axes import PAPER_FILTER, all_axes
 from ..points.configurations import CONFIGURATIONS
@@ -17,8 +16,6 @@ from ..points.store import Store
 from . import counts, models
 from .costs import DEFAULT, MEASURED, PRESETS
 
-# What a record has to have; others may be missing or null.
-NEEDED = ('id', 'axes', 'data', 'instructions', 'walks', 'refs', 'steps', 'pages', 'tlb', 'exits')
 SEGMENT_SHARE = 'segment-share-'
 VALUES = {
     'overhead': 'translation over ideal time',
@@ -199,14 +196,6 @@ def key(axes):
     return json.dumps(axes, sort_keys=True)
 
 
-def check_record(record, file):
-    """Raise Failure for a record that lacks what reports need."""
-    for name in NEEDED:
-        if name not in record:
-            raise Failure(f'{file}: {name}: this key is missing, so the file is damaged: remove '
-                          'it, and run again')
-
-
 def check_caches(point, record, file):
     """Raise Failure for a record that lacks what costs measured need."""
     if not record.get('caches'):
@@ -219,13 +208,10 @@ def read(folder, costs=PRESETS[DEFAULT]):
     store = Store(folder)
     points = []
     for point, record in store.records():
-        place = store.place(point)
-        if record:
-            check_record(record, place / 'record.json')
-            if costs.is_measured:
-                check_caches(point, record, place / 'record.json')
+        if record and costs.is_measured:
+            check_caches(point, record, store.place(point) / 'record.json')
         # An axis that is newer than the folder has its default there.
         points.append(Point(point.id, {**DEFAULTS, **point.axes}, record,
-                            (store.error(point) or '').strip(), read_json(place / 'provenance.json')))
+                            (store.error(point) or '').strip(), store.provenance(point)))
     classes = {name: workload.kind for name, workload in workloads.read().items()}
     return store.experiment, Results(points, CONFIGURATIONS, classes=classes, costs=costs)

@@ -9,14 +9,15 @@ KiB in both dimensions, and 4 of native ones.
 from collections import Counter
 from dataclasses import dataclass
 
-from . import cached, counts
+from ..points import records
+from . import cached
 from .table import share
 
 LEVELS = 4
 OWN = 'entry'           # the row of the guest's entries
 LEAST = 0.005           # of a share that is said
-HEADER = ('of', 'entry', 'cycles per walk', *cached.PLACES)
-SHORT = {'l1': 'L1', 'l2': 'L2', 'llc': 'LLC', 'memory': 'mem', cached.SPARED: 'spared'}
+HEADER = ('of', 'entry', 'cycles per walk', *records.PLACES)
+SHORT = {'l1': 'L1', 'l2': 'L2', 'llc': 'LLC', 'memory': 'mem', records.SPARED: 'spared'}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Cells:
     def lines(self):
         """As texts, below HEADER, in the order in which the hardware makes the steps."""
         return [(column_name(column), row_name(row), f'{found.cycles:.2f}',
-                 *(share(found.shares.get(place, 0)) for place in cached.PLACES))
+                 *(share(found.shares.get(place, 0)) for place in records.PLACES))
                 for column in self.columns for row in self.rows
                 if (found := self.cells.get((row, column)))]
 
@@ -56,7 +57,7 @@ class Cells:
 
 def column_name(column):
     """For people."""
-    return 'final address' if column == counts.FINAL else f'guest {column}'
+    return 'final address' if column == records.FINAL else f'guest {column}'
 
 
 def row_name(row):
@@ -75,7 +76,7 @@ def cells_of(found, world, walks):
     levels = tuple(range(highest, 0, -1))
     nested = world == 'nested'
     cells = {at: cell(found, places, walks) for at, places in by_cell.items() if places.total()}
-    return Cells(walks, (*levels, counts.FINAL) if nested else levels,
+    return Cells(walks, (*levels, records.FINAL) if nested else levels,
                  (*levels, OWN) if nested else (OWN,), cells)
 
 

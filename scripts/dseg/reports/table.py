@@ -8,6 +8,7 @@ import csv
 import io
 import json
 
+from ..points import records
 from ..points.axes import value_text
 from . import costs, counts, models
 from .results import AXES
@@ -36,7 +37,7 @@ def numbers(results, point):
     program, everything = results.program(point), counts.tally(record['walks'])
     parts = results.parts(point)
     found = {'instructions': record['instructions'], 'checksum': record.get('checksum'),
-             **{f'program-{field}': program[field] for field in counts.FIELDS},
+             **{f'program-{field}': program[field] for field in records.FIELDS},
              'all-walks': everything['walks'],
              'all-refs': everything['guest-refs'] + everything['nested-refs'],
              'refs-per-walk': results.value(point, 'refs-per-walk'),
@@ -63,7 +64,7 @@ def numbers(results, point):
 
 
 NUMBERS = (
-    'instructions', 'checksum', *(f'program-{field}' for field in counts.FIELDS), 'all-walks',
+    'instructions', 'checksum', *(f'program-{field}' for field in records.FIELDS), 'all-walks',
     'all-refs', 'refs-per-walk', 'checks-per-walk',
     *(f'tlb-{level}-{what}' for level in ('l1', 'l2') for what in ('hits', 'misses')),
     'exits', 'page-faults-minor', 'page-faults-major',

@@ -8,14 +8,14 @@ from ...base import options
 from ...base.locks import alone
 from ...points import workloads
 from ...points.axes import SIZES, all_axes, value_text
-from ...points.combinations import read
+from ...points.combinations import examine, read
 from ...points.memory import gigabytes
 from ...points.plan import Plan, minutes, total_memory
-from ...points.store import EXPERIMENT, Store, described
+from ...points.store import EXPERIMENT, Store, described, refuse_others
 from ...reports.costs import NAMES
 from ...reports.report import check
 from ..provenance import hashes
-from . import status
+from . import geometry, status
 from .local import WORKER, Local
 from .run import Sweep, show_failed
 from .slurm import Slurm
@@ -63,11 +63,25 @@ def parse_arguments(arguments):
         parser.error('--jobs is for this machine; Slurm knows how many tasks it runs at a time')
     if args.command in ('plan', 'run'):
         args.workloads = workloads.read()
-        args.experiment = read(args.what[0], args.workloads, args.size)
+        args.experiment, problems = examine(args.what[0], args.workloads, args.size)
+        check(args.experiment.tables, problems)
+        # What can't work is refused before anything is built.
+        plan = make_plan(args, {}, problems)
         args.chosen = _chosen(args)
-        check(args.experiment.tables)
-        make_plan(args, {})             # so that what can't work is refused before anything is built
+        _check_folder(args, plan)
+        _refuse_none(args, plan.points, but='id')       # as IDs depend on what is built
     return args
+
+
+def _check_folder(args, plan):
+    """Raise Failure for results of others, or damaged ones; or where QEMU could find no geometry."""
+    folder = results_of(args)
+    if plan.geometries and ',' in str(folder.resolve()):
+        raise Failure(f'{folder.resolve()}: QEMU can read no geometry of a TLB from a path with a '
+                      'comma: name another folder by --folder')
+    refuse_others(folder, described(args.experiment, plan.points), is_built=False)
+    if (folder / EXPERIMENT).exists():
+        Store(folder).records()
 
 
 def _chosen(args):
@@ -86,15 +100,33 @@ def _chosen(args):
     return found
 
 
-def make_plan(args, built):
-    """The Plan; raises Failure with all that can't work."""
+def _refuse_none(args, points, but=None):
+    """Raise Failure where none of the points is chosen; but: a key that does not matter."""
+    chosen = {key: values for key, values in args.chosen.items() if key != but}
+    if not any(_is_chosen(point, chosen) for point in points):
+        raise Failure(f'--only {" --only ".join(args.only)}: no point of {args.experiment.file}'
+                      ' is so')
+
+
+def make_plan(args, built, problems=(), must_know=False):
+    """The Plan; raises Failure with all that can't work.
+
+    problems: that the experiment has already
+    must_know: geometries of TLBs have to be right, too; else only if a QEMU can say that already
+    """
     return Plan(args.experiment, args.workloads, built, jobs=args.jobs or 1,
-                host_memory=None if args.slurm else total_memory())
+                host_memory=None if args.slurm else total_memory(), problems=problems,
+                broken_rule=geometry.broken_rule if must_know or geometry.can_be_asked() else None)
 
 
 def default_folder(experiment):
     """Where its results are if nobody says where."""
     return FOLDERS / experiment.name
+
+
+def results_of(args):
+    """Where those of an experiment that is planned or run are."""
+    return args.folder or default_folder(args.experiment)
 
 
 def folder_of(args, what):
@@ -109,7 +141,7 @@ def folder_of(args, what):
 def show_plan(args):
     """plan"""
     plan = make_plan(args, hashes())
-    folder = args.folder or default_folder(args.experiment)
+    folder = results_of(args)
     if (folder / EXPERIMENT).exists():
         store = Store(folder)
         plan.learn(store.records())
@@ -124,22 +156,22 @@ def show_plan(args):
           f'estimated from records for {measured} points, from workloads.toml for the rest')
     print(f'memory   {gigabytes(plan.memory())}')
     print(f'disk     at most {gigabytes(plan.disk())} in {folder}')
+    if plan.geometries and not geometry.can_be_asked():
+        print('tlb      the rules of its files are checked when QEMU is built, before the first point')
     return 0
 
 
 def run(args, worker=WORKER):
     """run: worker is the command that takes FOLDER ID..."""
     built = hashes()
-    plan = make_plan(args, built)
-    folder = args.folder or default_folder(args.experiment)
+    plan = make_plan(args, built, must_know=True)
+    folder = results_of(args)
     with alone(folder, folder / 'lock'):
         store = Store.begin(folder, described(args.experiment, plan.points), plan.geometries)
         records = store.records()       # raises Failure for a damaged one
         plan.learn(records)
+        _refuse_none(args, store.points)
         chosen = [(point, record) for point, record in records if _is_chosen(point, args.chosen)]
-        if not chosen:
-            raise Failure(f'--only {" --only ".join(args.only)}: no point of {args.experiment.file}'
-                          ' is so')
         wanted = [point for point, record in chosen if not record and
                   (store.error(point) is not None or not args.retry)]
         print(f'{len(chosen)} points, {len(wanted)} to run; results in {folder}', flush=True)
