@@ -47,6 +47,9 @@ class Mutant:
         # Only pytest starts guests that have Linux.
         in_guests = self.file.startswith('linux/')
         self.suites = self.suites or (['unit'] if in_guests else list(SUITES))
+        if others := set(self.suites) - set(SUITES):
+            raise Failure(f'{LIST}: {self.name}: suites: {", ".join(sorted(others))}: use '
+                          f'{", ".join(SUITES)}; tests of others are named by pytest')
 
     def changed(self, folder):
         """The text of its file in a folder with the project, without it and with it."""
