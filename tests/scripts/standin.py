@@ -18,7 +18,10 @@ from pathlib import Path
 from dseg import Failure, run_main
 from dseg.experiments.sweep.group import run_points
 from dseg.points.store import Store
-from sample_runs import EMPTY
+
+sys.path.append(str(Path(__file__).parent))     # where PYTHONSAFEPATH leaves it out
+
+from sample_runs import EMPTY       # pylint: disable=wrong-import-position
 
 CONTROL = Path(sys.argv[1])
 

@@ -106,6 +106,21 @@ static void turns(uint64_t n)
     }
 }
 
+/*
+ * Of a large page, which L1 has whole, the part behind one that is swept may have been
+ * used before its turn.
+ */
+static void use_before_its_turn(void)
+{
+    for (uint64_t at = LARGE; at < LARGE + PARTS * PAGE; at += PAGE) {
+        invlpg(at);
+        load(at);
+        load(at + PAGE + 8);
+        load(at + 64);
+        load(at + PAGE);
+    }
+}
+
 static void map_data(struct tables *tables)
 {
     space_map(tables, DATA, PAGES, 1, LEAF);
@@ -123,6 +138,7 @@ void tests(void)
     map_data(&machine.tables);
     space_enter(&tables);
     REGION_BEGIN();
+    use_before_its_turn();
     turns(TURNS);
     machine_call(&machine, turns, GUEST_TURNS);
     REGION_END();
