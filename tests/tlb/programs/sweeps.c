@@ -107,8 +107,8 @@ static void turns(uint64_t n)
 }
 
 /*
- * Of a large page, which L1 has whole, the part behind one that is swept may have been
- * used before its turn.
+ * Of a large page, which L1 has whole, the part behind one that is swept may have
+ * been used before its turn.
  */
 static void use_before_its_turn(void)
 {
