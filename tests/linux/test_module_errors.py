@@ -24,8 +24,9 @@ SIZE = 4 * MiB              # of the programs' regions and segments
 SOON = 20                   # seconds for what must not wait for anybody
 BAD_FRAMES = 16
 TOLERANCES = 2 * MiB, MiB   # the noise of a running kernel: not free, nobody's
-PINS = ("awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 } "
-        "END { print n }' /proc/vmstat")
+# What each CPU has counted by itself is added first: else it comes within seconds.
+PINS = ("echo 1 >/proc/sys/vm/stat_refresh; awk '/^nr_foll_pin_acquired/ { n += $2 } "
+        "/^nr_foll_pin_released/ { n -= $2 } END { print n }' /proc/vmstat")
 FAULT = '/sys/module/dseg_vmm/parameters/fault'
 FILL = 96 * MiB
 
